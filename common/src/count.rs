@@ -1,0 +1,104 @@
+use std::{hint::black_box, num::NonZeroUsize};
+
+/// The heavy work of every step: counts to `rounds`, one by one.
+///
+/// Returns `rounds`, after as many additions. The time it takes grows in
+/// proportion; ten billion rounds keep a processor core busy for seconds.
+///
+/// The one that is added comes out of a [`black_box`], which the optimiser
+/// can't see through: without it the whole loop would become the constant
+/// `rounds` (as it did in Rust's own documentation: rust-lang/rust#28713).
+///
+/// ```
+/// assert_eq!(common::count(1_000), 1_000);
+/// ```
+// Never inlined: it stays in this crate, which is optimised in every profile.
+#[inline(never)]
+pub fn count(rounds: u64) -> u64 {
+    let mut result = 0;
+    for _ in 0..rounds {
+        result += black_box(1);
+    }
+    result
+}
+
+/// Divides `total` into `n` whole shares that differ by one at the most.
+///
+/// Returns the shares, the larger ones first. They add up to `total` exactly,
+/// whatever `n` is: the remainder is handed out, a round each.
+///
+/// ```
+/// use std::num::NonZeroUsize;
+///
+/// let n = NonZeroUsize::new(3).unwrap();
+/// assert!(common::shares(10, n).eq([4, 3, 3]));
+/// ```
+pub fn shares(total: u64, n: NonZeroUsize) -> impl Iterator<Item = u64> {
+    let n = n.get() as u64;
+    let (share, remainder) = (total / n, total % n);
+    (0..n).map(move |i| share + u64::from(i < remainder))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The least of several times: the one that was disturbed the least.
+    fn fastest(rounds: u64) -> Duration {
+        let time = |_| {
+            let start = Instant::now();
+            assert_eq!(count(rounds), rounds);
+            start.elapsed()
+        };
+        (0..7).map(time).min().unwrap()
+    }
+
+    #[test]
+    fn the_time_to_count_grows_with_the_number_of_rounds() {
+        let (small, large) = (fastest(2_000_000), fastest(20_000_000));
+        let growth = large.as_secs_f64() / small.as_secs_f64();
+        assert!(
+            (5.0..20.0).contains(&growth),
+            "ten times the rounds took {growth:.1} times as long \
+             ({small:?}, {large:?}): does the loop still run?"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn shares_add_up_to_the_total_and_differ_by_one_at_the_most(
+            total: u64,
+            n in 1_usize..2_000,
+        ) {
+            let n = NonZeroUsize::new(n).unwrap();
+            let all: Vec<u64> = shares(total, n).collect();
+            prop_assert_eq!(all.len(), n.get());
+            prop_assert_eq!(all.iter().sum::<u64>(), total);
+            prop_assert!(all[0] - all[n.get() - 1] <= 1);
+            prop_assert!(all.is_sorted_by(|a, b| a >= b));
+        }
+
+        #[test]
+        fn more_threads_than_rounds_leave_some_threads_without_a_share(
+            total in 0_u64..100,
+            more in 1_usize..100,
+        ) {
+            let n = NonZeroUsize::new(total as usize + more).unwrap();
+            prop_assert_eq!(shares(total, n).sum::<u64>(), total);
+            prop_assert_eq!(shares(total, n).filter(|s| *s == 0).count(), more);
+        }
+
+        #[test]
+        fn every_share_of_a_huge_division_can_be_worked_out(
+            total: u64,
+            n in 1_usize..,
+        ) {
+            let first = shares(total, NonZeroUsize::new(n).unwrap()).next();
+            prop_assert_eq!(first, Some(total.div_ceil(n as u64)));
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! The book, and the tests that keep it true.

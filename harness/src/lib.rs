@@ -1,0 +1,440 @@
+//! Starts a step's real binary on a free port, talks to it, stops it.
+//!
+//! ```no_run
+//! let server = harness::Server::start(&mut harness::command("target/debug/x"))?;
+//! let response = server.get("/non-blocking");
+//! assert_eq!(response.body(), "This page is non-blocking.");
+//! # Ok::<(), harness::StartError>(())
+//! ```
+
+use std::{
+    fmt,
+    io::{self, BufRead, BufReader, ErrorKind, Read, Write},
+    net::TcpStream,
+    path::Path,
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::mpsc::{self, RecvTimeoutError},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use ureq::{Agent, http::Response};
+
+/// How long anything may take before it counts as hanging. Never reached when
+/// all is well, even on a machine that does ten other things.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The settings that a step reads from its environment.
+const VARIABLES: [&str; 4] = ["HOST", "PORT", "ITERATIONS", "THREADS"];
+
+/// A command that runs `program` on a free port and otherwise with its
+/// defaults, whatever the environment of the caller says.
+pub fn command(program: impl AsRef<Path>) -> Command {
+    let mut command = Command::new(program.as_ref());
+    for variable in VARIABLES {
+        command.env_remove(variable);
+    }
+    // A panic is one line on standard error, wherever it is run.
+    command.env_remove("RUST_BACKTRACE").env("PORT", "0");
+    command
+}
+
+/// Why a server didn't start. Each names the program, and what it said on
+/// standard error.
+#[derive(thiserror::Error)]
+pub enum StartError {
+    /// There is no such program, or it can't be run.
+    #[error("can't run {program}: {source}")]
+    NotRun {
+        /// The path of the program.
+        program: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// It ended before it listened.
+    #[error("{program} ended before it listened: {status}\n{stderr}")]
+    Ended {
+        /// The path of the program.
+        program: String,
+        /// How it ended.
+        status: ExitStatus,
+        /// All that it wrote to standard error.
+        stderr: String,
+    },
+    /// It runs, but its first line isn't the one that says where it listens.
+    #[error("{program} doesn't say that it listens; {said}\n{stderr}")]
+    Mute {
+        /// The path of the program.
+        program: String,
+        /// What it said instead.
+        said: String,
+        /// All that it wrote to standard error.
+        stderr: String,
+    },
+}
+
+// Tests unwrap it: the message is what they should show.
+impl fmt::Debug for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// How a server ended, and all that it wrote.
+#[derive(Debug)]
+pub struct Ended {
+    /// Its exit status.
+    pub status: ExitStatus,
+    /// All that it wrote to standard output.
+    pub stdout: String,
+    /// All that it wrote to standard error.
+    pub stderr: String,
+}
+
+/// A running server. It is killed when this value is dropped, so a test that
+/// panics leaves nothing behind.
+#[derive(Debug)]
+pub struct Server {
+    process: Process,
+    line: String,
+    url: String,
+    agent: Agent,
+}
+
+impl Server {
+    /// Runs the command and waits for the line that says where it listens.
+    ///
+    /// # Errors
+    /// When it can't be run, ends, or doesn't print that line within a minute.
+    pub fn start(command: &mut Command) -> Result<Self, StartError> {
+        let program = command.get_program().to_string_lossy().into_owned();
+        let started = Process::start(command);
+        let (mut process, first_line) =
+            started.map_err(|source| StartError::NotRun {
+                program: program.clone(),
+                source,
+            })?;
+
+        let said = match first_line.recv_timeout(PATIENCE) {
+            Ok(line) => match url_in(&line) {
+                Some(url) => {
+                    let url = url.to_owned();
+                    let agent = agent();
+                    return Ok(Self {
+                        process,
+                        line,
+                        url,
+                        agent,
+                    });
+                }
+                None => format!("its first line is: {line}"),
+            },
+            Err(RecvTimeoutError::Disconnected) => {
+                if process.ends_within(PATIENCE) {
+                    let Ended { status, stderr, .. } = process.wait();
+                    return Err(StartError::Ended {
+                        program,
+                        status,
+                        stderr,
+                    });
+                }
+                "it closed its standard output".into()
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                format!("it said nothing for {PATIENCE:?}")
+            }
+        };
+        process.kill();
+        let stderr = process.wait().stderr;
+        Err(StartError::Mute {
+            program,
+            said,
+            stderr,
+        })
+    }
+
+    /// The line that it printed when it listened.
+    pub fn line(&self) -> &str {
+        &self.line
+    }
+
+    /// Where it listens, for instance `http://127.0.0.1:41234`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.process.child.id()
+    }
+
+    /// Sends a GET and waits for the answer, whatever its status is.
+    ///
+    /// # Panics
+    /// When there is no answer, or none within a minute.
+    pub fn get(&self, path: &str) -> Response<String> {
+        self.request("GET", path, "*/*")
+    }
+
+    /// Sends a request with an `Accept` header and waits for the answer,
+    /// whatever its status is.
+    ///
+    /// # Panics
+    /// When there is no answer, or none within a minute.
+    pub fn request(
+        &self,
+        method: &str,
+        path: &str,
+        accept: &str,
+    ) -> Response<String> {
+        let request = ureq::http::Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.url))
+            .header("Accept", accept)
+            .body(())
+            .expect("method, path and header are valid");
+        let answer = self.agent.run(request).and_then(|response| {
+            let (head, mut body) = response.into_parts();
+            Ok(Response::from_parts(head, body.read_to_string()?))
+        });
+        answer.unwrap_or_else(|error| panic!("{method} {path}: {error}"))
+    }
+
+    /// Sends a GET on a connection of its own and doesn't wait. The server
+    /// has accepted the connection, and has had time to take the request up,
+    /// when this returns.
+    ///
+    /// # Panics
+    /// When the server can't be reached.
+    pub fn send(&self, path: &str) -> Pending {
+        let address = self.url.trim_start_matches("http://");
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nHost: {address}\r\n\
+             Connection: close\r\n\r\n"
+        );
+        let pending = TcpStream::connect(address).and_then(|mut stream| {
+            stream.set_read_timeout(Some(PATIENCE))?;
+            stream.write_all(request.as_bytes())?;
+            Ok(Pending { stream })
+        });
+        thread::sleep(Duration::from_millis(100));
+        pending.unwrap_or_else(|error| panic!("GET {path}: {error}"))
+    }
+
+    /// Asks it to end, with SIGTERM.
+    #[cfg(unix)]
+    pub fn terminate(&self) {
+        self.signal(rustix::process::Signal::TERM);
+    }
+
+    /// Asks it to end, as Ctrl-C does, with SIGINT.
+    #[cfg(unix)]
+    pub fn interrupt(&self) {
+        self.signal(rustix::process::Signal::INT);
+    }
+
+    #[cfg(unix)]
+    fn signal(&self, signal: rustix::process::Signal) {
+        let id = rustix::process::Pid::from_child(&self.process.child);
+        rustix::process::kill_process(id, signal)
+            .expect("the server is a child of this process");
+    }
+
+    /// Lets its memory grow by no more than so many bytes from now on; `None`
+    /// takes the limit away. A thread needs two megabytes for its stack.
+    #[cfg(target_os = "linux")]
+    pub fn limit_memory(&self, more: Option<u64>) {
+        use rustix::process::{Pid, Resource, Rlimit, prlimit};
+
+        let limit = more.map(|more| more + 1024 * self.status("VmSize:"));
+        let new = Rlimit {
+            current: limit,
+            maximum: None,
+        };
+        let id = Pid::from_child(&self.process.child);
+        prlimit(Some(id), Resource::As, new).expect("a limit can be lowered");
+    }
+
+    /// How many threads its process has.
+    #[cfg(target_os = "linux")]
+    pub fn threads(&self) -> u64 {
+        self.status("Threads:")
+    }
+
+    /// A figure from `/proc/PID/status`; memory is in kibibytes.
+    #[cfg(target_os = "linux")]
+    pub fn status(&self, field: &str) -> u64 {
+        let path = format!("/proc/{}/status", self.id());
+        let status = std::fs::read_to_string(path).expect("it runs");
+        let line = status.lines().find(|line| line.starts_with(field));
+        line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok())
+            .unwrap_or_else(|| panic!("no {field} in {status}"))
+    }
+
+    /// Waits until it ends by itself.
+    ///
+    /// # Panics
+    /// When it hasn't ended within a minute.
+    pub fn wait(mut self) -> Ended {
+        let ended = self.process.ends_within(PATIENCE);
+        assert!(ended, "the server hasn't ended within {PATIENCE:?}");
+        self.process.wait()
+    }
+
+    /// Stops it at once.
+    pub fn kill(mut self) -> Ended {
+        self.process.kill();
+        self.process.wait()
+    }
+}
+
+/// A request that was sent and perhaps isn't answered yet.
+#[derive(Debug)]
+pub struct Pending {
+    stream: TcpStream,
+}
+
+impl Pending {
+    /// Whether the answer, or its beginning, is here. The order in which a
+    /// server answers can be told by it: what it sent first is here first.
+    ///
+    /// # Panics
+    /// When the connection is broken.
+    pub fn is_answered(&self) -> bool {
+        let peek = |stream: &TcpStream| {
+            stream.set_nonblocking(true)?;
+            let peeked = stream.peek(&mut [0]);
+            stream.set_nonblocking(false)?;
+            peeked
+        };
+        match peek(&self.stream) {
+            Ok(_) => true,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => false,
+            Err(error) => panic!("the connection is broken: {error}"),
+        }
+    }
+
+    /// Waits for the answer. Returns all of it as it came: the status line,
+    /// the headers and the body.
+    ///
+    /// # Panics
+    /// When the connection breaks, or nothing comes for a minute.
+    pub fn wait(mut self) -> String {
+        let mut answer = String::new();
+        match self.stream.read_to_string(&mut answer) {
+            Ok(_) => answer,
+            Err(error) => panic!("no answer: {error}"),
+        }
+    }
+}
+
+/// A child process whose output is collected while it runs.
+#[derive(Debug)]
+struct Process {
+    child: Child,
+    stdout: Option<JoinHandle<String>>,
+    stderr: Option<JoinHandle<String>>,
+}
+
+impl Process {
+    /// Starts it. Returns also where its first line of standard output will
+    /// arrive; that channel closes when there is none.
+    fn start(
+        command: &mut Command,
+    ) -> io::Result<(Self, mpsc::Receiver<String>)> {
+        command.stdin(Stdio::null());
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let (sender, receiver) = mpsc::channel();
+        let stdout = child.stdout.take().map(|pipe| {
+            collect(pipe, move |line| {
+                // Only the first is waited for.
+                sender.send(line.trim_end().to_owned()).ok();
+            })
+        });
+        let stderr = child.stderr.take().map(|pipe| collect(pipe, |_| ()));
+        Ok((
+            Self {
+                child,
+                stdout,
+                stderr,
+            },
+            receiver,
+        ))
+    }
+
+    /// Whether it ends within that time.
+    fn ends_within(&mut self, time: Duration) -> bool {
+        let start = Instant::now();
+        while matches!(self.child.try_wait(), Ok(None)) {
+            if start.elapsed() > time {
+                return false;
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        true
+    }
+
+    fn kill(&mut self) {
+        // It fails when the process has ended already, which is as good.
+        self.child.kill().ok();
+    }
+
+    fn wait(&mut self) -> Ended {
+        let text = |reader: &mut Option<JoinHandle<String>>| {
+            reader
+                .take()
+                .and_then(|it| it.join().ok())
+                .unwrap_or_default()
+        };
+        Ended {
+            status: self.child.wait().expect("a child can be waited for"),
+            stdout: text(&mut self.stdout),
+            stderr: text(&mut self.stderr),
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+        self.child.wait().ok();
+    }
+}
+
+/// Reads all lines of `pipe` on a thread of its own, shows each to `seen`.
+fn collect(
+    pipe: impl Read + Send + 'static,
+    seen: impl Fn(&str) + Send + 'static,
+) -> JoinHandle<String> {
+    thread::spawn(move || {
+        let (mut pipe, mut all) = (BufReader::new(pipe), Vec::new());
+        loop {
+            let start = all.len();
+            match pipe.read_until(b'\n', &mut all) {
+                Ok(0) | Err(_) => break,
+                Ok(_) => seen(&String::from_utf8_lossy(&all[start..])),
+            }
+        }
+        String::from_utf8_lossy(&all).into_owned()
+    })
+}
+
+/// The first address in the line that says where a step listens.
+fn url_in(line: &str) -> Option<&str> {
+    let (_, rest) = line.split_once(" listening on ")?;
+    rest.split(' ')
+        .next()
+        .filter(|url| url.starts_with("http://"))
+}
+
+fn agent() -> Agent {
+    Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(PATIENCE))
+        .proxy(None)
+        .build()
+        .into()
+}

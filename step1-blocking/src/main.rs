@@ -1,0 +1,57 @@
+//! Step 1: the heavy loop runs inside the handler.
+//!
+//! New: a web server with one thread, and a route that computes for seconds.
+//! Watch: while /blocking counts, /non-blocking waits, and so does Ctrl-C.
+//! Diff: none, the story starts here.
+
+use std::{io, time::Instant};
+
+use actix_web::{
+    App, HttpServer, Result,
+    web::{Data, ServiceConfig, get},
+};
+use common::{Report, Settings, count, page, settings, stop_signal};
+
+#[actix_web::main]
+async fn main() -> io::Result<()> {
+    let settings = Data::new(settings!());
+    let shared = settings.clone();
+
+    let server = HttpServer::new(move || {
+        App::new().app_data(shared.clone()).configure(routes)
+    })
+    // By default actix-web starts one single-threaded worker per core. With
+    // just one, all connections share one thread, and a freeze is no accident.
+    .workers(1)
+    .shutdown_signal(stop_signal()?)
+    // Whatever was accepted is answered, however long it takes.
+    .shutdown_timeout(u64::MAX)
+    .bind(settings.address())
+    .unwrap_or_else(|error| settings.cannot_listen(error));
+
+    settings.announce(&server.addrs());
+    server.run().await
+}
+
+fn routes(config: &mut ServiceConfig) {
+    config
+        .configure(page)
+        .route("/non-blocking", get().to(non_blocking))
+        .route("/blocking", get().to(blocking));
+}
+
+async fn non_blocking() -> &'static str {
+    "This page is non-blocking."
+}
+
+async fn blocking(settings: Data<Settings>) -> Result<Report> {
+    let start = Instant::now();
+    let result = count_all(&settings).await?;
+    Ok(Report::new(&settings, result, start.elapsed()))
+}
+
+/// Counts right here, on the server's thread. Nothing in it awaits, so the
+/// thread can't turn to another request: `async` doesn't mean non-blocking.
+async fn count_all(settings: &Settings) -> Result<u64> {
+    Ok(count(settings.iterations))
+}

@@ -1,0 +1,90 @@
+//! Step 2: one thread does the loop and sends its answer back as a message.
+//!
+//! New: a thread, a channel, and what becomes of a worker that fails.
+//! Watch: while /blocking counts, /non-blocking answers at once.
+//! Diff: git diff --no-index step1-blocking/src step2-single-worker/src
+
+use std::{io, thread, time::Instant};
+
+use actix_web::{
+    App, Error, HttpServer, Result,
+    error::{ErrorInternalServerError, ErrorServiceUnavailable},
+    web::{Data, ServiceConfig, get},
+};
+use common::{Report, Settings, count, page, settings, stop_signal};
+use tokio::sync::oneshot::{self, Receiver, error::RecvError};
+
+#[actix_web::main]
+async fn main() -> io::Result<()> {
+    let settings = Data::new(settings!());
+    let shared = settings.clone();
+
+    let server = HttpServer::new(move || {
+        App::new().app_data(shared.clone()).configure(routes)
+    })
+    // By default actix-web starts one single-threaded worker per core. With
+    // just one, all connections share one thread, and a freeze is no accident.
+    .workers(1)
+    .shutdown_signal(stop_signal()?)
+    // Whatever was accepted is answered, however long it takes.
+    .shutdown_timeout(u64::MAX)
+    .bind(settings.address())
+    .unwrap_or_else(|error| settings.cannot_listen(error));
+
+    settings.announce(&server.addrs());
+    server.run().await
+}
+
+fn routes(config: &mut ServiceConfig) {
+    config
+        .configure(page)
+        .route("/non-blocking", get().to(non_blocking))
+        .route("/blocking", get().to(blocking))
+        .route("/failing", get().to(failing));
+}
+
+async fn non_blocking() -> &'static str {
+    "This page is non-blocking."
+}
+
+async fn blocking(settings: Data<Settings>) -> Result<Report> {
+    let start = Instant::now();
+    let result = count_all(&settings).await?;
+    Ok(Report::new(&settings, result, start.elapsed()))
+}
+
+/// A worker that panics on purpose, to see what its request gets.
+async fn failing() -> Result<&'static str> {
+    spawn_worker(|| panic!("/failing panics on purpose"))?
+        .await
+        .map_err(worker_failed)
+}
+
+/// Lets a thread count and awaits its message: the server's thread is free
+/// for other requests until then.
+async fn count_all(settings: &Settings) -> Result<u64> {
+    let iterations = settings.iterations;
+    let receiver = spawn_worker(move || count(iterations))?;
+    receiver.await.map_err(worker_failed)
+}
+
+/// Starts a thread that does `work`. Returns where its answer will arrive.
+fn spawn_worker<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<Receiver<T>> {
+    let (sender, receiver) = oneshot::channel();
+    thread::Builder::new()
+        .name("worker".into())
+        // Sending fails when nobody waits any more: then nobody is told. If
+        // `work` panics, the sender is dropped, and the receiver is told.
+        .spawn(move || sender.send(work()).ok())
+        .map_err(|error| {
+            eprintln!("can't start a worker: {error}");
+            ErrorServiceUnavailable("No thread is free. Try again later.")
+        })?;
+    Ok(receiver)
+}
+
+fn worker_failed(_: RecvError) -> Error {
+    ErrorInternalServerError("The worker failed. The server goes on.")
+}
