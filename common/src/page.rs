@@ -1,16 +1,20 @@
 use actix_web::{
-    HttpResponse, Responder,
-    http::header::ContentType,
+    HttpRequest, HttpResponse, Responder,
+    http::{
+        StatusCode,
+        header::{self, ContentType},
+    },
     web::{Data, Html, ServiceConfig, get, to},
 };
 
 use crate::Settings;
 
-/// Adds the page at `/`, and the answer to a path that no step has.
+/// Adds the page at `/`, and the answer to a path or a method that no route
+/// has.
 pub fn page(config: &mut ServiceConfig) {
     config
         .route("/", get().to(index))
-        .default_service(to(unknown_path));
+        .default_service(to(elsewhere));
 }
 
 async fn index(settings: Data<Settings>) -> impl Responder {
@@ -23,8 +27,17 @@ async fn index(settings: Data<Settings>) -> impl Responder {
     ))
 }
 
-async fn unknown_path() -> impl Responder {
-    HttpResponse::NotFound()
-        .content_type(ContentType::plaintext())
-        .body("There is no such page. Try /blocking or /non-blocking.")
+/// What any other request gets: actix-web asks here also when the path is
+/// known and only the method isn't.
+async fn elsewhere(request: HttpRequest) -> HttpResponse {
+    let mut response = HttpResponse::NotFound();
+    let text = if request.resource_map().has_resource(request.path()) {
+        response
+            .status(StatusCode::METHOD_NOT_ALLOWED)
+            .insert_header((header::ALLOW, "GET"));
+        "Only GET works here."
+    } else {
+        "There is no such page. Try /blocking or /non-blocking."
+    };
+    response.content_type(ContentType::plaintext()).body(text)
 }

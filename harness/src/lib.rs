@@ -13,7 +13,10 @@ use std::{
     net::TcpStream,
     path::Path,
     process::{Child, Command, ExitStatus, Stdio},
-    sync::mpsc::{self, RecvTimeoutError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        mpsc::{self, RecvTimeoutError},
+    },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -161,6 +164,11 @@ impl Server {
     /// Where it listens, for instance `http://127.0.0.1:41234`.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// What it has written to standard error until now.
+    pub fn stderr_so_far(&self) -> String {
+        locked(&self.process.stderr.text).clone()
     }
 
     /// Its process id.
@@ -332,8 +340,48 @@ impl Pending {
 #[derive(Debug)]
 struct Process {
     child: Child,
-    stdout: Option<JoinHandle<String>>,
-    stderr: Option<JoinHandle<String>>,
+    stdout: Output,
+    stderr: Output,
+}
+
+/// What a process has written so far, and the thread that reads it.
+#[derive(Debug)]
+struct Output {
+    text: Arc<Mutex<String>>,
+    reader: JoinHandle<()>,
+}
+
+impl Output {
+    /// Reads all lines of `pipe` on a thread of its own, shows each to `seen`.
+    fn collect(
+        pipe: impl Read + Send + 'static,
+        seen: impl Fn(&str) + Send + 'static,
+    ) -> Self {
+        let text = Arc::new(Mutex::new(String::new()));
+        let shared = text.clone();
+        let reader = thread::spawn(move || {
+            let mut pipe = BufReader::new(pipe);
+            let mut line = Vec::new();
+            while pipe.read_until(b'\n', &mut line).is_ok_and(|n| n > 0) {
+                let read = String::from_utf8_lossy(&line);
+                seen(&read);
+                locked(&shared).push_str(&read);
+                line.clear();
+            }
+        });
+        Self { text, reader }
+    }
+
+    /// All of it, once the process has ended. A program that it started in
+    /// turn may keep the pipe open: that one isn't waited for.
+    fn all(&self) -> String {
+        wait_until(Duration::from_secs(1), || self.reader.is_finished());
+        locked(&self.text).clone()
+    }
+}
+
+fn locked(text: &Mutex<String>) -> MutexGuard<'_, String> {
+    text.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Process {
@@ -348,13 +396,13 @@ impl Process {
             .stderr(Stdio::piped())
             .spawn()?;
         let (sender, receiver) = mpsc::channel();
-        let stdout = child.stdout.take().map(|pipe| {
-            collect(pipe, move |line| {
-                // Only the first is waited for.
-                sender.send(line.trim_end().to_owned()).ok();
-            })
+        let stdout = child.stdout.take().expect("it is piped");
+        let stdout = Output::collect(stdout, move |line| {
+            // Only the first is waited for.
+            sender.send(line.trim_end().to_owned()).ok();
         });
-        let stderr = child.stderr.take().map(|pipe| collect(pipe, |_| ()));
+        let stderr = child.stderr.take().expect("it is piped");
+        let stderr = Output::collect(stderr, |_| ());
         Ok((
             Self {
                 child,
@@ -367,14 +415,7 @@ impl Process {
 
     /// Whether it ends within that time.
     fn ends_within(&mut self, time: Duration) -> bool {
-        let start = Instant::now();
-        while matches!(self.child.try_wait(), Ok(None)) {
-            if start.elapsed() > time {
-                return false;
-            }
-            thread::sleep(Duration::from_millis(5));
-        }
-        true
+        wait_until(time, || !matches!(self.child.try_wait(), Ok(None)))
     }
 
     fn kill(&mut self) {
@@ -383,16 +424,10 @@ impl Process {
     }
 
     fn wait(&mut self) -> Ended {
-        let text = |reader: &mut Option<JoinHandle<String>>| {
-            reader
-                .take()
-                .and_then(|it| it.join().ok())
-                .unwrap_or_default()
-        };
         Ended {
             status: self.child.wait().expect("a child can be waited for"),
-            stdout: text(&mut self.stdout),
-            stderr: text(&mut self.stderr),
+            stdout: self.stdout.all(),
+            stderr: self.stderr.all(),
         }
     }
 }
@@ -404,22 +439,16 @@ impl Drop for Process {
     }
 }
 
-/// Reads all lines of `pipe` on a thread of its own, shows each to `seen`.
-fn collect(
-    pipe: impl Read + Send + 'static,
-    seen: impl Fn(&str) + Send + 'static,
-) -> JoinHandle<String> {
-    thread::spawn(move || {
-        let (mut pipe, mut all) = (BufReader::new(pipe), Vec::new());
-        loop {
-            let start = all.len();
-            match pipe.read_until(b'\n', &mut all) {
-                Ok(0) | Err(_) => break,
-                Ok(_) => seen(&String::from_utf8_lossy(&all[start..])),
-            }
+/// Waits until something is so. Returns false when that took too long.
+fn wait_until(time: Duration, mut is_so: impl FnMut() -> bool) -> bool {
+    let start = Instant::now();
+    while !is_so() {
+        if start.elapsed() > time {
+            return false;
         }
-        String::from_utf8_lossy(&all).into_owned()
-    })
+        thread::sleep(Duration::from_millis(5));
+    }
+    true
 }
 
 /// The first address in the line that says where a step listens.

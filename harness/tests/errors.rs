@@ -1,0 +1,55 @@
+//! A program that isn't a server makes a clear error, not a hang.
+#![cfg(unix)]
+
+use std::process::Command;
+
+use harness::{Server, StartError};
+
+fn shell(script: &str) -> StartError {
+    let mut command = Command::new("sh");
+    Server::start(command.args(["-c", script])).unwrap_err()
+}
+
+#[test]
+fn a_program_that_does_not_exist_is_named() {
+    let error = Server::start(&mut harness::command("no/such/program"));
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("can't run no/such/program"), "{error}");
+}
+
+#[test]
+fn a_server_that_ends_is_reported_with_its_standard_error() {
+    let error = shell("echo the disk is full >&2; exit 3");
+    assert!(matches!(&error, StartError::Ended { status, .. }
+        if status.code() == Some(3)));
+    assert!(error.to_string().contains("the disk is full"), "{error}");
+}
+
+#[test]
+fn a_first_line_that_says_something_else_is_reported() {
+    let error = shell("echo worse >&2; echo hello; exec sleep 1000");
+    assert!(error.to_string().contains("hello"), "{error}");
+    assert!(matches!(error, StartError::Mute { stderr, .. }
+        if stderr == "worse\n"));
+}
+
+#[test]
+fn a_server_is_gone_when_its_test_panics() {
+    let start = || {
+        let script = "echo x listening on http://127.0.0.1:1; exec sleep 1000";
+        Server::start(Command::new("sh").args(["-c", script])).unwrap()
+    };
+    let (sender, receiver) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let server = start();
+        sender.send(server.id()).unwrap();
+        panic!("as a failing test does");
+    })
+    .join()
+    .unwrap_err();
+
+    let id = receiver.recv().unwrap().cast_signed();
+    let id = rustix::process::Pid::from_raw(id).unwrap();
+    let gone = rustix::process::test_kill_process(id);
+    assert_eq!(gone, Err(rustix::io::Errno::SRCH));
+}

@@ -1,0 +1,57 @@
+//! What step 2 teaches: a handler that awaits a thread leaves the server free.
+
+use harness::Server;
+
+fn counting_to(iterations: &str) -> Server {
+    let mut command =
+        harness::command(env!("CARGO_BIN_EXE_step2-single-worker"));
+    Server::start(command.env("ITERATIONS", iterations)).unwrap()
+}
+
+#[test]
+fn non_blocking_is_answered_while_blocking_runs() {
+    let server = counting_to("2_000_000_000");
+
+    let blocking = server.send("/blocking");
+    let response = server.get("/non-blocking");
+
+    assert_eq!(response.body(), "This page is non-blocking.");
+    assert!(
+        !blocking.is_answered(),
+        "/non-blocking was answered last: did the server's own thread count, \
+         or wait for the worker without `.await`?"
+    );
+    assert!(blocking.wait().ends_with("Result is 2000000000"));
+}
+
+#[test]
+fn a_worker_that_panics_is_a_500_and_the_server_goes_on() {
+    let server = counting_to("1000");
+    for _ in 0..3 {
+        let response = server.get("/failing");
+        assert_eq!(response.status(), 500);
+        assert_eq!(response.body(), "The worker failed. The server goes on.");
+        assert_eq!(server.get("/non-blocking").status(), 200);
+        assert_eq!(server.get("/blocking").body(), "Result is 1000");
+    }
+    let stderr = server.kill().stderr;
+    assert_eq!(stderr.matches("panics on purpose").count(), 3, "{stderr}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_thread_that_cannot_be_started_is_a_503() {
+    let server = counting_to("1000");
+    assert_eq!(server.get("/non-blocking").status(), 200);
+
+    server.limit_memory(Some(1024 * 1024));
+    let response = server.get("/blocking");
+    assert_eq!(response.status(), 503);
+    assert_eq!(response.body(), "No thread is free. Try again later.");
+    assert_eq!(server.get("/non-blocking").status(), 200);
+
+    server.limit_memory(None);
+    assert_eq!(server.get("/blocking").body(), "Result is 1000");
+    let stderr = server.kill().stderr;
+    assert!(stderr.contains("can't start a worker: "), "{stderr}");
+}

@@ -1,0 +1,113 @@
+//! What step 3 teaches: the work is divided, and the answers are joined.
+
+use harness::Server;
+
+fn counting_to(iterations: &str) -> Server {
+    let mut command =
+        harness::command(env!("CARGO_BIN_EXE_step3-multi-worker"));
+    command.env("THREADS", "2");
+    Server::start(command.env("ITERATIONS", iterations)).unwrap()
+}
+
+#[test]
+fn non_blocking_is_answered_while_blocking_runs() {
+    let server = counting_to("2_000_000_000");
+
+    let blocking = server.send("/blocking");
+    let response = server.get("/non-blocking");
+
+    assert_eq!(response.body(), "This page is non-blocking.");
+    assert!(
+        !blocking.is_answered(),
+        "/non-blocking was answered last: did the server's own thread count, \
+         or wait for the worker without `.await`?"
+    );
+    assert!(blocking.wait().ends_with("Result is 2000000000"));
+}
+
+#[test]
+fn the_count_is_exact_for_any_number_of_threads() {
+    for threads in ["1", "2", "3", "7", "64"] {
+        let mut command =
+            harness::command(env!("CARGO_BIN_EXE_step3-multi-worker"));
+        command
+            .env("ITERATIONS", "1_000_003")
+            .env("THREADS", threads);
+        let server = Server::start(&mut command).unwrap();
+        assert_eq!(server.get("/blocking").body(), "Result is 1000003");
+
+        let json = server.request("GET", "/blocking", "application/json");
+        let json: serde_json::Value =
+            serde_json::from_str(json.body()).unwrap();
+        assert_eq!(json["threads"].to_string(), threads);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn all_threads_are_started_before_the_first_is_awaited() {
+    let mut command =
+        harness::command(env!("CARGO_BIN_EXE_step3-multi-worker"));
+    command
+        .env("ITERATIONS", "2_000_000_000")
+        .env("THREADS", "7");
+    let server = Server::start(&mut command).unwrap();
+    // Once it has answered, all threads of the server itself have started.
+    server.get("/non-blocking");
+    let before = server.threads();
+
+    let blocking = server.send("/blocking");
+    assert_eq!(
+        server.threads() - before,
+        7,
+        "each share needs a thread that runs while the others do"
+    );
+    blocking.wait();
+}
+
+#[test]
+fn a_worker_that_panics_is_a_500_and_the_server_goes_on() {
+    let server = counting_to("1000");
+    for _ in 0..3 {
+        let response = server.get("/failing");
+        assert_eq!(response.status(), 500);
+        assert_eq!(response.body(), "The worker failed. The server goes on.");
+        assert_eq!(server.get("/non-blocking").status(), 200);
+        assert_eq!(server.get("/blocking").body(), "Result is 1000");
+    }
+    let stderr = server.kill().stderr;
+    assert_eq!(stderr.matches("panics on purpose").count(), 3, "{stderr}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_thread_that_cannot_be_started_is_a_503() {
+    let server = counting_to("1000");
+    assert_eq!(server.get("/non-blocking").status(), 200);
+
+    server.limit_memory(Some(1024 * 1024));
+    let response = server.get("/blocking");
+    assert_eq!(response.status(), 503);
+    assert_eq!(response.body(), "No thread is free. Try again later.");
+    assert_eq!(server.get("/non-blocking").status(), 200);
+
+    server.limit_memory(None);
+    assert_eq!(server.get("/blocking").body(), "Result is 1000");
+    let stderr = server.kill().stderr;
+    assert!(stderr.contains("can't start a worker: "), "{stderr}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn when_only_some_threads_can_be_started_it_is_a_503_too() {
+    let mut command =
+        harness::command(env!("CARGO_BIN_EXE_step3-multi-worker"));
+    command.env("ITERATIONS", "1000").env("THREADS", "1024");
+    let server = Server::start(&mut command).unwrap();
+
+    server.limit_memory(Some(50 * 1024 * 1024));
+    assert_eq!(server.get("/blocking").status(), 503);
+
+    server.limit_memory(None);
+    assert_eq!(server.get("/blocking").body(), "Result is 1000");
+}
