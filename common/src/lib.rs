@@ -20,6 +20,6 @@ mod timing;
 pub use count::{count, shares};
 pub use page::page;
 pub use report::Report;
-pub use settings::Settings;
+pub use settings::{Priority, Settings};
 pub use stop::stop_signal;
 pub use timing::{milliseconds, short};

@@ -12,9 +12,7 @@ use crate::Settings;
 /// Adds the page at `/`, and the answer to a path or a method that no route
 /// has.
 pub fn page(config: &mut ServiceConfig) {
-    config
-        .route("/", get().to(index))
-        .default_service(to(elsewhere));
+    config.route("/", get().to(index)).default_service(to(elsewhere));
 }
 
 async fn index(settings: Data<Settings>) -> impl Responder {

@@ -7,11 +7,8 @@ use std::{
 };
 
 /// The steps in order.
-const STEPS: [&str; 3] = [
-    "step1-blocking",
-    "step2-single-worker",
-    "step3-multi-worker",
-];
+const STEPS: [&str; 3] =
+    ["step1-blocking", "step2-single-worker", "step3-multi-worker"];
 
 /// The order in which the functions of a step stand, callers first. A step
 /// has those that it needs.
@@ -68,9 +65,7 @@ fn name(item: &str) -> Option<&str> {
 }
 
 fn function(step: &str, wanted: &str) -> Option<String> {
-    items(&main_rs(step))
-        .into_iter()
-        .find(|item| name(item) == Some(wanted))
+    items(&main_rs(step)).into_iter().find(|item| name(item) == Some(wanted))
 }
 
 #[test]
@@ -146,10 +141,8 @@ fn each_step_has_the_same_routes_in_the_same_order_and_perhaps_more() {
 fn a_header_has_a_fixed_shape() {
     for (i, step) in STEPS.iter().enumerate() {
         let source = main_rs(step);
-        let header: Vec<&str> = source
-            .lines()
-            .take_while(|l| l.starts_with("//!"))
-            .collect();
+        let header: Vec<&str> =
+            source.lines().take_while(|l| l.starts_with("//!")).collect();
         let title = format!("//! Step {}: ", i + 1);
         let diff = match i {
             0 => "none, the story starts here.".to_owned(),
@@ -220,13 +213,9 @@ fn common_starts_no_thread_and_hides_no_lesson() {
     for path in files {
         let source = read(&path);
         let code = source.split("#[cfg(test)]").next().unwrap();
-        for lesson in [
-            "thread::spawn",
-            "Builder",
-            "channel",
-            "pub async fn",
-            ".join()",
-        ] {
+        for lesson in
+            ["thread::spawn", "Builder", "channel", "pub async fn", ".join()"]
+        {
             assert!(
                 !code.contains(lesson),
                 "`{lesson}` in {}: where a thread starts, who waits and what \

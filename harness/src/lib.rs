@@ -28,7 +28,15 @@ use ureq::{Agent, http::Response};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The settings that a step reads from its environment.
-const VARIABLES: [&str; 4] = ["HOST", "PORT", "ITERATIONS", "THREADS"];
+const VARIABLES: [&str; 7] = [
+    "HOST",
+    "PORT",
+    "ITERATIONS",
+    "THREADS",
+    "QUEUE",
+    "PRIORITY",
+    "SHUTDOWN_TIMEOUT",
+];
 
 /// A command that runs `program` on a free port and otherwise with its
 /// defaults, whatever the environment of the caller says.
@@ -112,34 +120,23 @@ impl Server {
     pub fn start(command: &mut Command) -> Result<Self, StartError> {
         let program = command.get_program().to_string_lossy().into_owned();
         let started = Process::start(command);
-        let (mut process, first_line) =
-            started.map_err(|source| StartError::NotRun {
-                program: program.clone(),
-                source,
-            })?;
+        let (mut process, first_line) = started.map_err(|source| {
+            StartError::NotRun { program: program.clone(), source }
+        })?;
 
         let said = match first_line.recv_timeout(PATIENCE) {
             Ok(line) => match url_in(&line) {
                 Some(url) => {
                     let url = url.to_owned();
                     let agent = agent();
-                    return Ok(Self {
-                        process,
-                        line,
-                        url,
-                        agent,
-                    });
+                    return Ok(Self { process, line, url, agent });
                 }
                 None => format!("its first line is: {line}"),
             },
             Err(RecvTimeoutError::Disconnected) => {
                 if process.ends_within(PATIENCE) {
                     let Ended { status, stderr, .. } = process.wait();
-                    return Err(StartError::Ended {
-                        program,
-                        status,
-                        stderr,
-                    });
+                    return Err(StartError::Ended { program, status, stderr });
                 }
                 "it closed its standard output".into()
             }
@@ -149,11 +146,7 @@ impl Server {
         };
         process.kill();
         let stderr = process.wait().stderr;
-        Err(StartError::Mute {
-            program,
-            said,
-            stderr,
-        })
+        Err(StartError::Mute { program, said, stderr })
     }
 
     /// The line that it printed when it listened.
@@ -255,10 +248,7 @@ impl Server {
         use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
         let limit = more.map(|more| more + 1024 * self.status("VmSize:"));
-        let new = Rlimit {
-            current: limit,
-            maximum: None,
-        };
+        let new = Rlimit { current: limit, maximum: None };
         let id = Pid::from_child(&self.process.child);
         prlimit(Some(id), Resource::As, new).expect("a limit can be lowered");
     }
@@ -391,10 +381,8 @@ impl Process {
         command: &mut Command,
     ) -> io::Result<(Self, mpsc::Receiver<String>)> {
         command.stdin(Stdio::null());
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()?;
+        let mut child =
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         let (sender, receiver) = mpsc::channel();
         let stdout = child.stdout.take().expect("it is piped");
         let stdout = Output::collect(stdout, move |line| {
@@ -403,14 +391,7 @@ impl Process {
         });
         let stderr = child.stderr.take().expect("it is piped");
         let stderr = Output::collect(stderr, |_| ());
-        Ok((
-            Self {
-                child,
-                stdout,
-                stderr,
-            },
-            receiver,
-        ))
+        Ok((Self { child, stdout, stderr }, receiver))
     }
 
     /// Whether it ends within that time.
@@ -454,9 +435,7 @@ fn wait_until(time: Duration, mut is_so: impl FnMut() -> bool) -> bool {
 /// The first address in the line that says where a step listens.
 fn url_in(line: &str) -> Option<&str> {
     let (_, rest) = line.split_once(" listening on ")?;
-    rest.split(' ')
-        .next()
-        .filter(|url| url.starts_with("http://"))
+    rest.split(' ').next().filter(|url| url.starts_with("http://"))
 }
 
 fn agent() -> Agent {

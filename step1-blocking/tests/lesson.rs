@@ -30,8 +30,5 @@ fn two_blocking_requests_run_one_after_the_other() {
     let first = server.send("/blocking");
     let second = server.send("/blocking");
     second.wait();
-    assert!(
-        first.is_answered(),
-        "with one thread, first come, first served"
-    );
+    assert!(first.is_answered(), "with one thread, first come, first served");
 }

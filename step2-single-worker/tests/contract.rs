@@ -16,10 +16,7 @@ fn counting_to(iterations: &str) -> Server {
 /// What `--help` prints.
 fn help() -> String {
     let output = harness::command(PROGRAM).arg("--help").output().unwrap();
-    assert!(
-        output.status.success(),
-        "--help must end with exit status 0"
-    );
+    assert!(output.status.success(), "--help must end with exit status 0");
     String::from_utf8(output.stdout).unwrap()
 }
 
@@ -40,11 +37,7 @@ fn it_says_on_one_line_where_it_listens_and_what_it_was_started_with() {
     let server = counting_to("1_000");
     let begin = format!("{STEP} listening on http://127.0.0.1:");
     assert!(server.line().starts_with(&begin), "{}", server.line());
-    assert!(
-        server.line().contains("iterations 1000"),
-        "{}",
-        server.line()
-    );
+    assert!(server.line().contains("iterations 1000"), "{}", server.line());
 
     let line = server.line().to_owned();
     server.get("/blocking");
@@ -57,10 +50,7 @@ fn it_says_on_one_line_where_it_listens_and_what_it_was_started_with() {
 fn non_blocking_answers_a_plain_text() {
     let response = counting_to("1000").get("/non-blocking");
     assert_eq!(response.status(), 200);
-    assert_eq!(
-        response.headers()["content-type"],
-        "text/plain; charset=utf-8"
-    );
+    assert_eq!(response.headers()["content-type"], "text/plain; charset=utf-8");
     assert_eq!(response.body(), "This page is non-blocking.");
 }
 
@@ -68,10 +58,7 @@ fn non_blocking_answers_a_plain_text() {
 fn blocking_answers_the_exact_count_and_how_long_it_took() {
     let response = counting_to("10_000_019").get("/blocking");
     assert_eq!(response.status(), 200);
-    assert_eq!(
-        response.headers()["content-type"],
-        "text/plain; charset=utf-8"
-    );
+    assert_eq!(response.headers()["content-type"], "text/plain; charset=utf-8");
     assert_eq!(response.body(), "Result is 10000019");
 
     let timing = response.headers()["server-timing"].to_str().unwrap();
@@ -106,10 +93,7 @@ fn an_unknown_path_is_404_and_another_method_405() {
     let server = counting_to("1000");
     let response = server.get("/blockin");
     assert_eq!(response.status(), 404);
-    assert!(
-        response.body().contains("/blocking"),
-        "it says what there is"
-    );
+    assert!(response.body().contains("/blocking"), "it says what there is");
     assert_eq!(server.get("/blocking/").status(), 404);
     assert_eq!(server.get("/non-blocking?again=1").status(), 200);
 
@@ -156,11 +140,7 @@ fn a_wrong_setting_is_named_with_its_value_and_what_is_accepted() {
         ("ITERATIONS", "-1", "0 to 18446744073709551615"),
         ("ITERATIONS", "1e10", "0 to 18446744073709551615"),
         ("ITERATIONS", "ten", "0 to 18446744073709551615"),
-        (
-            "ITERATIONS",
-            "18446744073709551616",
-            "0 to 18446744073709551615",
-        ),
+        ("ITERATIONS", "18446744073709551616", "0 to 18446744073709551615"),
     ];
     if help().contains("--threads") {
         wrong.extend([

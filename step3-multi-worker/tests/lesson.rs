@@ -30,9 +30,7 @@ fn the_count_is_exact_for_any_number_of_threads() {
     for threads in ["1", "2", "3", "7", "64"] {
         let mut command =
             harness::command(env!("CARGO_BIN_EXE_step3-multi-worker"));
-        command
-            .env("ITERATIONS", "1_000_003")
-            .env("THREADS", threads);
+        command.env("ITERATIONS", "1_000_003").env("THREADS", threads);
         let server = Server::start(&mut command).unwrap();
         assert_eq!(server.get("/blocking").body(), "Result is 1000003");
 
@@ -48,9 +46,7 @@ fn the_count_is_exact_for_any_number_of_threads() {
 fn all_threads_are_started_before_the_first_is_awaited() {
     let mut command =
         harness::command(env!("CARGO_BIN_EXE_step3-multi-worker"));
-    command
-        .env("ITERATIONS", "2_000_000_000")
-        .env("THREADS", "7");
+    command.env("ITERATIONS", "2_000_000_000").env("THREADS", "7");
     let server = Server::start(&mut command).unwrap();
     // Once it has answered, all threads of the server itself have started.
     server.get("/non-blocking");
