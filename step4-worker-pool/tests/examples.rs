@@ -1,0 +1,71 @@
+//! The same step with a library's pool: same routes, same answers.
+
+use std::{env::consts::EXE_SUFFIX, path::Path, process::Command, sync::Once};
+
+use harness::Server;
+
+const EXAMPLES: [&str; 3] = ["rayon", "web_block", "spawn_blocking"];
+
+fn start(example: &str, settings: &[(&str, &str)]) -> Server {
+    static BUILT: Once = Once::new();
+    // Not every way of running a single test builds the examples as well.
+    BUILT.call_once(|| {
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(["build", "--quiet", "--examples"]);
+        cargo.args(["--package", env!("CARGO_PKG_NAME")]);
+        if !cfg!(debug_assertions) {
+            cargo.arg("--release");
+        }
+        assert!(cargo.status().expect("cargo runs").success());
+    });
+    let step = Path::new(env!("CARGO_BIN_EXE_step4-worker-pool"));
+    let file = format!("{example}{}", EXE_SUFFIX);
+    let program = step.with_file_name("examples").join(file);
+    let mut command = harness::command(program);
+    Server::start(command.envs(settings.iter().copied())).unwrap()
+}
+
+#[test]
+fn each_counts_exactly() {
+    for example in EXAMPLES {
+        let settings = [("ITERATIONS", "1_000_003"), ("THREADS", "3")];
+        let server = start(example, &settings);
+        assert_eq!(server.get("/blocking").body(), "Result is 1000003");
+        assert_eq!(server.get("/pool").status(), 200);
+        assert_eq!(server.get("/").status(), 200);
+    }
+}
+
+#[test]
+fn each_answers_non_blocking_while_blocking_runs() {
+    for example in EXAMPLES {
+        let server = start(example, &[("ITERATIONS", "2_000_000_000")]);
+        let blocking = server.send("/blocking");
+        assert_eq!(server.get("/non-blocking").status(), 200);
+        assert!(!blocking.is_answered(), "{example} is as bad as step 1");
+        assert!(blocking.wait().ends_with("Result is 2000000000"));
+    }
+}
+
+#[test]
+fn each_answers_500_when_a_job_panics_and_goes_on() {
+    for example in EXAMPLES {
+        let server = start(example, &[("ITERATIONS", "1000")]);
+        for _ in 0..5 {
+            assert_eq!(server.get("/failing").status(), 500, "{example}");
+        }
+        assert_eq!(server.get("/blocking").body(), "Result is 1000");
+    }
+}
+
+#[test]
+fn with_a_semaphore_spawn_blocking_refuses_too() {
+    let settings = [("ITERATIONS", "1_000_000_000"), ("QUEUE", "1")];
+    let server = start("spawn_blocking", &settings);
+    let blocking = server.send("/blocking");
+    let refused = server.get("/blocking");
+    assert_eq!(refused.status(), 503);
+    assert!(refused.headers().contains_key("retry-after"));
+    assert!(blocking.wait().ends_with("Result is 1000000000"));
+    assert_eq!(server.get("/failing").status(), 500, "the place is free");
+}
