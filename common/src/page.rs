@@ -1,28 +1,72 @@
+use std::future::ready;
+
 use actix_web::{
-    HttpRequest, HttpResponse, Responder,
+    HttpRequest, HttpResponse, HttpResponseBuilder, Responder,
     http::{
         StatusCode,
         header::{self, ContentType},
     },
-    web::{Data, Html, ServiceConfig, get, to},
+    web::{Data, ServiceConfig, get, to},
 };
+use serde_json::json;
 
 use crate::Settings;
 
-/// Adds the page at `/`, and the answer to a path or a method that no route
-/// has.
+/// Path, content type and text of each file that the page is made of.
+const FILES: [(&str, &str, &str); 4] = [
+    ("/", "text/html; charset=utf-8", include_str!("page.html")),
+    ("/page.css", "text/css; charset=utf-8", include_str!("page.css")),
+    ("/page.js", "text/javascript; charset=utf-8", include_str!("page.js")),
+    ("/page.svg", "image/svg+xml", include_str!("page.svg")),
+];
+
+/// Routes that only some of the steps have, and that the page makes use of.
+const OPTIONAL: [&str; 2] = ["/failing", "/pool"];
+
+/// Adds the page at `/` with its files, and the answer to a path or a method
+/// that no route has.
 pub fn page(config: &mut ServiceConfig) {
-    config.route("/", get().to(index)).default_service(to(elsewhere));
+    for (path, content_type, text) in FILES {
+        let file = move || {
+            ready(part_of_the_page().content_type(content_type).body(text))
+        };
+        config.route(path, get().to(file));
+    }
+    config.route("/page.json", get().to(about)).default_service(to(elsewhere));
 }
 
-async fn index(settings: Data<Settings>) -> impl Responder {
-    Html::new(format!(
-        "<!doctype html>\n<title>{step}</title>\n<h1>{step}</h1>\n\
-         <p>{idea}</p>\n<p><a href=/blocking>/blocking</a>, \
-         <a href=/non-blocking>/non-blocking</a></p>\n",
-        step = settings.step,
-        idea = settings.idea,
-    ))
+/// What the page shows of the step that serves it.
+async fn about(
+    request: HttpRequest,
+    settings: Data<Settings>,
+) -> impl Responder {
+    let routes = request.resource_map();
+    part_of_the_page().json(json!({
+        "step": settings.step,
+        "idea": settings.idea,
+        // As text: it can be more than a number of JavaScript holds exactly.
+        "iterations": settings.iterations.to_string(),
+        "threads": settings.threads,
+        "routes": OPTIONAL
+            .into_iter()
+            .filter(|path| routes.has_resource(path))
+            .collect::<Vec<_>>(),
+    }))
+}
+
+fn part_of_the_page() -> HttpResponseBuilder {
+    let mut response = HttpResponse::Ok();
+    response
+        .insert_header((
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; script-src 'self'; style-src 'self'; \
+             img-src 'self'; connect-src 'self'; base-uri 'none'; \
+             form-action 'none'; frame-ancestors 'none'",
+        ))
+        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        // The next server on this port may be another step.
+        .insert_header((header::CACHE_CONTROL, "no-cache"));
+    response
 }
 
 /// What any other request gets: actix-web asks here also when the path is
@@ -37,5 +81,107 @@ async fn elsewhere(request: HttpRequest) -> HttpResponse {
     } else {
         "There is no such page. Try /blocking or /non-blocking."
     };
-    response.content_type(ContentType::plaintext()).body(text)
+    response
+        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .content_type(ContentType::plaintext())
+        .body(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroUsize;
+
+    use actix_web::{
+        App,
+        http::header::HeaderMap,
+        test::{TestRequest, call_service, init_service, read_body},
+    };
+    use clap::Parser;
+    use serde_json::Value;
+
+    use super::*;
+
+    /// Markup where a step has its sentence, and a path that repeats it.
+    const MARKUP: &str = "</script><img src=x onerror=alert(1)>";
+
+    /// What a step with `/failing`, but without `/pool`, answers.
+    async fn get(path: &str) -> (StatusCode, HeaderMap, String) {
+        let mut settings = Settings::parse_from(["step"]);
+        settings.idea = MARKUP;
+        settings.iterations = u64::MAX;
+        settings.threads = NonZeroUsize::MIN;
+        let failing =
+            actix_web::web::get().to(HttpResponse::InternalServerError);
+        let app = App::new()
+            .app_data(Data::new(settings))
+            .configure(page)
+            .route("/failing", failing);
+        let app = init_service(app).await;
+        let request = TestRequest::with_uri(path).to_request();
+        let response = call_service(&app, request).await;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = read_body(response).await;
+        (status, headers, String::from_utf8(body.into()).unwrap())
+    }
+
+    fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
+        headers.get(name).expect(name).to_str().unwrap()
+    }
+
+    #[actix_web::test]
+    async fn every_file_comes_with_the_headers_that_keep_others_out() {
+        for (path, content_type, text) in FILES {
+            let (status, headers, body) = get(path).await;
+            assert_eq!(status, 200);
+            assert_eq!(body, text);
+            assert_eq!(header(&headers, "content-type"), content_type);
+            assert_eq!(header(&headers, "x-content-type-options"), "nosniff");
+            assert_eq!(header(&headers, "cache-control"), "no-cache");
+            let policy = header(&headers, "content-security-policy");
+            assert!(policy.starts_with("default-src 'none'; "), "{policy}");
+            assert!(policy.contains("script-src 'self'; "), "{policy}");
+            assert!(!policy.contains("unsafe"), "{policy}");
+        }
+    }
+
+    #[actix_web::test]
+    async fn what_the_server_says_of_itself_is_json_and_nothing_else() {
+        let (status, headers, body) = get("/page.json").await;
+        assert_eq!(status, 200);
+        assert_eq!(header(&headers, "content-type"), "application/json");
+        assert_eq!(header(&headers, "x-content-type-options"), "nosniff");
+        let about: Value = serde_json::from_str(&body).unwrap();
+        assert_eq!(about["idea"], MARKUP);
+        assert_eq!(about["iterations"], u64::MAX.to_string());
+        assert_eq!(about["threads"], 1);
+        assert_eq!(about["routes"], json!(["/failing"]));
+    }
+
+    #[test]
+    fn the_page_never_makes_markup_of_what_it_gets() {
+        let script = include_str!("page.js");
+        for trap in
+            ["innerHTML", "outerHTML", "insertAdjacent", "write(", "eval("]
+        {
+            assert!(!script.contains(trap), "page.js has {trap}");
+        }
+    }
+
+    #[actix_web::test]
+    async fn an_unknown_path_is_not_repeated() {
+        let (status, headers, body) = get("/%3Cscript%3E?%3Cscript%3E").await;
+        assert_eq!(status, 404);
+        assert_eq!(header(&headers, "x-content-type-options"), "nosniff");
+        assert_eq!(
+            header(&headers, "content-type"),
+            "text/plain; charset=utf-8"
+        );
+        assert!(!body.contains("script"), "{body}");
+    }
+
+    #[test]
+    fn the_whole_page_weighs_less_than_40_kilobytes() {
+        let weight: usize = FILES.iter().map(|(_, _, text)| text.len()).sum();
+        assert!(weight < 40_000, "{weight} bytes");
+    }
 }

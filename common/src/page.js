@@ -1,0 +1,563 @@
+// Times are in milliseconds, as performance.now() has them.
+
+/** From one heartbeat to the next. */
+const BEAT = 100;
+/** A heartbeat that waits so long has met a freeze, not a busy moment. */
+const FREEZE = 300;
+/** A heartbeat that waits so long is drawn as high as they get. */
+const HIGHEST = 1000;
+/** From one try to the next while the server can't be reached. */
+const RETRY = 1000;
+/**
+ * The least from one picture of the axis to the next: drawing must leave the
+ * processor to the server. And the same for those who want little motion.
+ */
+const FRAME = 25;
+const CALM_FRAME = 1000;
+/**
+ * How many requests can be sent before one is answered. Browsers open about
+ * six connections to a host: with all in use the heartbeat would wait for one,
+ * and that would look like a freeze of the server.
+ */
+const MOST_IN_FLIGHT = 3;
+/** How many requests are listed, the latest ones. */
+const MOST_ROWS = 20;
+/** How many answered heartbeats are remembered: ten minutes of them. */
+const MOST_BEATS = 6000;
+
+const element = (id) => document.getElementById(id);
+const sleep = (time) => new Promise((done) => setTimeout(done, time));
+const calm = matchMedia("(prefers-reduced-motion: reduce)");
+
+/** The answered heartbeats: start, end, and whether the server was away. */
+const beats = [];
+/** The requests that were sent by a button; end is null until the answer. */
+const sent = [];
+/** When the heartbeat was sent that isn't answered yet, or null. */
+let waiting = null;
+/** How often in a row the server couldn't be reached. */
+let failures = 0;
+/** What the server says of itself; null when that has to be asked (again). */
+let step = null;
+let asked = 0;
+let answered = 0;
+let worst = 0;
+
+// ---------------------------------------------------------------- requests
+
+/** Asks the server. Throws when it can't be reached. */
+async function ask(path) {
+  // Browsers queue requests for the same URL one behind the other.
+  const unique = `${path}?${performance.timeOrigin}-${asked++}`;
+  const response = await fetch(unique, { cache: "no-store" });
+  return { response, text: await response.text() };
+}
+
+async function heartbeat() {
+  await answer("/page.json");
+  for (;;) {
+    const start = now();
+    waiting = start;
+    await answer("/non-blocking");
+    const end = now();
+    beatAnswered({ start, end, away: isAway() });
+    await sleep(start + BEAT - end);
+  }
+}
+
+/** Waits until the server has answered, however often it has to be asked. */
+async function answer(path) {
+  while (!(await answers(path))) {
+    failures += 1;
+    // The first time at once: a server that was frozen may have closed a
+    // connection that it thought idle.
+    await sleep(failures === 1 ? 0 : RETRY);
+  }
+}
+
+async function answers(path) {
+  try {
+    if (!step) {
+      step = JSON.parse((await ask("/page.json")).text);
+      showStep();
+    }
+    // A server that was frozen may find that the request came too slowly.
+    return (await ask(path)).response.ok;
+  } catch {
+    // Whoever answers next may be another step.
+    step = null;
+    return false;
+  }
+}
+
+function beatAnswered(beat) {
+  waiting = null;
+  failures = 0;
+  answered += 1;
+  beats.push(beat);
+  if (beats.length > MOST_BEATS) beats.shift();
+  if (!beat.away) worst = Math.max(worst, beat.end - beat.start);
+}
+
+function isAway() {
+  return failures > 1;
+}
+
+async function send(path) {
+  if (inFlight().length >= MOST_IN_FLIGHT) return;
+  const request = { path, start: now(), end: null, lane: freeLane() };
+  sent.push(request);
+  showInFlight();
+  const row = addRow(request);
+  try {
+    const { response, text } = await ask(path);
+    request.ok = response.ok;
+    request.status = `${response.status} ${response.statusText}`.trim();
+    request.answer = response.ok
+      ? text
+      : [request.status, text].filter(Boolean).join(": ");
+    request.timing = response.headers.get("Server-Timing");
+  } catch {
+    request.ok = false;
+    request.status = "no answer";
+    request.answer = "No answer: the server went away.";
+  }
+  request.end = now();
+  showInFlight();
+  showAnswer(row, request);
+}
+
+function inFlight() {
+  return sent.filter((request) => request.end === null);
+}
+
+function freeLane() {
+  const taken = inFlight().map((request) => request.lane);
+  return [0, 1, 2].find((lane) => !taken.includes(lane));
+}
+
+// -------------------------------------------------------- step and requests
+
+/** Shows whose page this is, and what only some of the steps have. */
+function showStep() {
+  const count = BigInt(step.iterations).toLocaleString("en");
+  const threads = step.threads === 1 ? "1 thread" : `${step.threads} threads`;
+  document.title = step.step;
+  element("step").textContent = step.step;
+  element("idea").textContent = step.idea;
+  element("settings").textContent = `/blocking counts to ${count} with ${threads}`;
+  button("/failing").hidden = !step.routes.includes("/failing");
+  element("pool").hidden = !step.routes.includes("/pool");
+}
+
+function button(path) {
+  return document.querySelector(`button[data-path="${path}"]`);
+}
+
+function showInFlight() {
+  const count = inFlight().length;
+  element("in-flight").textContent =
+    count === 0 ? "" : `${count} of at most ${MOST_IN_FLIGHT} in flight`;
+  for (const button of document.querySelectorAll("button")) {
+    // Not `disabled`, which would take the focus away from the keyboard.
+    button.ariaDisabled = String(count >= MOST_IN_FLIGHT);
+  }
+}
+
+function addRow(request) {
+  const row = document.createElement("li");
+  addText(row, "request", `${sent.length}. ${request.path}`);
+  addText(row, "answer", "no answer yet");
+  element("log").prepend(row);
+  element("log").children[MOST_ROWS]?.remove();
+  return row;
+}
+
+function showAnswer(row, request) {
+  row.className = request.ok ? "done" : "failed";
+  row.querySelector(".answer").textContent = request.answer;
+  addText(row, "time", `after ${short(request.end - request.start)}`);
+  if (request.timing) addText(row, "server", serverTiming(request.timing));
+}
+
+function addText(parent, className, text) {
+  const span = document.createElement("span");
+  span.className = className;
+  span.textContent = text;
+  parent.append(span, " ");
+}
+
+/** "count;dur=3021.5" as "Server-Timing: count 3.02 s". */
+function serverTiming(header) {
+  const metrics = header.split(",").map((metric) => {
+    const [name, ...parameters] = metric.split(";").map((it) => it.trim());
+    const dur = parameters.find((it) => it.startsWith("dur="));
+    return dur ? `${name} ${short(Number(dur.slice(4)))}` : name;
+  });
+  return `Server-Timing: ${metrics.join(", ")}`;
+}
+
+/** The figures of the pool, whichever it has. */
+async function showPool() {
+  if (element("pool").hidden) return;
+  try {
+    const figures = JSON.parse((await ask("/pool")).text);
+    const list = element("pool").querySelector("dl");
+    list.replaceChildren(...Object.entries(figures).map(figure));
+  } catch {
+    // The heartbeat says so.
+  }
+}
+
+function figure([name, value]) {
+  const div = document.createElement("div");
+  const term = document.createElement("dt");
+  const definition = document.createElement("dd");
+  term.textContent = name;
+  definition.textContent = value;
+  div.append(term, definition);
+  return div;
+}
+
+async function keepShowingPool() {
+  for (;;) {
+    await showPool();
+    await sleep(5 * BEAT);
+  }
+}
+
+// ------------------------------------------------------------------- state
+
+/** What is being seen: its kind, in words, and in words without figures. */
+function state(time) {
+  const wait = waiting === null ? 0 : time - waiting;
+  const counting = inFlight().filter(({ path }) => path === "/blocking");
+  if (isAway()) {
+    return {
+      kind: "unreachable",
+      text: "No server: start a step, and this page goes on by itself.",
+    };
+  }
+  if (beats.length === 0 && wait < FREEZE) {
+    return { kind: "connecting", text: "Connecting …" };
+  }
+  if (wait >= FREEZE) return stateFrozen(counting[0], wait, time);
+  if (counting.length) return stateWhile(counting[0], time);
+  const last = sent.reduce((a, b) => (a && a.end > b.end ? a : b), null);
+  return {
+    kind: "answering",
+    text: last
+      ? verdict(last)
+      : "The server answers at once. Now press the blue button.",
+  };
+}
+
+function stateFrozen(request, wait, time) {
+  const [what, why] = !request
+    ? ["No answer", "something keeps the only server thread busy."]
+    : isFrozenBy(request, time)
+      ? ["Frozen", "the only server thread is counting."]
+      : ["No answer", "the machine is too busy."];
+  return {
+    kind: "frozen",
+    text: `${what} for ${seconds(wait)}: ${why}`,
+    spoken: `${what}: ${why}`,
+  };
+}
+
+/**
+ * Whether the server was frozen for most of a request's time. If for less, the
+ * heartbeat has only met a busy moment of the machine.
+ */
+function isFrozenBy({ start, end }, time) {
+  const until = end ?? time;
+  const frozen = [...beats, { start: waiting ?? time, end: time }]
+    .filter((beat) => !beat.away && beat.end - beat.start >= FREEZE)
+    .map((beat) => Math.min(beat.end, until) - Math.max(beat.start, start))
+    .filter((overlap) => overlap > 0)
+    .reduce((sum, overlap) => sum + overlap, 0);
+  return frozen > (until - start) / 2;
+}
+
+function stateWhile(request, time) {
+  const meanwhile = beatsDuring(request, time);
+  const spoken = "Counting, and the heartbeat is answered meanwhile.";
+  return meanwhile < 2
+    ? { kind: "answering", text: "Counting …" }
+    : {
+        kind: "answering",
+        text: `Counting for ${seconds(time - request.start)}: \
+${meanwhile} heartbeats answered meanwhile.`,
+        spoken,
+      };
+}
+
+function verdict(request) {
+  const { path, ok, status, start, end } = request;
+  if (!ok) return `${path}: ${status}. The server still answers.`;
+  return isFrozenBy(request, end)
+    ? `It was frozen for ${short(longestWait(request))}: \
+nobody else got an answer.`
+    : `Done after ${short(end - start)}: \
+${beatsDuring(request, end)} heartbeats answered meanwhile.`;
+}
+
+function beatsDuring({ start }, end) {
+  return beats.filter((beat) => beat.end > start && beat.end < end).length;
+}
+
+function longestWait({ start, end }) {
+  const waits = beats
+    .filter((beat) => !beat.away && beat.start < end && beat.end > start)
+    .map((beat) => beat.end - beat.start);
+  return Math.max(0, ...waits);
+}
+
+function showState() {
+  const time = now();
+  const { kind, text, spoken = text } = state(time);
+  setText("state", text);
+  element("state").className = kind;
+  // A screen reader is told of a change, not of each tenth of a second.
+  setText("announcement", spoken);
+
+  const wait = waiting === null ? 0 : time - waiting;
+  const last = beats.at(-1);
+  const frozen = kind === "frozen";
+  if (last || frozen) {
+    const latest = frozen ? seconds(wait) : short(last.end - last.start);
+    setText("latest", kind === "unreachable" ? "–" : latest);
+    setText("worst", frozen && wait > worst ? seconds(wait) : short(worst));
+  }
+  setText("answers", String(answered));
+  element("latest").className = frozen ? "waits" : "";
+  element("worst").className = worst >= FREEZE || frozen ? "waits" : "";
+}
+
+function setText(id, text) {
+  if (element(id).textContent !== text) element(id).textContent = text;
+}
+
+function now() {
+  return performance.now();
+}
+
+/** A time that grows: its last digit must be readable. */
+function seconds(time) {
+  return `${(time / 1000).toFixed(1)} s`;
+}
+
+/** A time as people read it. */
+function short(time) {
+  if (time < 1) return "< 1 ms";
+  return time < 999.5
+    ? `${time.toFixed()} ms`
+    : seconds(time);
+}
+
+// -------------------------------------------------------------------- axis
+
+function animate() {
+  drawAxis(now());
+  const pause = calm.matches ? CALM_FRAME : FRAME;
+  setTimeout(() => requestAnimationFrame(animate), pause);
+}
+
+/** What the functions that draw share: the pen, the measures, the colours. */
+function canvas(time) {
+  const axis = element("axis");
+  const [width, height] = [axis.clientWidth, axis.clientHeight];
+  const style = getComputedStyle(axis);
+  const em = parseFloat(style.fontSize);
+  const [w, h] = [width, height].map((it) =>
+    Math.round(it * devicePixelRatio),
+  );
+  if (axis.width !== w || axis.height !== h) {
+    axis.width = w;
+    axis.height = h;
+  }
+  const pen = axis.getContext("2d");
+  pen.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
+  pen.clearRect(0, 0, width, height);
+  pen.textBaseline = "middle";
+
+  const right = width - 0.8 * em;
+  const seconds = Math.min(14, Math.max(6, Math.round(width / em / 6)));
+  return {
+    pen,
+    em,
+    width,
+    right,
+    seconds,
+    x: (at) => right - ((time - at) / seconds / 1000) * right,
+    colour: (name) => style.getPropertyValue(`--${name}`),
+    font: (size, weight = 400) => {
+      pen.font = `${weight} ${size * em}px ${style.fontFamily}`;
+    },
+  };
+}
+
+function drawAxis(time) {
+  const on = canvas(time);
+  drawGrid(on);
+  for (const request of sent) drawRequest(on, request, time);
+  for (const beat of beats) drawBeat(on, beat);
+  if (waiting !== null) {
+    drawBeat(on, { start: waiting, end: time, away: isAway() });
+  }
+}
+
+/** Where things stand, in em from the top. */
+const LANES = { top: 1.8, height: 1.65 };
+const BEATS = { top: 8.8, bottom: 15.4 };
+
+function drawGrid(on) {
+  const { pen, em, right, seconds } = on;
+  on.font(0.8);
+  pen.lineWidth = 1;
+  pen.strokeStyle = on.colour("line");
+  pen.fillStyle = on.colour("soft");
+  pen.textAlign = "center";
+  for (let ago = 0; ago <= seconds; ago += 1) {
+    const x = right - (ago / seconds) * right;
+    line(pen, x, 1.7 * em, x, BEATS.bottom * em + 4);
+    if (ago > 0 && ago < seconds && ago % 2 === 0) {
+      pen.fillText(`${ago} s ago`, x, 16.25 * em);
+    }
+  }
+  pen.textAlign = "right";
+  pen.fillText("now", right + 0.5 * em, 16.25 * em);
+  pen.textAlign = "left";
+  pen.fillText("what you send", 0.6 * em, 0.95 * em);
+  pen.fillText(
+    "heartbeat: /non-blocking, ten times a second",
+    0.6 * em,
+    7.9 * em,
+  );
+  pen.strokeStyle = on.colour("soft");
+  line(pen, 0, BEATS.bottom * em, on.width, BEATS.bottom * em);
+}
+
+function drawRequest(on, request, time) {
+  const { pen, em } = on;
+  const from = on.x(request.start);
+  const to = Math.max(on.x(request.end ?? time), from + 5);
+  if (to < 0) return;
+  const y = (LANES.top + request.lane * LANES.height) * em;
+  const height = (LANES.height - 0.25) * em;
+  const failed = request.end !== null && !request.ok;
+  pen.fillStyle = on.colour(failed ? "wait" : "sent");
+  bar(pen, from, y, to - from, height, 0.25 * em);
+
+  const length =
+    request.end === null
+      ? seconds(time - request.start)
+      : short(request.end - request.start);
+  const text = `${failed ? "✕ " : ""}${request.path} ${length}`;
+  on.font(0.9, 700);
+  const room = to - Math.max(0, from);
+  const middle = y + height / 2 + 0.07 * em;
+  const gap = 0.45 * em;
+  if (pen.measureText(text).width + 2 * gap < room) {
+    pen.fillStyle = on.colour("on-colour");
+    pen.textAlign = "right";
+    pen.fillText(text, to - gap, middle);
+  } else if (from > 0) {
+    // Beside it: before it while it grows, behind it when it's over.
+    pen.textAlign = request.end === null ? "right" : "left";
+    pen.fillText(text, request.end === null ? from - gap : to + gap, middle);
+  }
+}
+
+function drawBeat(on, { start, end, away }) {
+  const { pen, em } = on;
+  const from = on.x(start);
+  const to = Math.max(on.x(end), from + 0.2 * em);
+  if (to < 0) return;
+  const wait = end - start;
+  const most = BEATS.bottom - BEATS.top;
+  const height = em * (0.5 + (most - 0.5) * Math.min(1, wait / HIGHEST));
+  const y = BEATS.bottom * em - height;
+  if (away) {
+    drawAway(on, from, to);
+  } else if (wait < FREEZE) {
+    pen.fillStyle = on.colour("quick");
+    bar(pen, from, y, to - from, height, 0.1 * em);
+  } else {
+    drawFreeze(on, from, to, y, height, seconds(wait));
+  }
+}
+
+function drawFreeze(on, from, to, y, height, text) {
+  const { pen, em } = on;
+  pen.save();
+  pen.beginPath();
+  pen.rect(from, y, to - from, height);
+  pen.clip();
+  pen.fillStyle = on.colour("wait");
+  pen.fillRect(from, y, to - from, height);
+  pen.strokeStyle = on.colour("on-colour");
+  pen.globalAlpha = 0.45;
+  pen.lineWidth = 0.12 * em;
+  const gap = 0.75 * em;
+  const first = from - height + Math.max(0, Math.floor(-from / gap)) * gap;
+  for (let x = first; x < to; x += gap) {
+    line(pen, x, y + height, x + height, y);
+  }
+  pen.restore();
+  label(on, text, Math.max(0, from), to, y + height / 2);
+}
+
+function drawAway(on, from, to) {
+  const { pen, em } = on;
+  const [y, height] = [(BEATS.bottom - 3) * em, 2.2 * em];
+  pen.save();
+  pen.strokeStyle = on.colour("soft");
+  pen.setLineDash([0.4 * em, 0.3 * em]);
+  pen.lineWidth = 0.1 * em;
+  pen.strokeRect(from, y, to - from, height);
+  pen.restore();
+  pen.fillStyle = on.colour("soft");
+  on.font(0.9, 700);
+  pen.textAlign = "center";
+  if (to - Math.max(0, from) > 6 * em) {
+    pen.fillText("no server", (Math.max(0, from) + to) / 2, y + height / 2);
+  }
+}
+
+/** Words on a freeze: on a plain ground, so that they can be read. */
+function label(on, text, from, to, middle) {
+  const { pen, em } = on;
+  on.font(1.5, 700);
+  const width = pen.measureText(text).width + 0.8 * em;
+  if (width > to - from) return;
+  const centre = (from + to) / 2;
+  pen.fillStyle = on.colour("wait");
+  pen.fillRect(centre - width / 2, middle - 1.1 * em, width, 2.2 * em);
+  pen.fillStyle = on.colour("on-colour");
+  pen.textAlign = "center";
+  pen.fillText(text, centre, middle);
+}
+
+function bar(pen, x, y, width, height, radius) {
+  pen.beginPath();
+  pen.roundRect(x, y, width, height, radius);
+  pen.fill();
+}
+
+function line(pen, x1, y1, x2, y2) {
+  pen.beginPath();
+  pen.moveTo(x1, y1);
+  pen.lineTo(x2, y2);
+  pen.stroke();
+}
+
+// ------------------------------------------------------------------- start
+
+for (const button of document.querySelectorAll("button")) {
+  button.addEventListener("click", () => send(button.dataset.path));
+}
+heartbeat();
+keepShowingPool();
+setInterval(showState, BEAT);
+animate();
