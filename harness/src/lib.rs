@@ -7,6 +7,9 @@
 //! # Ok::<(), harness::StartError>(())
 //! ```
 
+#[cfg(feature = "browser")]
+mod browser;
+
 use std::{
     fmt,
     io::{self, BufRead, BufReader, ErrorKind, Read, Write},
@@ -22,6 +25,9 @@ use std::{
 };
 
 use ureq::{Agent, http::Response};
+
+#[cfg(feature = "browser")]
+pub use browser::Browser;
 
 /// How long anything may take before it counts as hanging. Never reached when
 /// all is well, even on a machine that does ten other things.

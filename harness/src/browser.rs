@@ -1,0 +1,326 @@
+use std::{
+    env,
+    io::{self, Write},
+    net::TcpStream,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::{Once, mpsc},
+    thread,
+    time::{Duration, Instant},
+};
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tungstenite::{Message, WebSocket, client::client};
+
+use crate::{Output, PATIENCE, wait_until};
+
+/// A Chromium without a window, and one tab in it, driven over the DevTools
+/// protocol (<https://chromedevtools.github.io/devtools-protocol/>).
+///
+/// It has a new, empty profile, and is ended when this value is dropped.
+/// Whatever goes wrong panics: this is for tests.
+pub struct Browser {
+    process: Child,
+    socket: WebSocket<TcpStream>,
+    session: Value,
+    calls: u64,
+    errors: Vec<String>,
+    // Dropped last: the browser writes to it until it has ended.
+    _profile: TempDir,
+}
+
+impl Browser {
+    /// Starts the browser that the variable `CHROME` names, or else one of
+    /// those that are usual on this system.
+    ///
+    /// Returns nothing where there is none, and says so on standard error:
+    /// the test is skipped then.
+    ///
+    /// # Panics
+    /// When there is none and `REQUIRE_BROWSER` is `1`, and when it doesn't
+    /// start.
+    pub fn start() -> Option<Self> {
+        if let Some(program) = find() {
+            return Some(Self::run(&program));
+        }
+        let none = "there is no Chromium, Chrome or Edge here; install one, \
+                    or name one in the variable CHROME";
+        let required = env::var("REQUIRE_BROWSER").is_ok_and(|it| it == "1");
+        assert!(!required, "REQUIRE_BROWSER=1, but {none}");
+        // Not eprintln!, which shows nothing of a test that passes.
+        static SAY: Once = Once::new();
+        SAY.call_once(|| {
+            let text = format!("SKIPPED, the page isn't tested: {none}\n");
+            io::stderr().write_all(text.as_bytes()).ok();
+        });
+        None
+    }
+
+    fn run(program: &Path) -> Self {
+        let profile = tempfile::tempdir().expect("a directory can be made");
+        let mut command = Command::new(program);
+        command
+            .args([
+                "--headless",
+                "--remote-debugging-port=0",
+                "--disable-gpu",
+                "--disable-quic",
+                "--disable-sync",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-dev-shm-usage",
+                "--no-first-run",
+                "--no-default-browser-check",
+                "--no-proxy-server",
+            ])
+            .arg(format!("--user-data-dir={}", profile.path().display()));
+        #[cfg(unix)]
+        if rustix::process::geteuid().is_root() {
+            // It refuses to run as root otherwise.
+            command.arg("--no-sandbox");
+        }
+        let mut process = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|e| panic!("can't run {}: {e}", program.display()));
+
+        let (sender, address) = mpsc::channel();
+        let stderr = process.stderr.take().expect("it is piped");
+        let stderr = Output::collect(stderr, move |line| {
+            if let Some((_, url)) = line.split_once("listening on ws://") {
+                sender.send(url.trim_end().to_owned()).ok();
+            }
+        });
+        let address = address.recv_timeout(PATIENCE).unwrap_or_else(|_| {
+            process.kill().ok();
+            panic!("{} doesn't listen: {}", program.display(), stderr.all())
+        });
+
+        let (host, _) = address.split_once('/').expect("host, then path");
+        let stream = TcpStream::connect(host).expect("the browser listens");
+        stream.set_read_timeout(Some(PATIENCE)).expect("it isn't zero");
+        let (socket, _) = client(format!("ws://{address}"), stream)
+            .expect("the browser speaks WebSocket");
+        let mut browser = Self {
+            process,
+            socket,
+            session: Value::Null,
+            calls: 0,
+            errors: Vec::new(),
+            _profile: profile,
+        };
+        browser.open_tab();
+        browser
+    }
+
+    fn open_tab(&mut self) {
+        let tab =
+            self.call("Target.createTarget", json!({"url": "about:blank"}));
+        let attached = self.call(
+            "Target.attachToTarget",
+            json!({"targetId": tab["targetId"], "flatten": true}),
+        );
+        self.session = attached["sessionId"].clone();
+        for domain in ["Page", "Runtime", "Log"] {
+            self.call(&format!("{domain}.enable"), json!({}));
+        }
+    }
+
+    /// Goes to a page and waits until it's loaded.
+    pub fn open(&mut self, url: &str) {
+        let answer = self.call("Page.navigate", json!({ "url": url }));
+        assert_eq!(answer["errorText"], Value::Null, "{url}");
+        self.wait_for("document.readyState == 'complete'");
+    }
+
+    /// What an expression of JavaScript gives in the page.
+    pub fn evaluate(&mut self, expression: &str) -> Value {
+        let answer = self.call(
+            "Runtime.evaluate",
+            json!({
+                "expression": expression,
+                "awaitPromise": true,
+                "returnByValue": true,
+            }),
+        );
+        let exception = &answer["exceptionDetails"];
+        assert!(exception.is_null(), "{expression}: {exception}");
+        answer["result"]["value"].clone()
+    }
+
+    /// Waits until an expression of JavaScript gives true.
+    ///
+    /// # Panics
+    /// When it hasn't within a minute; the message has the page's text.
+    pub fn wait_for(&mut self, expression: &str) {
+        let start = Instant::now();
+        while self.evaluate(expression) != true {
+            if start.elapsed() > PATIENCE {
+                let text = self.evaluate("document.body?.innerText");
+                panic!("never true: {expression}\non the page:\n{text}");
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Presses a key and lets go of it: `Tab`, or `Enter`.
+    pub fn press(&mut self, key: &str) {
+        let (code, text) = match key {
+            "Tab" => (9, ""),
+            "Enter" => (13, "\r"),
+            _ => panic!("{key}: this knows only Tab and Enter"),
+        };
+        for what in ["keyDown", "keyUp"] {
+            let event = json!({
+                "type": what,
+                "key": key,
+                "code": key,
+                "text": if what == "keyDown" { text } else { "" },
+                "windowsVirtualKeyCode": code,
+            });
+            self.call("Input.dispatchKeyEvent", event);
+        }
+    }
+
+    /// Sets the size of the tab in CSS pixels, and light or dark.
+    pub fn look(&mut self, width: u32, height: u32, scheme: &str) {
+        self.call(
+            "Emulation.setDeviceMetricsOverride",
+            json!({
+                "width": width,
+                "height": height,
+                "deviceScaleFactor": 1,
+                "mobile": false,
+            }),
+        );
+        let scheme = json!({"name": "prefers-color-scheme", "value": scheme});
+        self.call("Emulation.setEmulatedMedia", json!({"features": [scheme]}));
+    }
+
+    /// Writes what is seen to a PNG file; its directory is made if missing.
+    pub fn screenshot(&mut self, file: impl AsRef<Path>) {
+        let file = file.as_ref();
+        let answer = self.call("Page.captureScreenshot", json!({}));
+        let data = answer["data"].as_str().expect("a screenshot has data");
+        let png = BASE64_STANDARD.decode(data).expect("it is base64");
+        let directory = file.parent().expect("a file is in a directory");
+        std::fs::create_dir_all(directory)
+            .and_then(|()| std::fs::write(file, png))
+            .unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+    }
+
+    /// All errors that the console has shown, and exceptions that nothing
+    /// caught.
+    pub fn console_errors(&mut self) -> &[String] {
+        // What happened before this is reported before its answer.
+        self.evaluate("0");
+        &self.errors
+    }
+
+    /// Calls a method of the protocol and waits for what it returns.
+    fn call(&mut self, method: &str, parameters: Value) -> Value {
+        self.calls += 1;
+        let mut message = json!({
+            "id": self.calls,
+            "method": method,
+            "params": parameters,
+        });
+        if !self.session.is_null() {
+            message["sessionId"] = self.session.clone();
+        }
+        self.socket
+            .send(Message::text(message.to_string()))
+            .unwrap_or_else(|e| panic!("{method}: {e}"));
+        loop {
+            let answer =
+                self.socket.read().unwrap_or_else(|e| panic!("{method}: {e}"));
+            let Message::Text(text) = answer else {
+                continue;
+            };
+            let answer: Value =
+                serde_json::from_str(&text).expect("the browser sends JSON");
+            if answer["id"] == self.calls {
+                let error = &answer["error"];
+                assert!(error.is_null(), "{method}: {error}");
+                return answer["result"].clone();
+            }
+            self.note(&answer);
+        }
+    }
+
+    /// Remembers an event that is an error.
+    fn note(&mut self, event: &Value) {
+        let parameters = &event["params"];
+        let error = match event["method"].as_str() {
+            Some("Runtime.exceptionThrown") => &parameters["exceptionDetails"],
+            Some("Runtime.consoleAPICalled")
+                if parameters["type"] == "error" =>
+            {
+                &parameters["args"]
+            }
+            Some("Log.entryAdded")
+                if parameters["entry"]["level"] == "error" =>
+            {
+                &parameters["entry"]
+            }
+            _ => return,
+        };
+        self.errors.push(error.to_string());
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // Asked first, so that it ends its own processes too.
+        let close = json!({"id": 0, "method": "Browser.close"});
+        self.socket.send(Message::text(close.to_string())).ok();
+        let ended = wait_until(Duration::from_secs(5), || {
+            !matches!(self.process.try_wait(), Ok(None))
+        });
+        if !ended {
+            self.process.kill().ok();
+            self.process.wait().ok();
+        }
+    }
+}
+
+/// The browser to drive.
+fn find() -> Option<PathBuf> {
+    let chrome = env::var_os("CHROME").filter(|name| !name.is_empty());
+    if let Some(chrome) = chrome {
+        return Some(chrome.into());
+    }
+    let named = [
+        "chromium",
+        "chromium-browser",
+        "google-chrome",
+        "google-chrome-stable",
+    ];
+    let path = env::var_os("PATH").unwrap_or_default();
+    let on_path = env::split_paths(&path)
+        .flat_map(|directory| named.map(|name| directory.join(name)));
+
+    let applications = [
+        "Google Chrome.app/Contents/MacOS/Google Chrome",
+        "Chromium.app/Contents/MacOS/Chromium",
+        "Microsoft Edge.app/Contents/MacOS/Microsoft Edge",
+    ];
+    let on_macos =
+        applications.map(|name| Path::new("/Applications").join(name));
+
+    let programs = [
+        r"Google\Chrome\Application\chrome.exe",
+        r"Chromium\Application\chrome.exe",
+        r"Microsoft\Edge\Application\msedge.exe",
+    ];
+    let on_windows = ["ProgramFiles", "ProgramFiles(x86)", "LocalAppData"]
+        .into_iter()
+        .filter_map(env::var_os)
+        .flat_map(|root| programs.map(|name| Path::new(&root).join(name)));
+
+    on_path.chain(on_macos).chain(on_windows).find(|program| program.is_file())
+}
