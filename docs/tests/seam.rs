@@ -244,9 +244,14 @@ fn common_starts_no_thread_and_hides_no_lesson() {
     for path in files {
         let source = read(&path);
         let code = source.split("#[cfg(test)]").next().unwrap();
-        for lesson in
-            ["thread::spawn", "Builder", "channel", "pub async fn", ".join()"]
-        {
+        for lesson in [
+            "spawn(move",
+            "thread::Builder",
+            "thread::spawn",
+            "channel",
+            "pub async fn",
+            "JoinHandle",
+        ] {
             assert!(
                 !code.contains(lesson),
                 "`{lesson}` in {}: where a thread starts, who waits and what \

