@@ -242,21 +242,32 @@ impl Server {
 
     #[cfg(unix)]
     fn signal(&self, signal: rustix::process::Signal) {
-        let id = rustix::process::Pid::from_child(&self.process.child);
-        rustix::process::kill_process(id, signal)
+        rustix::process::kill_process(self.pid(), signal)
             .expect("the server is a child of this process");
+    }
+
+    #[cfg(unix)]
+    fn pid(&self) -> rustix::process::Pid {
+        let id = self.id().try_into().ok();
+        id.and_then(rustix::process::Pid::from_raw)
+            .expect("a process id is a positive pid_t")
+    }
+
+    /// Whether it has ended, by itself or by a signal.
+    pub fn has_ended(&mut self) -> bool {
+        self.process.ends_within(Duration::ZERO)
     }
 
     /// Lets its memory grow by no more than so many bytes from now on; `None`
     /// takes the limit away. A thread needs two megabytes for its stack.
     #[cfg(target_os = "linux")]
     pub fn limit_memory(&self, more: Option<u64>) {
-        use rustix::process::{Pid, Resource, Rlimit, prlimit};
+        use rustix::process::{Resource, Rlimit, prlimit};
 
         let limit = more.map(|more| more + 1024 * self.status("VmSize:"));
         let new = Rlimit { current: limit, maximum: None };
-        let id = Pid::from_child(&self.process.child);
-        prlimit(Some(id), Resource::As, new).expect("a limit can be lowered");
+        prlimit(Some(self.pid()), Resource::As, new)
+            .expect("a limit can be lowered");
     }
 
     /// How many threads its process has.

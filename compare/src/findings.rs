@@ -1,0 +1,227 @@
+//! What one sees, in a sentence per server, made from its figures.
+
+use crate::{
+    results::{Results, Server, Settings, in_words, percent},
+    stats::Latencies,
+    steps::BASELINE,
+    timeline::in_ticks,
+};
+
+/// Times that differ by less than this count as the same.
+const NOISE: f64 = 0.1;
+
+/// A server that answers at least this share in time is live.
+const LIVE: f64 = 0.9;
+
+/// One that answers at most this share in time, and lets somebody wait for
+/// half of /blocking, is frozen.
+const FROZEN: f64 = 0.1;
+
+/// Runs that differ by more than this were disturbed.
+const DISTURBED: f64 = 0.25;
+
+/// A prober that is later than this has something to say about its figures.
+const LATE_MS: f64 = 1.0;
+
+/// A sentence for each server that was measured.
+pub fn findings(results: &Results) -> Vec<String> {
+    let settings = &results.settings;
+    let servers = results.servers.iter();
+    servers.filter_map(|it| finding(it, settings)).collect()
+}
+
+fn finding(server: &Server, settings: &Settings) -> Option<String> {
+    let (during, name) = (server.during?, &server.name);
+    let (blocking, answered) = (server.blocking?, during.answered?);
+    let (time, worst) =
+        (in_words(blocking.median_ms), in_words(answered.worst_ms));
+    let share = during.in_time_share();
+    let answers = answers(&during, settings);
+    let waits = answered.worst_ms >= blocking.median_ms / 2.0;
+    let live = if share <= FROZEN && waits {
+        format!(
+            "{name} froze: while /blocking ran ({time}), {answers}, and the \
+             worst took {worst}"
+        )
+    } else if share < LIVE {
+        format!(
+            "{name} stuttered: while /blocking ran ({time}), {answers}, and \
+             the worst took {worst}"
+        )
+    } else {
+        let p99 = in_words(answered.p99_ms);
+        format!(
+            "{name} stayed live: while /blocking ran ({time}), {answers}, 99 \
+             % of them within {p99}"
+        )
+    };
+    let speed = speed(server, settings);
+    let failed = match server.failed_probes() {
+        Some((count, why)) => format!("; {count} probes failed: {why}"),
+        None => String::new(),
+    };
+    Some(format!("{live}{speed}{failed}."))
+}
+
+fn answers(during: &Latencies, settings: &Settings) -> String {
+    let limit = in_ticks(settings.in_time_ms);
+    let probes = during.probes;
+    match during.in_time {
+        0 => format!("none of {probes} probes was answered within {limit}"),
+        all if all == probes => {
+            format!("all {probes} probes were answered within {limit}")
+        }
+        _ => {
+            let share = percent(during.in_time_share());
+            format!("{share} of {probes} probes were answered within {limit}")
+        }
+    }
+}
+
+fn speed(server: &Server, settings: &Settings) -> String {
+    if !server.counts_to(settings.iterations) {
+        return format!(
+            "; it counts to another number than {}, so the times can't be \
+             compared",
+            settings.iterations
+        );
+    }
+    let Some(speed_up) = server.speed_up.filter(|_| server.name != BASELINE)
+    else {
+        return String::new();
+    };
+    match speed_up {
+        ..0.0 => String::new(),
+        slower if slower < 1.0 / (1.0 + NOISE) => {
+            format!("; it took {:.2} times as long as {BASELINE}", 1.0 / slower)
+        }
+        faster if faster > 1.0 + NOISE => {
+            format!("; it was {faster:.2} times as fast as {BASELINE}")
+        }
+        _ => format!("; it took as long as {BASELINE}"),
+    }
+}
+
+/// What to know before the figures are believed: whether the machine had
+/// other work, and whether the prober was late.
+pub fn doubts(results: &Results) -> impl Iterator<Item = String> {
+    disturbance(results).into_iter().chain(lateness(results))
+}
+
+fn disturbance(results: &Results) -> Option<String> {
+    let differ = |server: &Server| {
+        let blocking = server.blocking?;
+        let differ = blocking.max_ms / blocking.min_ms - 1.0;
+        // Requests that are in flight together wait for each other.
+        (results.settings.concurrency == 1).then_some(differ)
+    };
+    let most = results.servers.iter().filter_map(differ).fold(0.0, f64::max);
+    (most > DISTURBED).then(|| {
+        format!(
+            "The same server took up to {:.0} % longer in one run than in \
+             another: the machine had other work. End that, and measure again.",
+            most * 100.0
+        )
+    })
+}
+
+/// How late the prober itself was, where that is more than nothing.
+fn lateness(results: &Results) -> Option<String> {
+    let late = |server: &&Server| {
+        Some(server.during?.late.p99_ms).filter(|late| *late >= LATE_MS)
+    };
+    let mut names = results.servers.iter().filter(|it| late(it).is_some());
+    let worst =
+        names.clone().filter_map(|server| late(&server)).fold(0.0, f64::max);
+    let first = names.next()?.name.clone();
+    let all = names.fold(first, |all, next| format!("{all}, {}", next.name));
+    Some(format!(
+        "The prober needs a core too and didn't always get one: it was up to \
+         {} late (p99) while /blocking ran in {all}. The latencies include it.",
+        in_words(worst)
+    ))
+}
+
+/// What each thread brings, and what those past the cores bring.
+pub fn scaling(results: &Results) -> Option<String> {
+    let speed_up = |threads: usize| {
+        let mut all = results.scaling.iter();
+        all.find(|it| it.threads == threads)?.speed_up
+    };
+    let cores = results.machine.cores?;
+    let most = |within: bool| {
+        let all = results.scaling.iter();
+        all.filter(|it| (it.threads <= cores) == within)
+            .filter(|it| it.speed_up.is_some())
+            .map(|it| it.threads)
+            .max()
+    };
+    let (within, past) = (most(true)?, most(false));
+    let mut text = format!(
+        "{within} threads on {cores} cores are {:.2} times as fast as one",
+        speed_up(within)?
+    );
+    if let Some(past) = past {
+        let change = speed_up(past)? / speed_up(within)? - 1.0;
+        text += &format!(
+            "; {past} threads, more than there are cores, change that by \
+             {:+.0} %",
+            change * 100.0
+        );
+    }
+    Some(text + ".")
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use super::*;
+    use crate::samples::{live, results, run, server};
+
+    #[test]
+    fn there_is_a_sentence_for_each_server() {
+        let results = results();
+        let mut sentences = findings(&results);
+        sentences.extend(scaling(&results));
+        assert_snapshot!(sentences.join("\n\n"));
+    }
+
+    #[test]
+    fn sentences_follow_the_figures_not_the_names() {
+        let mut results = results();
+        let stutters =
+            |at: f64| Some(if at % 100.0 < 50.0 { 40.0 } else { 1.0 });
+        results.servers = vec![
+            server("step1-blocking", vec![live(1_000.0)]),
+            server("step2-single-worker", vec![run(1_000.0, stutters)]),
+        ];
+        let sentences = findings(&results);
+        assert!(sentences[0].starts_with("step1-blocking stayed live"));
+        assert!(sentences[1].starts_with("step2-single-worker stuttered"));
+    }
+
+    #[test]
+    fn runs_that_differ_much_say_that_the_machine_was_busy() {
+        let mut results = results();
+        assert_eq!(disturbance(&results), None);
+        let runs = vec![live(1_000.0), live(1_500.0)];
+        results.servers = vec![server("disturbed", runs)];
+        let note = disturbance(&results).unwrap();
+        assert!(note.contains("50 %"), "{note}");
+    }
+
+    #[test]
+    fn a_prober_in_time_is_not_worth_a_word_and_a_late_one_is() {
+        let mut results = results();
+        assert_eq!(lateness(&results), None);
+        let mut late = live(1_000.0);
+        for probe in &mut late.probes {
+            probe.late_ms = 5.0;
+        }
+        results.servers = vec![server("starved", vec![late])];
+        let note = lateness(&results).unwrap();
+        assert!(note.contains("5.00 ms late"), "{note}");
+        assert!(note.contains("starved"), "{note}");
+    }
+}

@@ -1,0 +1,125 @@
+//! Runs the steps one after another and measures what their users feel.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | `options` | the command line |
+//! | `steps` | the list of steps; building and starting them |
+//! | `probe` | requests on a fixed schedule |
+//! | `measure` | one server, from its start to its end |
+//! | `scaling` | the time of step 3 against its threads |
+//! | `stats` | percentiles, median, spread |
+//! | `results` | all that was measured: what `results.json` holds |
+//! | `table`, `timeline`, `findings` | what the terminal shows |
+//! | `chart`, `report` | SVG and HTML |
+//! | `progress`, `machine` | what runs now, and on what |
+
+mod chart;
+mod findings;
+mod machine;
+mod measure;
+mod options;
+mod probe;
+mod progress;
+mod report;
+mod results;
+#[cfg(test)]
+mod samples;
+mod scaling;
+mod stats;
+mod steps;
+mod table;
+mod timeline;
+
+use std::{
+    error::Error,
+    io::{self, Write},
+    path::Path,
+    process::ExitCode,
+};
+
+use machine::Machine;
+use options::Options;
+use progress::Progress;
+use report::Report;
+use results::Results;
+use tokio::signal;
+
+/// Of everything, as a shell reports it for a program that Ctrl-C ended.
+const INTERRUPTED: u8 = 130;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let options = Options::read();
+    // Whatever `compare` has started is killed when it is dropped.
+    let outcome = tokio::select! {
+        outcome = compare(&options) => outcome,
+        () = stopped() => {
+            eprintln!("stopped; nothing is left running");
+            return ExitCode::from(INTERRUPTED);
+        }
+    };
+    match outcome {
+        Ok(results) if results.is_complete() => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("compare: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn compare(options: &Options) -> Result<Results, Box<dyn Error>> {
+    let report = Report::create(&options.report())?;
+    let programs = steps::build(options).await?;
+    let mut progress = Progress::start(options);
+
+    let mut servers = Vec::new();
+    for subject in options.subjects(&programs) {
+        servers.push(measure::measure(&subject, options, &mut progress).await);
+    }
+    let scaling = scaling::measure(&programs, options, &mut progress).await;
+    progress.finish();
+
+    let machine = Machine::this();
+    let results = Results::new(machine, options.settings(), servers, scaling);
+    let path = report.write(&results)?;
+    print(&results, &path)?;
+    Ok(results)
+}
+
+/// Colours go where they are wanted: see `NO_COLOR` and `CLICOLOR_FORCE`.
+fn print(results: &Results, report: &Path) -> io::Result<()> {
+    let mut parts = vec![
+        report::heading(results).map(|it| table::wrap(&it)).join("\n"),
+        table::servers(results),
+        timeline::timeline(results),
+    ];
+    let mut sentences = findings::findings(results);
+    if !results.scaling.is_empty() {
+        parts.push(table::scaling(results));
+        sentences.extend(findings::scaling(results));
+    }
+    sentences.extend(findings::doubts(results));
+    parts.extend(sentences.iter().map(|sentence| table::wrap(sentence)));
+    parts.push(report.display().to_string());
+    writeln!(anstream::stdout(), "{}", parts.join("\n\n"))
+}
+
+async fn stopped() {
+    let interrupt = signal::ctrl_c();
+    #[cfg(unix)]
+    let terminate = async {
+        use signal::unix::{SignalKind, signal};
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminate) => terminate.recv().await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    #[cfg(not(unix))]
+    let terminate = std::future::pending::<()>();
+    tokio::select! {
+        Ok(()) = interrupt => (),
+        _ = terminate => (),
+        else => std::future::pending().await,
+    }
+}

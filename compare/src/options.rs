@@ -1,0 +1,196 @@
+//! The command line.
+
+use std::{
+    collections::HashSet,
+    env,
+    num::{NonZeroU64, NonZeroUsize},
+    path::PathBuf,
+    thread,
+    time::Duration,
+};
+
+use clap::{
+    CommandFactory, Parser, builder::PossibleValuesParser, error::ErrorKind,
+};
+
+use crate::{
+    results::Settings,
+    stats::IN_TIME_MS,
+    steps::{self, Programs, STEPS, Subject},
+};
+
+/// The most that can be asked for: enough to see that more isn't faster.
+const MOST: usize = 1024;
+
+/// Runs the steps one after another and measures what their users feel: how
+/// long /blocking takes, and how fast /non-blocking answers meanwhile.
+#[derive(Debug, Parser)]
+#[command(name = "compare", after_help = AFTER_HELP)]
+#[command(args_override_self = true)]
+pub struct Options {
+    /// Only these steps, separated by commas [default: all]
+    #[arg(long, value_name = "STEP,…", value_delimiter = ',')]
+    #[arg(value_parser = PossibleValuesParser::new(STEPS.iter().copied()))]
+    pub only: Vec<String>,
+
+    /// A server that runs already and has the two routes, as a further lane;
+    /// can be repeated
+    #[arg(long, value_name = "NAME=URL", value_parser = peer)]
+    pub url: Vec<Peer>,
+
+    /// How far /blocking counts; 10_000_000_000 is accepted too
+    #[arg(long, value_name = "N", env, default_value = "10000000000")]
+    #[arg(allow_hyphen_values = true, value_parser = iterations)]
+    pub iterations: NonZeroU64,
+
+    /// How many threads the steps share the counting among
+    #[arg(long, value_name = "N", env, default_value_t = default_threads())]
+    #[arg(allow_hyphen_values = true, value_parser = number)]
+    pub threads: NonZeroUsize,
+
+    /// How many /blocking requests to keep in flight
+    #[arg(long, value_name = "K", default_value = "1")]
+    #[arg(allow_hyphen_values = true, value_parser = number)]
+    pub concurrency: NonZeroUsize,
+
+    /// Also measure step 3 with these numbers of threads (1 is always among
+    /// them): what each extra thread brings
+    #[arg(long, value_name = "N,…", value_delimiter = ',')]
+    #[arg(allow_hyphen_values = true, value_parser = number)]
+    pub scaling: Vec<NonZeroUsize>,
+
+    /// How often to measure each server
+    #[arg(long, value_name = "N", default_value = "3")]
+    #[arg(allow_hyphen_values = true, value_parser = number)]
+    pub runs: NonZeroUsize,
+
+    /// Milliseconds from one probe of /non-blocking to the next
+    #[arg(long, value_name = "MS", default_value = "10")]
+    #[arg(allow_hyphen_values = true, value_parser = number)]
+    pub interval: NonZeroUsize,
+
+    /// The folder for report.html, timeline.svg and results.json [default:
+    /// target/compare]
+    #[arg(long, value_name = "DIR")]
+    report: Option<PathBuf>,
+
+    /// Print the results only, no progress
+    #[arg(long)]
+    pub quiet: bool,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  cargo run --release
+  cargo run --release -- --only step1-blocking,step3-multi-worker --threads 4
+  cargo run --release -- --scaling 1,2,4,8
+  cargo run --release -- --url node=http://localhost:8000
+
+The exit status is 0 only when all that was asked for was measured.";
+
+/// A server that somebody else has started.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    pub name: String,
+    pub url: String,
+}
+
+impl Options {
+    /// Reads the command line. A mistake in it ends the process with status 2.
+    pub fn read() -> Self {
+        let options = Self::parse();
+        let mut names: HashSet<&str> = STEPS.iter().copied().collect();
+        for Peer { name, .. } in &options.url {
+            if !names.insert(name) {
+                let message = format!("two servers can't both be '{name}'");
+                Self::command()
+                    .error(ErrorKind::ValueValidation, message)
+                    .exit();
+            }
+        }
+        options
+    }
+
+    /// The folder of the report.
+    pub fn report(&self) -> PathBuf {
+        let target = || match env::var_os("CARGO_TARGET_DIR") {
+            Some(target) => PathBuf::from(target),
+            None => steps::workspace().join("target"),
+        };
+        let report = self.report.clone();
+        report.unwrap_or_else(|| target().join("compare"))
+    }
+
+    /// The chosen steps, in their order.
+    pub fn steps(&self) -> impl Iterator<Item = &'static str> {
+        let chosen = |step: &&str| {
+            self.only.is_empty() || self.only.iter().any(|name| name == step)
+        };
+        STEPS.iter().copied().filter(chosen)
+    }
+
+    /// What to measure, in order.
+    ///
+    /// # Panics
+    /// When a chosen step has no program.
+    pub fn subjects<'a>(
+        &'a self,
+        programs: &'a Programs,
+    ) -> impl Iterator<Item = Subject<'a>> {
+        let step = |name| Subject::Step { name, program: &programs[name] };
+        let peer =
+            |peer: &'a Peer| Subject::Peer { name: &peer.name, url: &peer.url };
+        self.steps().map(step).chain(self.url.iter().map(peer))
+    }
+
+    /// From one probe to the next.
+    pub fn interval(&self) -> Duration {
+        Duration::from_millis(self.interval.get() as u64)
+    }
+
+    /// What the results say about how they came about.
+    pub fn settings(&self) -> Settings {
+        Settings {
+            iterations: self.iterations.get(),
+            threads: self.threads.get(),
+            concurrency: self.concurrency.get(),
+            runs: self.runs.get(),
+            interval_ms: self.interval.get(),
+            in_time_ms: IN_TIME_MS,
+            connection: "a fresh connection",
+        }
+    }
+}
+
+fn peer(text: &str) -> Result<Peer, String> {
+    let (name, url) = text
+        .split_once('=')
+        .filter(|(name, _)| !name.trim().is_empty())
+        .ok_or("expected NAME=URL, as in node=http://localhost:8000")?;
+    // Nothing but the scheme, the host and a path has a meaning here.
+    match url.parse::<hyper::Uri>() {
+        Ok(uri) if uri.scheme_str() == Some("http") => Ok(Peer {
+            name: name.trim().to_owned(),
+            url: url.trim_end_matches('/').to_owned(),
+        }),
+        _ => Err(format!("expected a URL that begins with http://, not {url}")),
+    }
+}
+
+fn iterations(text: &str) -> Result<NonZeroU64, String> {
+    let range = format!("expected a whole number from 1 to {}", u64::MAX);
+    text.replace('_', "").parse().map_err(|_| range)
+}
+
+fn number(text: &str) -> Result<NonZeroUsize, String> {
+    match text.parse::<NonZeroUsize>() {
+        Ok(number) if number.get() <= MOST => Ok(number),
+        _ => Err(format!("expected a whole number from 1 to {MOST}")),
+    }
+}
+
+/// The same as that of the steps: four, or fewer where there are fewer cores.
+fn default_threads() -> NonZeroUsize {
+    const FOUR: NonZeroUsize = NonZeroUsize::new(4).unwrap();
+    thread::available_parallelism().map_or(FOUR, |cores| cores.min(FOUR))
+}

@@ -1,0 +1,235 @@
+//! Requests: one at a time, or many on a fixed schedule.
+
+use std::{
+    error::Error,
+    net::SocketAddr,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::{
+    Request, StatusCode, Uri,
+    body::Bytes,
+    client::conn::http1,
+    header::{CONNECTION, HOST},
+};
+use hyper_util::rt::TokioIo;
+use tokio::{
+    net::{TcpStream, lookup_host},
+    sync::{
+        Semaphore,
+        mpsc::{UnboundedReceiver, unbounded_channel},
+    },
+    task::JoinSet,
+    time::timeout,
+};
+
+/// How many probes may wait for their answers at once. The others wait for a
+/// connection to become free, and that time counts too.
+const MOST_CONNECTIONS: usize = 100;
+
+/// The answers are a line long.
+const LONGEST_BODY: usize = 64 * 1024;
+
+/// Why there is no answer.
+pub type Failure = Box<dyn Error + Send + Sync>;
+
+/// What every server has to answer to /non-blocking, at least.
+const NON_BLOCKING: &str = "This page is non-blocking";
+
+/// A server that answers requests.
+pub struct Target {
+    address: SocketAddr,
+    host: String,
+    path: String,
+    patience: Duration,
+    count: Option<u64>,
+}
+
+impl Target {
+    /// Looks the host up, once, and takes the first address that can be
+    /// connected to: `localhost` may have two. An answer may take as long as
+    /// `patience`. If `count` is given, /blocking has to count to it.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn find(
+        url: &str,
+        patience: Duration,
+        count: Option<u64>,
+    ) -> Result<Self, Failure> {
+        let uri: Uri = url.parse()?;
+        let name = uri.host().ok_or("the URL has no host")?;
+        let port = uri.port_u16().unwrap_or(80);
+        // A literal IPv6 address stands in brackets.
+        let bare = name.trim_matches(['[', ']']);
+        let mut outcome = Err("the host has no address".into());
+        for address in lookup_host((bare, port)).await? {
+            match TcpStream::connect(address).await {
+                Ok(_) => {
+                    return Ok(Self {
+                        address,
+                        host: format!("{name}:{port}"),
+                        path: uri.path().trim_end_matches('/').to_owned(),
+                        patience,
+                        count,
+                    });
+                }
+                Err(error) => outcome = Err(error.into()),
+            }
+        }
+        outcome
+    }
+
+    /// Asks for /non-blocking.
+    ///
+    /// # Errors
+    /// When there is no answer, or another one.
+    pub async fn non_blocking(&self) -> Result<(), Failure> {
+        let body = self.get("/non-blocking").await?;
+        if body.contains(NON_BLOCKING) {
+            Ok(())
+        } else {
+            let body = line(&body);
+            Err(format!(
+                "/non-blocking answered `{body}`, not \
+                         `{NON_BLOCKING}`"
+            )
+            .into())
+        }
+    }
+
+    /// Asks for /blocking. Returns how far it has counted.
+    ///
+    /// # Errors
+    /// When there is no answer, or another one.
+    pub async fn blocking(&self) -> Result<u64, Failure> {
+        let body = self.get("/blocking").await?;
+        let count = body
+            .trim()
+            .to_lowercase()
+            .strip_prefix("result is ")
+            .and_then(|count| count.parse().ok());
+        let right =
+            count.filter(|count| *count == self.count.unwrap_or(*count));
+        right.ok_or_else(|| {
+            let expected = self.count.map_or("…".into(), |it| it.to_string());
+            let body = line(&body);
+            format!("/blocking answered `{body}`, not `Result is {expected}`")
+                .into()
+        })
+    }
+
+    /// Sends a GET on a fresh connection. Returns the body.
+    ///
+    /// A connection belongs to the worker that accepted it, and one that is
+    /// kept alive over a long freeze may be closed unanswered. A fresh one is
+    /// what the next visitor has.
+    async fn get(&self, path: &str) -> Result<String, Failure> {
+        let answer = timeout(self.patience, self.exchange(path)).await;
+        let answer = answer.map_err(|_| {
+            format!("{path} didn't answer within {:?}", self.patience)
+        })?;
+        let (status, body) =
+            answer.map_err(|error| format!("no answer to {path}: {error}"))?;
+        if status == StatusCode::OK {
+            Ok(body)
+        } else {
+            let body = line(&body);
+            Err(format!("{path} answered {status} {body}").trim().into())
+        }
+    }
+
+    async fn exchange(
+        &self,
+        path: &str,
+    ) -> Result<(StatusCode, String), Failure> {
+        let stream = TcpStream::connect(self.address).await?;
+        stream.set_nodelay(true)?;
+        let (mut sender, connection) =
+            http1::handshake(TokioIo::new(stream)).await?;
+        // It ends when `sender` and the response are dropped, or before.
+        tokio::spawn(connection);
+        let request = Request::get(format!("{}{path}", self.path))
+            .header(HOST, &self.host)
+            .header(CONNECTION, "close")
+            .body(Empty::<Bytes>::new())?;
+        let response = sender.send_request(request).await?;
+        let (head, body) = response.into_parts();
+        let body = Limited::new(body, LONGEST_BODY).collect().await?;
+        let body = String::from_utf8_lossy(&body.to_bytes()).into_owned();
+        Ok((head.status, body))
+    }
+}
+
+/// So much of a wrong answer as fits into a message.
+fn line(body: &str) -> String {
+    body.trim().lines().next().unwrap_or("").chars().take(60).collect()
+}
+
+/// A request that was to be sent at a certain moment.
+pub struct Probe {
+    /// When it was to be sent.
+    pub intended: Instant,
+    /// How much later this program took it up.
+    pub late: Duration,
+    /// From the intended moment until all of the answer was here.
+    pub latency: Result<Duration, Failure>,
+}
+
+/// Probes /non-blocking on a fixed schedule until `meanwhile` is done, and
+/// waits for what is still unanswered. `tick` is called once per probe.
+///
+/// A probe goes out whether or not those before are answered, and its latency
+/// counts from when it was to be sent. So a server that freezes can't hide it
+/// by slowing the probes down (the "coordinated omission").
+pub async fn probe_until<T>(
+    meanwhile: impl Future<Output = T>,
+    target: &Arc<Target>,
+    interval: Duration,
+    mut tick: impl FnMut(),
+) -> (T, Vec<Probe>) {
+    let mut moments = schedule(interval);
+    let mut flying = JoinSet::new();
+    let connections = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    tokio::pin!(meanwhile);
+    let outcome = loop {
+        tokio::select! {
+            outcome = &mut meanwhile => break outcome,
+            Some(intended) = moments.recv() => {
+                let late = intended.elapsed();
+                let (target, connections) =
+                    (target.clone(), connections.clone());
+                flying.spawn(async move {
+                    let _permit = connections.acquire().await;
+                    let answer = target.non_blocking().await;
+                    Probe {
+                        intended,
+                        late,
+                        latency: answer.map(|()| intended.elapsed()),
+                    }
+                });
+                tick();
+            }
+        }
+    };
+    let mut probes = flying.join_all().await;
+    probes.sort_by_key(|probe| probe.intended);
+    (outcome, probes)
+}
+
+/// Moments at equal distances from now on, each sent when it has come.
+fn schedule(interval: Duration) -> UnboundedReceiver<Instant> {
+    let (sender, receiver) = unbounded_channel();
+    // A thread's sleep is exact to some 50 µs; tokio's to a millisecond.
+    thread::spawn(move || {
+        let mut next = Instant::now();
+        while sender.send(next).is_ok() {
+            next += interval;
+            thread::sleep(next.saturating_duration_since(Instant::now()));
+        }
+    });
+    receiver
+}

@@ -1,0 +1,364 @@
+//! The files of the report.
+
+use std::{
+    fs,
+    io::{self, Write},
+    path::{Path, PathBuf, absolute},
+};
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use crate::{
+    chart,
+    findings::{doubts, findings, scaling},
+    results::{Results, Scaled, Server, in_words, percent},
+    stats::{IN_TIME_MS, Latencies, Spread},
+    table::NONE,
+    timeline::in_ticks,
+};
+
+const STYLE: &str = include_str!("report.css");
+
+/// More than the files of a long measurement take.
+const ROOM: usize = 8 << 20;
+
+/// The folder of the report.
+pub struct Report {
+    folder: PathBuf,
+}
+
+impl Report {
+    /// Makes the folder, and makes sure that files fit into it: this is said
+    /// before the measuring, not after.
+    ///
+    /// # Errors
+    /// When it can't be made or written to, or when the disk is full.
+    pub fn create(folder: &Path) -> Result<Self, String> {
+        let folder = absolute(folder).unwrap_or_else(|_| folder.into());
+        let trial = folder.join(".trial");
+        let outcome = fs::create_dir_all(&folder)
+            .and_then(|()| fs::File::create(&trial))
+            .and_then(|mut file| {
+                file.write_all(&vec![0; ROOM])?;
+                file.sync_all()
+            });
+        fs::remove_file(&trial).ok();
+        match outcome {
+            Ok(()) => Ok(Self { folder }),
+            Err(error) => Err(cannot_write(&folder, &error)),
+        }
+    }
+
+    /// Writes the three files. Returns the path of the page.
+    ///
+    /// # Errors
+    /// When one can't be written.
+    pub fn write(&self, results: &Results) -> Result<PathBuf, String> {
+        let timeline = chart::timeline(results);
+        let page = self.folder.join("report.html");
+        let write = || -> io::Result<()> {
+            let json = serde_json::to_string_pretty(results)?;
+            fs::write(self.folder.join("results.json"), json + "\n")?;
+            let svg = chart::alone(&timeline);
+            fs::write(self.folder.join("timeline.svg"), svg)?;
+            fs::write(&page, html(results, &timeline).into_string())
+        };
+        write().map_err(|error| cannot_write(&self.folder, &error))?;
+        Ok(page)
+    }
+}
+
+fn cannot_write(folder: &Path, error: &io::Error) -> String {
+    format!(
+        "can't write the report to {}: {error}; choose another folder with \
+         --report",
+        folder.display()
+    )
+}
+
+/// The page: one file, with all that it needs in it.
+pub fn html(results: &Results, timeline: &Markup) -> Markup {
+    let scaled = !results.scaling.is_empty();
+    let interval = results.settings.interval_ms;
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width";
+                title { "The steps side by side" }
+                style { (PreEscaped(STYLE)) (PreEscaped(chart::STYLE)) }
+            }
+            body {
+                h1 { "The steps side by side" }
+                p.facts { (machine(results)) }
+                section {
+                    h2 { "What one sees" }
+                    ul {
+                        @for finding in findings(results) { (sentence(&finding)) }
+                        @for server in &results.servers {
+                            @if let Some(lacks) = server.lacks() {
+                                li { strong { (server.name) } " " (lacks) }
+                            }
+                        }
+                        @if let Some(finding) = scaling(results) {
+                            li { (finding) }
+                        }
+                        @for doubt in doubts(results) { li { (doubt) } }
+                    }
+                }
+                @if results.servers.iter().any(|it| !it.runs.is_empty()) {
+                (figure(
+                    "Who waits while /blocking runs",
+                    timeline,
+                    &format!(
+                        "A mark is a request to /non-blocking, one every \
+                         {interval} ms, at the moment when it was to be sent; \
+                         the higher, the longer its answer took (logarithmic). \
+                         Each lane shows the run of median length. /blocking \
+                         is sent at 0 s."
+                    ),
+                ))
+                (figure(
+                    "/non-blocking in time",
+                    &chart::in_time(results),
+                    "The share of the requests that were answered within 10 \
+                     ms while /blocking ran. All runs.",
+                ))
+                (figure(
+                    "The time of /blocking",
+                    &chart::blocking(results),
+                    "Median of all runs, from the least to the greatest, and \
+                     the speed-up against step 1.",
+                ))
+                }
+                section { h2 { "The figures" } (servers(results)) }
+                @if scaled {
+                    (figure(
+                        "What each thread brings",
+                        &chart::scaling(results),
+                        "How many times as fast as with one thread, by the \
+                         medians. Nothing was probed meanwhile.",
+                    ))
+                    section { h2 { "Threads in figures" } (threads(results)) }
+                }
+                section { h2 { "How it was measured" } (method(results)) }
+            }
+        }
+    }
+}
+
+/// What comes before a colon can be read from the back row.
+fn sentence(text: &str) -> Markup {
+    let (head, rest) = text.split_once(':').unwrap_or(("", text));
+    html! { li { strong { (head) } @if !head.is_empty() { ":" } (rest) } }
+}
+
+fn figure(title: &str, chart: &Markup, caption: &str) -> Markup {
+    html! {
+        section {
+            h2 { (title) }
+            figure {
+                // It can be scrolled by keyboard where it is wider than the page.
+                div.wide tabindex="0" role="group" aria-label=(title) { (chart) }
+                figcaption { (caption) }
+            }
+        }
+    }
+}
+
+fn servers(results: &Results) -> Markup {
+    let limit = in_ticks(IN_TIME_MS);
+    html! {
+        div.wide tabindex="0" role="group" aria-label="The figures" {
+            table {
+                thead {
+                    tr {
+                        th rowspan="2" scope="col" { "Server" }
+                        th rowspan="2" scope="col" { "/blocking" }
+                        th rowspan="2" scope="col" { "Speed-up" }
+                        th colspan="3" scope="colgroup" { "/non-blocking, idle" }
+                        th colspan="4" scope="colgroup" {
+                            "/non-blocking while /blocking ran"
+                        }
+                    }
+                    tr {
+                        th scope="col" { "p50" }
+                        th scope="col" { "p99" }
+                        th scope="col" { "<" (limit) }
+                        th scope="col" { "p50" }
+                        th scope="col" { "p99" }
+                        th scope="col" { "worst" }
+                        th scope="col" { "<" (limit) }
+                    }
+                }
+                tbody {
+                    @for server in &results.servers {
+                        @if !server.runs.is_empty() { (row(server)) }
+                        @if let Some(lacks) = server.lacks() {
+                            tr.failed {
+                                th scope="row" { (server.name) }
+                                td colspan="9" { (lacks) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn row(server: &Server) -> Markup {
+    let figure = |of: &Option<Latencies>,
+                  which: fn(&Latencies) -> Option<f64>| {
+        of.as_ref().and_then(which).map_or(NONE.into(), in_words)
+    };
+    let share = |of: &Option<Latencies>| {
+        of.map_or(NONE.into(), |it| percent(it.in_time_share()))
+    };
+    html! {
+        tr {
+            th scope="row" { (server.name) }
+            td { (spread(server.blocking)) }
+            td { (speed_up(server.speed_up)) }
+            td { (figure(&server.idle, |it| Some(it.answered?.p50_ms))) }
+            td { (figure(&server.idle, |it| Some(it.answered?.p99_ms))) }
+            td { (share(&server.idle)) }
+            td { (figure(&server.during, |it| Some(it.answered?.p50_ms))) }
+            td { (figure(&server.during, |it| Some(it.answered?.p99_ms))) }
+            td { (figure(&server.during, |it| Some(it.answered?.worst_ms))) }
+            td { (share(&server.during)) }
+        }
+    }
+}
+
+fn spread(spread: Option<Spread>) -> Markup {
+    html! {
+        @match spread {
+            Some(Spread { median_ms, min_ms, max_ms }) => {
+                (in_words(median_ms))
+                span.range { (in_words(min_ms)) " to " (in_words(max_ms)) }
+            }
+            None => (NONE),
+        }
+    }
+}
+
+fn speed_up(speed_up: Option<f64>) -> String {
+    speed_up.map_or(NONE.into(), |it| format!("{it:.2}"))
+}
+
+fn threads(results: &Results) -> Markup {
+    let row = |scaled: &Scaled| {
+        html! {
+            tr {
+                th scope="row" { (scaled.threads) }
+                td { (spread(scaled.blocking)) }
+                td { (speed_up(scaled.speed_up)) }
+                td { (scaled.threads) ".00" }
+                td { (scaled.efficiency.map_or(NONE.into(), percent)) }
+                td { (scaled.error.as_deref().unwrap_or("")) }
+            }
+        }
+    };
+    html! {
+        div.wide tabindex="0" role="group" aria-label="Threads in figures" {
+            table {
+                thead {
+                    tr {
+                        @for name in [
+                            "Threads", "/blocking", "Speed-up", "Ideal",
+                            "Efficiency", "",
+                        ] {
+                            th scope="col" { (name) }
+                        }
+                    }
+                }
+                tbody {
+                    @for scaled in &results.scaling { (row(scaled)) }
+                }
+            }
+        }
+    }
+}
+
+fn machine(results: &Results) -> String {
+    let machine = &results.machine;
+    let cores = machine.cores.map_or("?".into(), |it| it.to_string());
+    format!("{}, {cores} cores available, {}", machine.cpu, machine.os)
+}
+
+/// What was asked for, in a sentence.
+fn settings(results: &Results) -> String {
+    let it = &results.settings;
+    format!(
+        "{} build, {} iterations, {} threads, {} /blocking in flight, {} runs, \
+         a probe every {} ms on {}",
+        results.machine.profile,
+        it.iterations,
+        it.threads,
+        it.concurrency,
+        it.runs,
+        it.interval_ms,
+        it.connection,
+    )
+}
+
+/// What every printed result begins with.
+pub fn heading(results: &Results) -> [String; 2] {
+    [machine(results), settings(results)]
+}
+
+fn method(results: &Results) -> Markup {
+    html! {
+        dl {
+            dt { "Machine" }
+            dd { (machine(results)) }
+            dt { "Settings" }
+            dd { (settings(results)) }
+            @for server in &results.servers {
+                @if let Some(url) = &server.url {
+                    dt { (server.name) }
+                    dd { (url) ", not started here" }
+                }
+            }
+        }
+        p.note {
+            "The probes go out on a fixed schedule, whether or not those \
+             before are answered, and a latency counts from the moment when \
+             the probe was to be sent: a server that freezes can't hide it. \
+             A probe counts as sent while /blocking ran if its time to be \
+             answered lies wholly in that of /blocking. Percentiles are those \
+             of the probes of all runs together. All samples are in "
+            a href="results.json" { "results.json" } "; the timeline is in "
+            a href="timeline.svg" { "timeline.svg" } " too."
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples::results;
+
+    fn page() -> String {
+        let results = results();
+        html(&results, &chart::timeline(&results)).into_string()
+    }
+
+    #[test]
+    fn the_page_needs_no_other_file() {
+        let page = page();
+        for reference in ["src=", "<link", "<script", "@import", "url("] {
+            assert!(!page.contains(reference), "{reference}");
+        }
+    }
+
+    #[test]
+    fn names_and_messages_are_text_not_markup() {
+        let page = page();
+        assert!(page.contains("died &lt;early&gt;"));
+        assert!(page.contains("out of &amp; luck"));
+        assert!(!page.contains("<early>"));
+    }
+}

@@ -1,0 +1,97 @@
+//! Made-up measurements for the tests.
+
+use crate::{
+    machine::Machine,
+    results::{Probe, Request, Results, Run, Scaled, Server, Settings},
+    stats::IN_TIME_MS,
+};
+
+pub const ITERATIONS: u64 = 10_000_000_000;
+
+/// A run of a server that freezes while /blocking runs.
+pub fn frozen(took_ms: f64) -> Run {
+    run(took_ms, |at| {
+        let freezes = (0.0..took_ms).contains(&at);
+        Some(if freezes { took_ms - at + 0.4 } else { 0.4 })
+    })
+}
+
+/// A run of a server that answers all the time.
+pub fn live(took_ms: f64) -> Run {
+    run(took_ms, |at| Some(if at > 0.0 { 1.2 } else { 0.4 }))
+}
+
+/// A run with a probe every 10 ms, each with this latency at its moment.
+pub fn run(took_ms: f64, latency_ms: impl Fn(f64) -> Option<f64>) -> Run {
+    let last = (took_ms / 10.0) as i32 + 30;
+    let probe = |n: i32| {
+        let at_ms = f64::from(n) * 10.0 + 5.0;
+        let latency_ms = latency_ms(at_ms);
+        Probe {
+            at_ms,
+            late_ms: 0.06,
+            latency_ms,
+            error: latency_ms.is_none().then(|| "connection closed".into()),
+        }
+    };
+    Run {
+        blocking: vec![Request { sent_ms: 0.0, took_ms, counted: ITERATIONS }],
+        until_ms: took_ms,
+        probes: (-100..last).map(probe).collect(),
+    }
+}
+
+pub fn server(name: &str, runs: Vec<Run>) -> Server {
+    Server::new(name, None, runs, None)
+}
+
+/// Three steps and two peers: one that died, one that counts further.
+pub fn results() -> Results {
+    let mut further = live(6_200.0);
+    further.blocking[0].counted *= 2;
+    let died = "failed in run 2 of 3: it ended (signal: 9); its last words: \
+                thread 'main' panicked at <main.rs>:17: out of & luck";
+    let one = Scaled::new(1, vec![3_000.0, 3_010.0, 2_990.0], None, None);
+    let base = one.blocking;
+    Results::new(
+        Machine {
+            cpu: "A CPU".into(),
+            cores: Some(2),
+            os: "An OS".into(),
+            profile: "release",
+        },
+        Settings {
+            iterations: ITERATIONS,
+            threads: 2,
+            concurrency: 1,
+            runs: 3,
+            interval_ms: 10,
+            in_time_ms: IN_TIME_MS,
+            connection: "a fresh connection",
+        },
+        vec![
+            server(
+                "step1-blocking",
+                vec![frozen(3_010.0), frozen(2_990.0), frozen(3_400.0)],
+            ),
+            server(
+                "step2-single-worker",
+                vec![live(3_020.0), live(3_000.0), live(3_030.0)],
+            ),
+            server("step3-multi-worker", vec![live(1_530.0), live(1_510.0)]),
+            Server::new(
+                "died <early>",
+                Some("http://localhost:1"),
+                vec![run(2_000.0, |at| (at < 1_000.0).then_some(30.0))],
+                Some(died.into()),
+            ),
+            server("a-peer-with-a-long-name", vec![further]),
+        ],
+        vec![
+            one,
+            Scaled::new(2, vec![1_530.0, 1_500.0, 1_510.0], None, base),
+            Scaled::new(4, vec![1_520.0, 1_490.0, 1_700.0], None, base),
+            Scaled::new(8, vec![], Some("no thread is free".into()), base),
+        ],
+    )
+}

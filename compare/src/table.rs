@@ -1,0 +1,185 @@
+//! The tables on the terminal.
+
+use std::iter::repeat_n;
+
+use tabled::{
+    Table,
+    builder::Builder,
+    settings::{
+        Alignment, Padding, Span, Style, formatting::AlignmentStrategy,
+        object::Columns, style::HorizontalLine,
+    },
+};
+
+use crate::{
+    results::{Results, Server, in_words, percent},
+    stats::{IN_TIME_MS, Latencies, Spread},
+    timeline::in_ticks,
+};
+
+/// All that is printed fits into so many columns.
+pub const WIDTH: usize = 80;
+
+/// A name that is longer is cut off.
+const LONGEST_NAME: usize = 19;
+
+/// What stands where there is no figure.
+pub const NONE: &str = "–";
+
+/// The servers, a row each; one that failed has a row that says so.
+pub fn servers(results: &Results) -> String {
+    let in_time = format!("<{}", in_ticks(IN_TIME_MS));
+    let head = [
+        "server",
+        "/blocking",
+        "speed-up",
+        "probes",
+        "p50",
+        "p99",
+        "worst",
+        &in_time,
+    ];
+    let mut builder = Builder::default();
+    builder.push_record(head);
+    let mut failed = Vec::new();
+    for server in &results.servers {
+        if !server.runs.is_empty() {
+            builder.push_record(row(server));
+        }
+        if let Some(lacks) = server.lacks() {
+            failed.push(builder.count_records());
+            let text = format!("{} {lacks}", server.name);
+            let rest = repeat_n(String::new(), head.len() - 1);
+            builder.push_record([wrap(&text)].into_iter().chain(rest));
+        }
+    }
+    let mut table = builder.build();
+    style(&mut table);
+    for row in failed {
+        table.modify((row, 0), Span::column(head.len() as isize));
+    }
+    trimmed(&table)
+}
+
+fn row(server: &Server) -> [String; 8] {
+    let two = |figure: fn(&Latencies) -> Option<String>| {
+        let line = |latencies: &Option<Latencies>| {
+            let figure = latencies.as_ref().and_then(figure);
+            figure.unwrap_or_else(|| NONE.into())
+        };
+        format!("{}\n{}", line(&server.idle), line(&server.during))
+    };
+    [
+        name(&server.name),
+        server.blocking.map_or(NONE.into(), spread),
+        speed_up(server.speed_up),
+        "idle\nduring".into(),
+        two(|it| Some(in_words(it.answered?.p50_ms))),
+        two(|it| Some(in_words(it.answered?.p99_ms))),
+        two(|it| Some(in_words(it.answered?.worst_ms))),
+        two(|it| Some(percent(it.in_time_share()))),
+    ]
+}
+
+/// Step 3 with more and more threads.
+pub fn scaling(results: &Results) -> String {
+    let mut builder = Builder::default();
+    builder.push_record([
+        "threads",
+        "/blocking",
+        "speed-up",
+        "ideal",
+        "efficiency",
+        "",
+    ]);
+    let cores = results.machine.cores.unwrap_or(usize::MAX);
+    for scaled in &results.scaling {
+        let past = scaled.threads > cores;
+        builder.push_record([
+            scaled.threads.to_string(),
+            scaled.blocking.map_or(NONE.into(), spread),
+            speed_up(scaled.speed_up),
+            format!("{}.00", scaled.threads),
+            scaled.efficiency.map_or(NONE.into(), percent),
+            match &scaled.error {
+                Some(error) => wrap(error),
+                None if past => format!("more than the {cores} cores"),
+                None => String::new(),
+            },
+        ]);
+    }
+    let mut table = builder.build();
+    style(&mut table);
+    trimmed(&table)
+}
+
+fn trimmed(table: &Table) -> String {
+    let table = table.to_string();
+    let lines: Vec<_> = table.lines().map(str::trim_end).collect();
+    lines.join("\n")
+}
+
+fn style(table: &mut Table) {
+    table
+        .with(Style::empty().horizontals([(1, HorizontalLine::new('─'))]))
+        .with(Padding::new(0, 1, 0, 0));
+    table.modify(Columns::new(2..3), Alignment::right());
+    table.modify(Columns::new(4..), Alignment::right());
+    table.with(AlignmentStrategy::PerLine);
+}
+
+/// The median, and under it the least and the greatest.
+fn spread(spread: Spread) -> String {
+    let (min, max) = (in_words(spread.min_ms), in_words(spread.max_ms));
+    let range = match (min.split_once(' '), max.split_once(' ')) {
+        (Some((min, unit)), Some((_, same))) if unit == same => {
+            format!("{min}–{max}")
+        }
+        _ => format!("{min}–{max}"),
+    };
+    format!("{}\n{range}", in_words(spread.median_ms))
+}
+
+fn speed_up(speed_up: Option<f64>) -> String {
+    speed_up.map_or(NONE.into(), |it| format!("{it:.2}"))
+}
+
+/// A name in the width that there is for it.
+pub fn name(name: &str) -> String {
+    if name.chars().count() <= LONGEST_NAME {
+        return name.to_owned();
+    }
+    let head: String = name.chars().take(LONGEST_NAME - 1).collect();
+    format!("{head}…")
+}
+
+/// A text in lines of the width that there is, the others indented.
+pub fn wrap(text: &str) -> String {
+    // Names and paths with hyphens stay whole.
+    let options = textwrap::Options::new(WIDTH - 1)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation)
+        .subsequent_indent("  ");
+    textwrap::fill(text, options)
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use super::*;
+    use crate::samples::results;
+
+    #[test]
+    fn a_server_that_died_is_a_row_that_says_so() {
+        let table = servers(&results());
+        assert!(table.lines().all(|line| line.chars().count() <= WIDTH));
+        assert_snapshot!(table);
+    }
+
+    #[test]
+    fn scaling_shows_what_threads_past_the_cores_bring() {
+        let table = scaling(&results());
+        assert!(table.lines().all(|line| line.chars().count() <= WIDTH));
+        assert_snapshot!(table);
+    }
+}

@@ -1,0 +1,230 @@
+//! The timeline on the terminal: a lane per server, on one time axis.
+
+use std::fmt::Write;
+
+use anstyle::{AnsiColor, Style};
+
+use crate::{
+    measure::AFTER,
+    results::{Probe, Results, Run, in_words, milliseconds},
+    stats::IN_TIME_MS,
+    table::{self, WIDTH},
+};
+
+/// The most that is shown of the time before /blocking is sent.
+const BEFORE_MS: f64 = 500.0;
+
+/// What is left of a line beside the name of the lane.
+const COLUMNS: usize = WIDTH - 20;
+
+/// How long somebody waited. Slower is higher, and redder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Wait {
+    /// Nobody notices it.
+    InTime,
+    /// It still seems to happen at once
+    /// (<https://www.nngroup.com/articles/response-times-3-important-limits/>).
+    Short,
+    /// It is noticed.
+    Long,
+    /// The thread of thought is lost.
+    Frozen,
+    /// There was no answer.
+    Failed,
+}
+
+impl Wait {
+    /// All of them, from short to long.
+    pub const ALL: [Self; 5] =
+        [Self::InTime, Self::Short, Self::Long, Self::Frozen, Self::Failed];
+
+    /// That of a probe.
+    pub fn of(probe: &Probe) -> Self {
+        match probe.latency_ms {
+            None => Self::Failed,
+            Some(..IN_TIME_MS) => Self::InTime,
+            Some(..100.0) => Self::Short,
+            Some(..1_000.0) => Self::Long,
+            Some(_) => Self::Frozen,
+        }
+    }
+
+    /// What it means.
+    pub fn meaning(self) -> String {
+        match self {
+            Self::InTime => format!("under {}", in_ticks(IN_TIME_MS)),
+            Self::Short => "under 100 ms".into(),
+            Self::Long => "under 1 s".into(),
+            Self::Frozen => "1 s and more".into(),
+            Self::Failed => "no answer".into(),
+        }
+    }
+
+    fn mark(self) -> String {
+        let (mark, color) = match self {
+            Self::InTime => ('▁', AnsiColor::Green),
+            Self::Short => ('▃', AnsiColor::Yellow),
+            Self::Long => ('▅', AnsiColor::Magenta),
+            Self::Frozen => ('█', AnsiColor::Red),
+            Self::Failed => ('×', AnsiColor::BrightRed),
+        };
+        painted(&mark.to_string(), color)
+    }
+}
+
+/// The part of time that is shown: in milliseconds since /blocking was sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Span {
+    pub from: f64,
+    pub to: f64,
+}
+
+impl Span {
+    /// From a little before the first until a little after the last.
+    pub fn of<'a>(runs: impl Iterator<Item = &'a Run>) -> Self {
+        let end = runs.map(|run| run.until_ms).fold(0.0, f64::max);
+        // Short runs aren't lost between what comes before and after.
+        let before = (end / 5.0).min(BEFORE_MS);
+        Self { from: -before, to: end + before.min(milliseconds(AFTER)) }
+    }
+
+    /// Where a moment lies: 0 at the beginning, 1 at the end.
+    pub fn part(&self, ms: f64) -> f64 {
+        (ms - self.from) / (self.to - self.from)
+    }
+
+    /// Up to six round moments from zero on; none in no time.
+    pub fn ticks(&self) -> impl Iterator<Item = f64> {
+        let rough = self.to / 5.0;
+        let power = 10_f64.powf(rough.log10().floor());
+        let factor = [1.0, 2.0, 5.0, 10.0];
+        let step = factor
+            .map(|factor| factor * power)
+            .into_iter()
+            .find(|step| *step >= rough)
+            .unwrap_or(rough);
+        let last = if self.to > 0.0 { (self.to / step) as u32 + 1 } else { 0 };
+        (0..last).map(move |n| f64::from(n) * step)
+    }
+}
+
+/// The lanes of all servers that have been measured, and what the marks mean.
+pub fn timeline(results: &Results) -> String {
+    let lanes: Vec<_> = results
+        .servers
+        .iter()
+        .filter_map(|server| {
+            Some((table::name(&server.name), server.usual_run()?))
+        })
+        .collect();
+    if lanes.is_empty() {
+        return String::new();
+    }
+    let span = Span::of(lanes.iter().map(|(_, run)| *run));
+    let mut text = format!("{:20}{}\n", "", axis(span));
+    for (name, run) in lanes {
+        let (marks, bar) = (marks(run, span), bar(run, span));
+        writeln!(text, "{name:20}{marks}\n{:20}{bar}", "").ok();
+    }
+    let legend = Wait::ALL
+        .map(|wait| format!("{} {}", wait.mark(), wait.meaning()))
+        .join("  ");
+    text + &legend
+}
+
+fn axis(span: Span) -> String {
+    let mut line = vec![' '; COLUMNS];
+    for tick in span.ticks() {
+        let label = in_ticks(tick);
+        let column = column(tick, span);
+        // Not a part of it.
+        if let Some(places) = line.get_mut(column..column + label.len()) {
+            places.iter_mut().zip(label.chars()).for_each(|(to, c)| *to = c);
+        }
+    }
+    line.into_iter().collect::<String>().trim_end().to_owned()
+}
+
+/// The time at a tick of an axis.
+pub fn in_ticks(ms: f64) -> String {
+    if ms != 0.0 && ms < 1_000.0 {
+        format!("{ms} ms")
+    } else {
+        format!("{} s", ms / 1e3)
+    }
+}
+
+/// A mark per column: the longest wait of those that began in its time.
+fn marks(run: &Run, span: Span) -> String {
+    let mut longest = [None; COLUMNS];
+    for probe in &run.probes {
+        if (span.from..span.to).contains(&probe.at_ms) {
+            let place = &mut longest[column(probe.at_ms, span)];
+            *place = (*place).max(Some(Wait::of(probe)));
+        }
+    }
+    let mark = |wait: Option<Wait>| wait.map_or(" ".into(), Wait::mark);
+    longest.into_iter().map(mark).collect()
+}
+
+/// A bar for as long as /blocking ran.
+fn bar(run: &Run, span: Span) -> String {
+    let (start, end) = (column(0.0, span), column(run.until_ms, span));
+    let label = format!(" /blocking {} ", in_words(run.until_ms));
+    let length = (end - start).max(1);
+    let line = if length > label.chars().count() + 2 {
+        format!("{label:━^length$}")
+    } else {
+        format!("{}{label}", "━".repeat(length))
+    };
+    format!("{:start$}{}", "", painted(line.trim_end(), AnsiColor::Blue))
+}
+
+fn column(ms: f64, span: Span) -> usize {
+    let column = (span.part(ms) * COLUMNS as f64) as usize;
+    column.min(COLUMNS - 1)
+}
+
+fn painted(text: &str, color: AnsiColor) -> String {
+    let style = Style::new().fg_color(Some(color.into()));
+    format!("{style}{text}{style:#}")
+}
+
+#[cfg(test)]
+mod tests {
+    use anstream::adapter::strip_str;
+    use insta::assert_snapshot;
+
+    use super::*;
+    use crate::samples::{live, results};
+
+    #[test]
+    fn the_lanes_of_all_servers_share_one_time_axis() {
+        let text = timeline(&results());
+        let plain = strip_str(&text).to_string();
+        assert!(plain.lines().all(|line| line.chars().count() <= WIDTH));
+        assert_snapshot!(plain);
+    }
+
+    #[test]
+    fn colour_adds_to_what_the_marks_say_already() {
+        let marks = Wait::ALL.map(Wait::mark);
+        let plain = marks.each_ref().map(|it| strip_str(it).to_string());
+        for (i, mark) in plain.iter().enumerate() {
+            assert!(!plain[..i].contains(mark), "{mark} stands twice");
+            assert_ne!(*mark, marks[i], "{mark} has no colour");
+        }
+    }
+
+    #[test]
+    fn an_axis_has_round_ticks_from_zero_on() {
+        let ticks = |ms| {
+            let run = live(ms);
+            Span::of([&run].into_iter()).ticks().collect::<Vec<_>>()
+        };
+        assert_eq!(ticks(3_000.0), [0.0, 1_000.0, 2_000.0, 3_000.0]);
+        assert_eq!(ticks(100.0), [0.0, 50.0, 100.0]);
+        assert!((3..=7).contains(&ticks(75_000.0).len()));
+        assert_eq!(Span { from: 0.0, to: 0.0 }.ticks().count(), 0);
+    }
+}

@@ -1,0 +1,343 @@
+//! The real binary over the real steps, and over servers that misbehave.
+
+mod peer;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::PathBuf,
+    process::{Command, Output},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use peer::{COUNT, Peer};
+use serde_json::Value;
+
+/// One measurement at a time: they would disturb each other.
+static ALONE: Mutex<()> = Mutex::new(());
+
+/// `compare` with one run, a count of its own and a report of its own.
+struct Compare {
+    command: Command,
+    report: PathBuf,
+    _alone: MutexGuard<'static, ()>,
+}
+
+impl Compare {
+    fn new(test: &str, arguments: &[&str]) -> Self {
+        let report = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(test);
+        fs::remove_dir_all(&report).ok();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_compare"));
+        command
+            .args(["--runs", "1", "--iterations", &COUNT.to_string()])
+            .args(arguments)
+            .arg("--report")
+            .arg(&report)
+            .env_remove("THREADS")
+            .env_remove("CLICOLOR_FORCE");
+        let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        Self { command, report, _alone }
+    }
+
+    fn run(mut self) -> (Output, Value) {
+        let output = self.command.output().unwrap();
+        let results = fs::read(self.report.join("results.json"))
+            .unwrap_or_else(|error| panic!("{error}: {output:?}"));
+        (output, serde_json::from_slice(&results).unwrap())
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn server<'a>(results: &'a Value, name: &str) -> &'a Value {
+    let mut servers = results["servers"].as_array().unwrap().iter();
+    servers.find(|it| it["name"] == name).unwrap()
+}
+
+/// What share of the probes was in time while `/blocking` ran.
+fn in_time(results: &Value, name: &str) -> f64 {
+    let during = &server(results, name)["during"];
+    let figure = |name: &str| during[name].as_f64().unwrap();
+    figure("in_time") / figure("probes")
+}
+
+#[test]
+fn step_1_answers_nobody_in_time_and_the_others_do() {
+    let (output, results) = Compare::new("steps", &["--scaling", "2"]).run();
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{stdout}\n{stderr}");
+
+    let frozen = in_time(&results, "step1-blocking");
+    assert!(frozen < 0.05, "{frozen}\n{stdout}");
+    for server in &results["servers"].as_array().unwrap()[1..] {
+        let name = server["name"].as_str().unwrap();
+        let share = in_time(&results, name);
+        assert!(share > 2.0 * frozen, "{name}: {share}\n{stdout}");
+        assert!(!stdout.contains(&format!("{name} froze")), "{stdout}");
+    }
+    assert!(stdout.contains("step1-blocking froze"), "{stdout}");
+    for line in stdout.lines().filter(|line| !line.contains("report.html")) {
+        assert!(line.chars().count() <= 80, "too long: {line}");
+    }
+    assert!(!stdout.contains('\x1b'), "colour where there is no terminal");
+    assert!(stderr.contains("this takes about"), "{stderr}");
+    assert!(stderr.contains("run 1 of 1"), "{stderr}");
+
+    let page = PathBuf::from(stdout.lines().last().unwrap());
+    assert!(fs::read_to_string(&page).unwrap().contains("<svg"), "{page:?}");
+    assert!(page.with_file_name("timeline.svg").exists());
+    documented(&results);
+}
+
+/// Every field of the results stands in the documentation with its type, and
+/// every field of the documentation in the results.
+fn documented(results: &Value) {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/src/results.md");
+    let page = fs::read_to_string(path).unwrap();
+    let documented: BTreeMap<&str, &str> = page
+        .lines()
+        .filter_map(|line| {
+            let mut cells = line.strip_prefix("| `")?.split(" | ");
+            Some((cells.next()?.trim_end_matches('`'), cells.next()?))
+        })
+        .collect();
+    let mut fields = BTreeMap::new();
+    collect(results, String::new(), &mut fields);
+    for (field, types) in &fields {
+        // A part of the results that only holds others.
+        if types.iter().all(|it| *it == "object")
+            && documented.keys().any(|it| it.starts_with(field))
+        {
+            continue;
+        }
+        let said = documented.get(field.as_str());
+        let said = said.unwrap_or_else(|| panic!("no word about {field}"));
+        for a_type in types {
+            assert!(
+                said.split(" or ").any(|it| it == *a_type),
+                "{field} is documented as {said}, but is {a_type}"
+            );
+        }
+    }
+    for field in documented.keys() {
+        assert!(fields.contains_key(*field), "there is no {field}");
+    }
+}
+
+fn collect(
+    value: &Value,
+    path: String,
+    fields: &mut BTreeMap<String, BTreeSet<&'static str>>,
+) {
+    let a_type = match value {
+        Value::Object(object) => {
+            for (name, value) in object {
+                let dot = if path.is_empty() { "" } else { "." };
+                collect(value, format!("{path}{dot}{name}"), fields);
+            }
+            "object"
+        }
+        Value::Array(list) => {
+            for value in list {
+                collect(value, format!("{path}[]"), fields);
+            }
+            return;
+        }
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+    };
+    if !path.is_empty() {
+        fields.entry(path).or_default().insert(a_type);
+    }
+}
+
+#[test]
+fn peers_that_misbehave_are_named_and_the_others_are_still_measured() {
+    let (live, frozen) = (Peer::live(), Peer::frozen());
+    let (dies, wrong) = (Peer::dies(), Peer::wrong());
+    let (output, results) = Compare::new(
+        "peers",
+        &[
+            "--only=step2-single-worker",
+            &format!("--url=dies={}", dies.url()),
+            &format!("--url=wrong={}", wrong.url()),
+            "--url=nobody=http://127.0.0.1:1",
+            &format!("--url=frozen={}", frozen.url()),
+            &format!("--url=live={}/", live.url()),
+        ],
+    )
+    .run();
+    let stdout = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{stdout}");
+
+    let error = |name| server(&results, name)["error"].as_str();
+    assert!(error("dies").unwrap().contains("/blocking"), "{results:#}");
+    let said = error("wrong").unwrap();
+    assert!(said.contains("404") && said.contains("no such page"), "{said}");
+    assert!(error("nobody").unwrap().contains("127.0.0.1:1"), "{results:#}");
+    for name in ["dies", "wrong", "nobody"] {
+        assert!(stdout.contains(&format!("{name} failed")), "{stdout}");
+    }
+
+    for name in ["step2-single-worker", "frozen", "live"] {
+        assert_eq!(error(name), None);
+    }
+    let frozen = in_time(&results, "frozen");
+    assert!(frozen < 0.05, "{frozen}\n{stdout}");
+    assert!(in_time(&results, "live") > 2.0 * frozen, "{stdout}");
+    assert!(stdout.contains("frozen froze"), "{stdout}");
+    assert!(!stdout.contains("live froze"), "{stdout}");
+}
+
+#[test]
+fn requests_are_kept_in_flight_until_the_first_ones_are_answered() {
+    let peer = Peer::live();
+    let (output, results) = Compare::new(
+        "concurrency",
+        &[
+            "--only=step1-blocking",
+            "--concurrency=3",
+            &format!("--url=peer={}", peer.url()),
+        ],
+    )
+    .run();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    for name in ["step1-blocking", "peer"] {
+        let run = &server(&results, name)["runs"][0];
+        let requests = run["blocking"].as_array().unwrap();
+        let at = |it: &Value, name: &str| it[name].as_f64().unwrap();
+        let first = requests.iter().filter(|it| at(it, "sent_ms") < 50.0);
+        let ends = first.map(|it| at(it, "sent_ms") + at(it, "took_ms"));
+        assert!(ends.clone().count() >= 3, "{name}: {requests:?}");
+        let last = ends.fold(0.0, f64::max);
+        let until = at(run, "until_ms");
+        assert!((until - last).abs() < 1.0, "{name}: {until}, {requests:?}");
+    }
+    // One after another: the last of three waits for all of them.
+    let spread = &server(&results, "step1-blocking")["blocking"];
+    let (min, max) = (spread["min_ms"].as_f64(), spread["max_ms"].as_f64());
+    assert!(max > min.map(|it| it * 1.5), "{spread}");
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_said_before_the_measuring() {
+    let mut compare = Compare::new("unwritable", &[]);
+    fs::write(&compare.report, "not a folder").unwrap();
+    let output = compare.command.output().unwrap();
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("unwritable"), "{stderr}");
+    assert!(stderr.contains("--report"), "{stderr}");
+    assert!(!stderr.contains("this takes about"), "{stderr}");
+    assert!(output.stdout.is_empty());
+}
+
+#[test]
+fn wrong_options_are_named_with_what_is_accepted() {
+    let wrong = [
+        ("--only=step9", "step9", "step1-blocking"),
+        ("--iterations=-1", "-1", "whole number"),
+        ("--threads=0", "0", "from 1 to"),
+        ("--url=localhost:3000", "localhost:3000", "NAME=URL"),
+        ("--url=a=ftp://b", "ftp://b", "http://"),
+        ("--url=step1-blocking=http://b", "step1-blocking", "both"),
+    ];
+    for (option, value, accepted) in wrong {
+        let output = Compare::new("options", &[option]).command.output();
+        let output = output.unwrap();
+        let stderr = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{option}: {stderr}");
+        assert!(stderr.contains(value), "{option}: {stderr}");
+        assert!(stderr.contains(accepted), "{option}: {stderr}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod signals {
+    use std::{
+        io::{BufRead, BufReader},
+        process::{Child, Stdio},
+        time::{Duration, Instant},
+    };
+
+    use rustix::process::{Pid, Signal, kill_process};
+
+    use super::*;
+
+    /// Starts it and waits until a step runs. Returns that step's process.
+    fn start(compare: &mut Compare) -> (Child, Pid) {
+        let mut child = compare
+            .command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let mut lines = stderr.lines().map_while(Result::ok);
+        lines.find(|line| line.contains("takes about")).unwrap();
+        // What comes later is read on, so that nobody waits for it.
+        std::thread::spawn(move || lines.count());
+        let id = child.id();
+        let step = wait_for(|| {
+            let path = format!("/proc/{id}/task/{id}/children");
+            let children = fs::read_to_string(path).ok()?;
+            Pid::from_raw(children.split(' ').next()?.parse().ok()?)
+        });
+        (child, step)
+    }
+
+    fn wait_for<T>(what: impl Fn() -> Option<T>) -> T {
+        let start = Instant::now();
+        loop {
+            if let Some(it) = what() {
+                return it;
+            }
+            assert!(start.elapsed() < Duration::from_secs(30), "waits in vain");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    #[test]
+    fn a_step_that_dies_is_reported_with_its_last_words() {
+        let long = "--iterations=1_000_000_000_000";
+        let arguments = ["--only=step2-single-worker", long];
+        let mut compare = Compare::new("dies", &arguments);
+        let (child, step) = start(&mut compare);
+        // /blocking is sent after a second of idling, and runs then. A first
+        // Ctrl-C lets it be answered, a second ends the step at once.
+        std::thread::sleep(Duration::from_millis(1_500));
+        for _ in 0..2 {
+            kill_process(step, Signal::INT).unwrap();
+            std::thread::sleep(Duration::from_millis(300));
+        }
+        let output = child.wait_with_output().unwrap();
+        let stdout = text(&output.stdout);
+        assert_eq!(output.status.code(), Some(1), "{stdout}");
+        let joined = stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(
+            joined.contains(
+                "step2-single-worker failed in run 1 of 1: it ended (exit \
+                 status: 130); its last words: stopping once every accepted \
+                 request is answered"
+            ),
+            "{stdout}"
+        );
+    }
+
+    #[test]
+    fn an_interrupt_stops_all_that_was_started() {
+        let long = "--iterations=1_000_000_000_000";
+        let long = ["--only=step1-blocking", long];
+        let mut compare = Compare::new("interrupt", &long);
+        let (mut child, step) = start(&mut compare);
+        kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+        let status = child.wait().unwrap();
+        assert_eq!(status.code(), Some(130));
+        let left = PathBuf::from(format!("/proc/{}", step.as_raw_nonzero()));
+        wait_for(|| (!left.exists()).then_some(()));
+    }
+}
