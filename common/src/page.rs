@@ -1,7 +1,8 @@
 use std::future::ready;
 
 use actix_web::{
-    HttpRequest, HttpResponse, HttpResponseBuilder, Responder,
+    HttpRequest, HttpResponse,
+    body::MessageBody,
     http::{
         StatusCode,
         header::{self, ContentType},
@@ -27,21 +28,16 @@ const OPTIONAL: [&str; 2] = ["/failing", "/pool"];
 /// that no route has.
 pub fn page(config: &mut ServiceConfig) {
     for (path, content_type, text) in FILES {
-        let file = move || {
-            ready(part_of_the_page().content_type(content_type).body(text))
-        };
+        let file = move || ready(part_of_the_page(content_type, text));
         config.route(path, get().to(file));
     }
     config.route("/page.json", get().to(about)).default_service(to(elsewhere));
 }
 
 /// What the page shows of the step that serves it.
-async fn about(
-    request: HttpRequest,
-    settings: Data<Settings>,
-) -> impl Responder {
+async fn about(request: HttpRequest, settings: Data<Settings>) -> HttpResponse {
     let routes = request.resource_map();
-    part_of_the_page().json(json!({
+    let about = json!({
         "step": settings.step,
         "idea": settings.idea,
         // As text: it can be more than a number of JavaScript holds exactly.
@@ -51,12 +47,16 @@ async fn about(
             .into_iter()
             .filter(|path| routes.has_resource(path))
             .collect::<Vec<_>>(),
-    }))
+    });
+    part_of_the_page("application/json", about.to_string())
 }
 
-fn part_of_the_page() -> HttpResponseBuilder {
-    let mut response = HttpResponse::Ok();
-    response
+fn part_of_the_page(
+    content_type: &str,
+    text: impl MessageBody + 'static,
+) -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type(content_type)
         .insert_header((
             header::CONTENT_SECURITY_POLICY,
             "default-src 'none'; script-src 'self'; style-src 'self'; \
@@ -65,8 +65,8 @@ fn part_of_the_page() -> HttpResponseBuilder {
         ))
         .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         // The next server on this port may be another step.
-        .insert_header((header::CACHE_CONTROL, "no-cache"));
-    response
+        .insert_header((header::CACHE_CONTROL, "no-cache"))
+        .body(text)
 }
 
 /// What any other request gets: actix-web asks here also when the path is
