@@ -4,10 +4,12 @@
 //! Watch: while /blocking counts, /non-blocking waits, and so does Ctrl-C.
 //! Diff: none, the story starts here.
 
-use std::{io, time::Instant};
+use std::io;
+use std::time::{Duration, Instant};
 
 use actix_web::{
     App, HttpServer, Result,
+    http::KeepAlive,
     web::{Data, ServiceConfig, get},
 };
 use common::{Report, Settings, count, page, settings, stop_signal};
@@ -23,6 +25,9 @@ async fn main() -> io::Result<()> {
     // By default actix-web starts one single-threaded worker per core. With
     // just one, all connections share one thread, and a freeze is no accident.
     .workers(1)
+    // Who waits through a freeze is answered after it, however long it was.
+    .client_request_timeout(Duration::ZERO)
+    .keep_alive(KeepAlive::Os)
     .shutdown_signal(stop_signal()?)
     // Whatever was accepted is answered, however long it takes.
     .shutdown_timeout(u64::MAX)

@@ -38,3 +38,19 @@ fn two_blocking_requests_run_one_after_the_other() {
     second.wait();
     assert!(first.is_answered(), "with one thread, first come, first served");
 }
+
+#[test]
+fn who_waits_through_a_long_freeze_is_answered_after_it() {
+    let mut command = harness::command(env!("CARGO_BIN_EXE_step1-blocking"));
+    // By default actix-web gives a client five seconds, and a freeze counts.
+    command.env("ITERATIONS", "30_000_000_000");
+    let server = Server::start(&mut command).unwrap();
+    server.get("/non-blocking");
+
+    let _blocking = server.send("/blocking");
+    let waits = server.send("/non-blocking");
+    let on_the_connection_of_before = server.get("/non-blocking");
+    assert_eq!(on_the_connection_of_before.status(), 200);
+    let answer = waits.wait();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+}

@@ -4,11 +4,13 @@
 //! Watch: while /blocking counts, /non-blocking answers at once.
 //! Diff: git diff --no-index step1-blocking/src step2-single-worker/src
 
-use std::{io, thread, time::Instant};
+use std::time::{Duration, Instant};
+use std::{io, thread};
 
 use actix_web::{
     App, Error, HttpServer, Result,
     error::{ErrorInternalServerError, ErrorServiceUnavailable},
+    http::KeepAlive,
     web::{Data, ServiceConfig, get},
 };
 use common::{Report, Settings, count, page, settings, stop_signal};
@@ -25,6 +27,9 @@ async fn main() -> io::Result<()> {
     // By default actix-web starts one single-threaded worker per core. With
     // just one, all connections share one thread, and a freeze is no accident.
     .workers(1)
+    // Who waits through a freeze is answered after it, however long it was.
+    .client_request_timeout(Duration::ZERO)
+    .keep_alive(KeepAlive::Os)
     .shutdown_signal(stop_signal()?)
     // Whatever was accepted is answered, however long it takes.
     .shutdown_timeout(u64::MAX)

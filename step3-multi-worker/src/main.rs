@@ -4,11 +4,13 @@
 //! Watch: /blocking is done sooner; how much depends on your cores.
 //! Diff: git diff --no-index step2-single-worker/src step3-multi-worker/src
 
-use std::{io, thread, time::Instant};
+use std::time::{Duration, Instant};
+use std::{io, thread};
 
 use actix_web::{
     App, Error, HttpServer, Result,
     error::{ErrorInternalServerError, ErrorServiceUnavailable},
+    http::KeepAlive,
     web::{Data, ServiceConfig, get},
 };
 use common::{Report, Settings, count, page, settings, shares, stop_signal};
@@ -26,6 +28,9 @@ async fn main() -> io::Result<()> {
     // By default actix-web starts one single-threaded worker per core. With
     // just one, all connections share one thread, and a freeze is no accident.
     .workers(1)
+    // Who waits through a freeze is answered after it, however long it was.
+    .client_request_timeout(Duration::ZERO)
+    .keep_alive(KeepAlive::Os)
     .shutdown_signal(stop_signal()?)
     // Whatever was accepted is answered, however long it takes.
     .shutdown_timeout(u64::MAX)
