@@ -25,8 +25,8 @@ use common::{
 };
 use futures::{
     FutureExt, StreamExt, TryFutureExt,
-    future::{try_join, try_join_all},
-    stream::try_unfold,
+    future::{pending, try_join, try_join_all},
+    stream::{once, try_unfold},
 };
 use pool::{Figures, Permit, Pool};
 use shared::{CHUNK, StopGuard};
@@ -122,19 +122,19 @@ async fn figures(pool: Data<Pool>) -> Json<Figures> {
     Json(pool.figures())
 }
 
-/// Server-sent events: the figures each time that they have changed, at most
-/// ten times a second; else a comment now and then.
+/// Server-sent events: the figures whenever they have changed, at most ten
+/// times a second, and a comment now and then when they haven't.
 async fn progress(pool: Data<Pool>) -> impl Responder {
     let given_up = pool.given_up.clone().notified_owned();
-    let events = try_unfold(String::new(), move |before| {
+    let last = event(pool.clone());
+    let events = try_unfold(Bytes::new(), move |before| {
         let pool = pool.clone();
         async move {
             for _ in 0..50 {
                 sleep(Duration::from_millis(100)).await;
-                let now = serde_json::to_string(&pool.figures())?;
+                let now = event(pool.clone()).await?;
                 if now != before {
-                    let event = Bytes::from(format!("data: {now}\n\n"));
-                    return Ok::<_, Error>(Some((event, now)));
+                    return Ok(Some((now.clone(), now)));
                 }
             }
             Ok(Some((Bytes::from(": nothing new\n\n"), before)))
@@ -143,8 +143,13 @@ async fn progress(pool: Data<Pool>) -> impl Responder {
     HttpResponse::Ok()
         .content_type("text/event-stream")
         .insert_header((CACHE_CONTROL, "no-store"))
-        // It makes an event when it can send one: no reader has a queue.
-        .streaming(events.take_until(given_up))
+        // It asks for an event when it can send one: no reader has a queue.
+        .streaming(events.take_until(given_up).chain(once(last)))
+}
+
+async fn event(pool: Data<Pool>) -> Result<Bytes> {
+    let figures = serde_json::to_string(&pool.figures())?;
+    Ok(Bytes::from(format!("data: {figures}\n\n")))
 }
 
 /// Lets each thread of the pool count a share. They stop when this future is
@@ -162,9 +167,7 @@ async fn count_all(
             let counts = counts.map_err(worker_failed)?;
             counts.into_iter().sum::<Option<_>>().ok_or_else(no_room)
         }
-        () = sleep(settings.timeout.unwrap_or(Duration::MAX)) => {
-            Err(too_late())
-        }
+        time = limit(settings.timeout) => Err(too_late(time)),
         () = pool.given_up.notified() => Err(no_room()),
     }
 }
@@ -189,6 +192,14 @@ fn step_back() {
     }
 }
 
+/// Waits until the time is over, if there is a limit. Returns it.
+async fn limit(time: Option<Duration>) -> Duration {
+    match time {
+        Some(time) => sleep(time).map(|()| time).await,
+        None => pending().await,
+    }
+}
+
 fn admit(
     settings: &Settings,
     pool: &Pool,
@@ -206,8 +217,10 @@ fn no_room() -> Error {
     InternalError::from_response("no room", response).into()
 }
 
-fn too_late() -> Error {
-    ErrorGatewayTimeout("The time for this request is over. Its work stopped.")
+fn too_late(limit: Duration) -> Error {
+    ErrorGatewayTimeout(format!(
+        "It took longer than {limit:?}, and was stopped."
+    ))
 }
 
 fn worker_failed(_: RecvError) -> Error {

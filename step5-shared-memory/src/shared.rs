@@ -34,7 +34,7 @@ pub struct Snapshot {
     pub done: u64,
     pub total: u64,
     pub elapsed_ms: f64,
-    pub rounds_per_second: f64,
+    pub rounds_per_second: u64,
     pub ending: Option<Ending>,
 }
 
@@ -108,7 +108,7 @@ impl Progress {
             done,
             total: self.total,
             elapsed_ms: milliseconds(elapsed),
-            rounds_per_second: done as f64 / elapsed.as_secs_f64().max(1e-9),
+            rounds_per_second: (done as f64 / elapsed.as_secs_f64()) as u64,
             ending,
         }
     }
