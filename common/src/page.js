@@ -39,6 +39,8 @@ let waiting = null;
 let failures = 0;
 /** What the server says of itself; null when that has to be asked (again). */
 let step = null;
+/** The stream that tells how far requests are, in a step that has it. */
+let progress = null;
 let asked = 0;
 let answered = 0;
 let worst = 0;
@@ -46,11 +48,15 @@ let worst = 0;
 // ---------------------------------------------------------------- requests
 
 /** Asks the server. Throws when it can't be reached. */
-async function ask(path) {
-  // Browsers queue requests for the same URL one behind the other.
-  const unique = `${path}?${performance.timeOrigin}-${asked++}`;
-  const response = await fetch(unique, { cache: "no-store" });
+async function ask(path, query = unique(), signal = null) {
+  const url = `${path}?${query}`;
+  const response = await fetch(url, { cache: "no-store", signal });
   return { response, text: await response.text() };
+}
+
+function unique() {
+  // Browsers queue requests for the same URL one behind the other.
+  return `${performance.timeOrigin}-${asked++}`;
 }
 
 async function heartbeat() {
@@ -107,11 +113,18 @@ function isAway() {
 async function send(path) {
   if (inFlight().length >= MOST_IN_FLIGHT) return;
   const request = { path, start: now(), end: null, lane: freeLane() };
+  request.query = unique();
+  const cancel = new AbortController();
   sent.push(request);
   showInFlight();
   const row = addRow(request);
+  if (progress) addProgress(row, request, cancel);
   try {
-    const { response, text } = await ask(path);
+    const { response, text } = await ask(
+      path,
+      request.query,
+      cancel.signal,
+    );
     request.ok = response.ok;
     request.status = `${response.status} ${response.statusText}`.trim();
     request.answer = response.ok
@@ -120,8 +133,11 @@ async function send(path) {
     request.timing = response.headers.get("Server-Timing");
   } catch {
     request.ok = false;
-    request.status = "no answer";
-    request.answer = "No answer: the server went away.";
+    const { aborted } = cancel.signal;
+    request.status = aborted ? "cancelled" : "no answer";
+    request.answer = aborted
+      ? "Cancelled: the server stops the work."
+      : "No answer: the server went away.";
   }
   request.end = now();
   showInFlight();
@@ -149,6 +165,7 @@ function showStep() {
   element("settings").textContent = `/blocking counts to ${count} with ${threads}`;
   button("/failing").hidden = !step.routes.includes("/failing");
   element("pool").hidden = !step.routes.includes("/pool");
+  followProgress(step.routes.includes("/progress"));
 }
 
 function button(path) {
@@ -159,7 +176,7 @@ function showInFlight() {
   const count = inFlight().length;
   element("in-flight").textContent =
     count === 0 ? "" : `${count} of at most ${MOST_IN_FLIGHT} in flight`;
-  for (const button of document.querySelectorAll("button")) {
+  for (const button of document.querySelectorAll("#buttons button")) {
     // Not `disabled`, which would take the focus away from the keyboard.
     button.ariaDisabled = String(count >= MOST_IN_FLIGHT);
   }
@@ -175,6 +192,7 @@ function addRow(request) {
 }
 
 function showAnswer(row, request) {
+  removeProgress(row, request);
   row.className = request.ok ? "done" : "failed";
   row.querySelector(".answer").textContent = request.answer;
   addText(row, "time", `after ${short(request.end - request.start)}`);
@@ -198,13 +216,65 @@ function serverTiming(header) {
   return `Server-Timing: ${metrics.join(", ")}`;
 }
 
+/** Opens the stream that tells how far requests are, or closes it. */
+function followProgress(has) {
+  const open = progress && progress.readyState !== EventSource.CLOSED;
+  if (has && open) return;
+  progress?.close();
+  progress = has ? new EventSource("/progress") : null;
+  progress?.addEventListener("message", ({ data }) =>
+    showProgress(JSON.parse(data).running),
+  );
+}
+
+function addProgress(row, request, cancel) {
+  const bar = document.createElement("progress");
+  const button = document.createElement("button");
+  bar.ariaLabel = `Progress of request ${sent.length}`;
+  button.type = "button";
+  button.textContent = "Cancel";
+  button.addEventListener("click", () => cancel.abort());
+  row.append(bar, " ");
+  addText(row, "left", "waits for a thread");
+  // A screen reader isn't told ten times a second.
+  row.querySelector(".left").ariaLive = "off";
+  row.append(button);
+  request.row = row;
+}
+
+function showProgress(running) {
+  for (const { row, query } of inFlight()) {
+    const it = running.find((it) => it.query === query);
+    if (!row || !it) continue;
+    const bar = row.querySelector("progress");
+    bar.max = it.total;
+    bar.value = it.done;
+    const left = (1000 * (it.total - it.done)) / it.rounds_per_second;
+    row.querySelector(".left").textContent = Number.isFinite(left)
+      ? `${short(left)} left`
+      : "begins";
+  }
+}
+
+function removeProgress(row, { path }) {
+  const focused = row.contains(document.activeElement);
+  for (const part of row.querySelectorAll("progress, .left, button")) {
+    part.remove();
+  }
+  if (focused) button(path).focus();
+}
+
 /** The figures of the pool, whichever it has. */
 async function showPool() {
   if (element("pool").hidden) return;
   try {
     const figures = JSON.parse((await ask("/pool")).text);
     const list = element("pool").querySelector("dl");
-    list.replaceChildren(...Object.entries(figures).map(figure));
+    list.replaceChildren(
+      ...Object.entries(figures)
+        .filter(([, value]) => typeof value === "number")
+        .map(figure),
+    );
   } catch {
     // The heartbeat says so.
   }
@@ -555,7 +625,7 @@ function line(pen, x1, y1, x2, y2) {
 
 // ------------------------------------------------------------------- start
 
-for (const button of document.querySelectorAll("button")) {
+for (const button of document.querySelectorAll("#buttons button")) {
   button.addEventListener("click", () => send(button.dataset.path));
 }
 heartbeat();

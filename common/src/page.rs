@@ -22,7 +22,7 @@ const FILES: [(&str, &str, &str); 4] = [
 ];
 
 /// Routes that only some of the steps have, and that the page makes use of.
-const OPTIONAL: [&str; 2] = ["/failing", "/pool"];
+const OPTIONAL: [&str; 3] = ["/failing", "/pool", "/progress"];
 
 /// Adds the page at `/` with its files, and the answer to a path or a method
 /// that no route has.

@@ -20,12 +20,12 @@ const MOST_THREADS: usize = 1024;
 /// The most requests that can be admitted: each holds a connection open.
 const LONGEST_QUEUE: u32 = 10_000;
 
-/// The longest time, in seconds, that a stop may take: a day.
+/// The longest time, in seconds, that a stop or a request may take: a day.
 const LONGEST_WAIT: u64 = 24 * 60 * 60;
 
 /// Flags that only some of the steps have.
-const OPTIONAL: [&str; 4] =
-    ["threads", "queue", "priority", "shutdown_timeout"];
+const OPTIONAL: [&str; 5] =
+    ["threads", "queue", "priority", "shutdown_timeout", "timeout"];
 
 /// What a step was started with: flags, or else the environment, or else the
 /// defaults.
@@ -77,6 +77,11 @@ pub struct Settings {
     #[arg(long, env, default_value = "30")]
     #[arg(allow_hyphen_values = true, value_parser = seconds)]
     pub shutdown_timeout: Duration,
+
+    /// How many seconds a request may take; as many as it needs, if not given
+    #[arg(long, env)]
+    #[arg(allow_hyphen_values = true, value_parser = limit)]
+    pub timeout: Option<Duration>,
 }
 
 /// How urgent a thread is next to others that want the same core.
@@ -193,14 +198,13 @@ impl Settings {
     /// iterations, and those of the optional flags that it takes.
     pub fn list(&self) -> Vec<(&'static str, String)> {
         let iterations = ("iterations", self.iterations.to_string());
+        let s = |time: Duration| format!("{} s", time.as_secs());
         let optional = self.flags.iter().map(|flag| match *flag {
             "threads" => ("threads", self.threads.to_string()),
             "queue" => ("queue", self.queue.to_string()),
             "priority" => ("priority", self.priority.to_string()),
-            _ => (
-                "shutdown timeout",
-                format!("{} s", self.shutdown_timeout.as_secs()),
-            ),
+            "timeout" => ("timeout", self.timeout.map_or("off".into(), s)),
+            _ => ("shutdown timeout", s(self.shutdown_timeout)),
         });
         iter::once(iterations).chain(optional).collect()
     }
@@ -259,6 +263,14 @@ fn seconds(text: &str) -> Result<Duration, String> {
     let range = format!("a whole number of seconds from 0 to {LONGEST_WAIT}");
     match text.parse() {
         Ok(seconds @ 0..=LONGEST_WAIT) => Ok(Duration::from_secs(seconds)),
+        _ => Err(expected(range)),
+    }
+}
+
+fn limit(text: &str) -> Result<Duration, String> {
+    let range = format!("a whole number of seconds from 1 to {LONGEST_WAIT}");
+    match seconds(text) {
+        Ok(time) if !time.is_zero() => Ok(time),
         _ => Err(expected(range)),
     }
 }

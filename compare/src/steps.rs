@@ -18,6 +18,7 @@ pub const STEPS: &[&str] = &[
     "step2-single-worker",
     "step3-multi-worker",
     "step4-worker-pool",
+    "step5-shared-memory",
 ];
 
 /// The step that the others are compared with.

@@ -34,7 +34,7 @@ pub use browser::Browser;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The settings that a step reads from its environment.
-const VARIABLES: [&str; 7] = [
+const VARIABLES: [&str; 8] = [
     "HOST",
     "PORT",
     "ITERATIONS",
@@ -42,6 +42,7 @@ const VARIABLES: [&str; 7] = [
     "QUEUE",
     "PRIORITY",
     "SHUTDOWN_TIMEOUT",
+    "TIMEOUT",
 ];
 
 /// A command that runs `program` on a free port and otherwise with its

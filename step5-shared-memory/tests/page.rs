@@ -1,0 +1,247 @@
+//! The page at `/`, in a real browser: the same file in every step.
+//!
+//! Pictures of what the browser shows are written to `target/page`.
+
+use std::path::Path;
+
+use harness::{Browser, Server};
+
+const STEP: &str = env!("CARGO_PKG_NAME");
+const PROGRAM: &str = env!(concat!("CARGO_BIN_EXE_", env!("CARGO_PKG_NAME")));
+
+/// Step 1 freezes while it counts; no other step does.
+fn freezes() -> bool {
+    STEP.starts_with("step1-")
+}
+
+/// Whether the step has a route; it isn't called for that.
+fn has(server: &Server, path: &str) -> bool {
+    server.request("POST", path, "*/*").status() == 405
+}
+
+/// The step, counting to so many; with two threads where it has a choice, on
+/// every machine.
+fn counting_to(iterations: &str) -> Server {
+    let mut command = harness::command(PROGRAM);
+    command.env("ITERATIONS", iterations).env("THREADS", "2");
+    Server::start(&mut command).unwrap()
+}
+
+/// The page of a step in a browser, with a heartbeat that is answered.
+fn page(server: &Server) -> Option<Browser> {
+    let mut browser = Browser::start()?;
+    browser.look(1280, 800, "light");
+    browser.open(server.url());
+    wait_for_answers(&mut browser, 3);
+    Some(browser)
+}
+
+fn wait_for_answers(browser: &mut Browser, more: u64) {
+    let enough = answers(browser) + more;
+    browser.wait_for(&format!(
+        "Number(document.getElementById('answers').textContent) >= {enough}"
+    ));
+}
+
+/// How many heartbeats were answered.
+fn answers(browser: &mut Browser) -> u64 {
+    text(browser, "#answers").parse().unwrap()
+}
+
+fn text(browser: &mut Browser, selector: &str) -> String {
+    let text = format!("document.querySelector('{selector}').textContent");
+    browser.evaluate(&text).as_str().unwrap().to_owned()
+}
+
+fn send(browser: &mut Browser, path: &str) {
+    browser.evaluate(&format!(
+        "document.querySelector('[data-path=\"{path}\"]').click()"
+    ));
+}
+
+/// How many of the requests that were sent aren't answered yet.
+fn in_flight(browser: &mut Browser) -> u64 {
+    let rows = "document.querySelectorAll('#log li:not([class])').length";
+    browser.evaluate(rows).as_u64().unwrap()
+}
+
+/// Waits until so many of the requests that were sent are answered.
+fn wait_for_results(browser: &mut Browser, count: usize) {
+    browser.wait_for(&format!(
+        "document.querySelectorAll('#log .time').length == {count}"
+    ));
+}
+
+fn picture(browser: &mut Browser, name: &str) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    browser.screenshot(root.join(format!("target/page/{STEP}-{name}.png")));
+}
+
+#[test]
+fn the_heartbeat_stops_while_step_1_counts_and_goes_on_in_the_others() {
+    let server = counting_to("5_000_000_000");
+    let Some(mut browser) = page(&server) else {
+        return;
+    };
+    browser.evaluate(
+        "announced = [];
+        new MutationObserver(() => announced.push(
+            document.getElementById('announcement').textContent
+        )).observe(document.getElementById('announcement'), {
+            childList: true
+        })",
+    );
+    // By keyboard: the button is the first that can be reached.
+    browser.press("Tab");
+    browser.press("Enter");
+    let (seen, announced) = if freezes() {
+        ("Frozen for ", "Frozen: the only server thread is counting.")
+    } else {
+        ("Counting for ", "Counting, and the heartbeat is answered meanwhile.")
+    };
+    let state = "document.getElementById('state').textContent";
+    browser.wait_for(&format!("{state}.startsWith('{seen}')"));
+    let before = answers(&mut browser);
+    for (width, scheme) in
+        [(1280, "light"), (1280, "dark"), (400, "light"), (400, "dark")]
+    {
+        browser.look(width, 800, scheme);
+        picture(&mut browser, &format!("counting-{width}-{scheme}"));
+        let fits = "document.documentElement.scrollWidth <= innerWidth";
+        assert_eq!(browser.evaluate(fits), true, "{width} pixels");
+    }
+    if freezes() && in_flight(&mut browser) == 1 {
+        let after = answers(&mut browser);
+        assert_eq!(before, after, "a frozen server has answered");
+    }
+    wait_for_results(&mut browser, 1);
+    assert_eq!(text(&mut browser, "#log .answer"), "Result is 5000000000");
+    let timing = text(&mut browser, "#log .server");
+    assert!(timing.starts_with("Server-Timing: count "), "{timing}");
+
+    wait_for_answers(&mut browser, 3);
+    picture(&mut browser, "answered");
+    let state = text(&mut browser, "#state");
+    if freezes() {
+        assert!(state.starts_with("It was frozen for "), "{state}");
+    } else {
+        // Done after 1.5 s: 15 heartbeats answered meanwhile.
+        let (_, count) = state.split_once(": ").expect(&state);
+        let count = count.split(' ').next().unwrap().parse::<u64>();
+        assert!(count.expect(&state) >= 3, "{state}");
+    }
+
+    let focus = browser.evaluate("document.activeElement.dataset.path");
+    assert_eq!(focus, "/blocking", "the button has lost the focus");
+    let changes = browser.evaluate("announced");
+    let changes = changes.as_array().unwrap();
+    assert!(changes.iter().any(|it| it == announced), "{changes:?}");
+    assert!(changes.len() <= 8, "not each tenth of a second: {changes:?}");
+    assert!(browser.console_errors().is_empty());
+}
+
+#[test]
+fn what_only_some_steps_have_is_shown_where_it_is() {
+    let server = counting_to("1000");
+    let Some(mut browser) = page(&server) else {
+        return;
+    };
+    let has_failing = has(&server, "/failing");
+    let has_pool = has(&server, "/pool");
+    assert_eq!(has_failing, !freezes());
+    let visible = "document.querySelector('[data-path=\"/failing\"]') \
+                   .checkVisibility()";
+    assert_eq!(browser.evaluate(visible), has_failing);
+    let visible = "document.getElementById('pool').checkVisibility()";
+    assert_eq!(browser.evaluate(visible), has_pool);
+
+    assert!(browser.console_errors().is_empty());
+    assert_eq!(server.stderr_so_far(), "", "/failing isn't called to see");
+
+    if has_pool {
+        let pool = server.get("/pool");
+        let pool: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_str(pool.body()).unwrap();
+        let numbers = pool.values().filter(|it| it.is_number()).count();
+        let figures = "document.querySelectorAll('#pool dd').length";
+        browser.wait_for(&format!("{figures} == {}", numbers));
+    }
+    if has_failing {
+        send(&mut browser, "/failing");
+        wait_for_results(&mut browser, 1);
+        assert_eq!(
+            text(&mut browser, "#log .failed .answer"),
+            "500 Internal Server Error: The worker failed. \
+             The server goes on."
+        );
+        wait_for_answers(&mut browser, 3);
+        let state = text(&mut browser, "#state");
+        assert!(state.ends_with("The server still answers."), "{state}");
+        picture(&mut browser, "failed");
+        let errors = browser.console_errors();
+        assert_eq!(errors.len(), 1, "only the 500: {errors:?}");
+        assert!(errors[0].contains("/failing"), "{errors:?}");
+    }
+}
+
+#[test]
+fn with_three_requests_in_flight_the_heartbeat_still_has_a_connection() {
+    // Where they queue, shorter: three of them take three times as long.
+    let iterations = if freezes() { "1000000000" } else { "4000000000" };
+    let server = counting_to(iterations);
+    let Some(mut browser) = page(&server) else {
+        return;
+    };
+    for _ in 0..5 {
+        send(&mut browser, "/blocking");
+    }
+    assert_eq!(in_flight(&mut browser), 3);
+    let refuses = "document.querySelector('button').ariaDisabled == 'true'";
+    assert_eq!(browser.evaluate(refuses), true);
+    if !freezes() {
+        wait_for_answers(&mut browser, 2);
+        assert_ne!(in_flight(&mut browser), 0, "the heartbeat waited");
+    }
+    wait_for_results(&mut browser, 3);
+    assert_eq!(browser.evaluate(refuses), false);
+    for row in 1..=3 {
+        let answer = format!("#log li:nth-child({row}) .answer");
+        let result = format!("Result is {iterations}");
+        assert_eq!(text(&mut browser, &answer), result);
+    }
+    assert!(browser.console_errors().is_empty());
+}
+
+#[test]
+fn the_page_goes_on_when_the_server_is_stopped_and_started_again() {
+    let server = counting_to("1000");
+    let Some(mut browser) = page(&server) else {
+        return;
+    };
+    let (_, port) = server.url().rsplit_once(':').unwrap();
+    let mut again = harness::command(PROGRAM);
+    again.env("PORT", port).env("ITERATIONS", "2_000");
+    #[cfg(unix)]
+    {
+        server.terminate();
+        let ended = server.wait();
+        assert_eq!(ended.status.code(), Some(0), "an open page holds it up");
+    }
+    #[cfg(not(unix))]
+    server.kill();
+    browser.wait_for(
+        "document.getElementById('state').className == 'unreachable'",
+    );
+    picture(&mut browser, "no-server");
+
+    let _server = Server::start(&mut again).unwrap();
+    wait_for_answers(&mut browser, 3);
+    let settings = text(&mut browser, "#settings");
+    assert!(
+        settings.starts_with("/blocking counts to 2,000 with "),
+        "{settings}"
+    );
+    send(&mut browser, "/blocking");
+    wait_for_results(&mut browser, 1);
+    assert_eq!(text(&mut browser, "#log .answer"), "Result is 2000");
+}
