@@ -101,6 +101,7 @@ fn a_client_that_leaves_keeps_its_place_until_its_work_ends() {
     drop(server.send("/blocking"));
     assert_eq!(server.get("/blocking").status(), 503);
     wait_for(&server, "finished", 1);
+    wait_for(&server, "busy", 0);
     let answer = server.get("/blocking");
     assert_eq!(answer.body(), "Result is 2000000000", "there is room again");
 }

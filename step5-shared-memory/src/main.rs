@@ -1,7 +1,7 @@
 //! Step 5: threads share atomics: progress comes out, cancellation goes in.
 //!
 //! New: a count and a stop flag that the threads of a request share.
-//! Watch: curl -N localhost:3000/progress; leave /blocking with Ctrl-C: it stops.
+//! Watch: the bars at /; close a tab, or press Cancel: its work stops at once.
 //! Diff: git diff --no-index step4-worker-pool/src step5-shared-memory/src
 
 mod pool;

@@ -221,7 +221,6 @@ fn sigterm_and_ctrl_c_let_a_running_request_be_answered() {
     for stop in [Server::terminate, Server::interrupt] {
         let server = counting_to("2_000_000_000");
         let running = server.send("/blocking");
-        assert!(!running.is_answered(), "it counts for longer than this");
         stop(&server);
         let answer = running.wait();
         assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
