@@ -3,7 +3,14 @@
 
 mod figures;
 
-use std::{fs, sync::mpsc, thread};
+use std::{
+    fs,
+    sync::{
+        Arc, Barrier, Mutex,
+        mpsc::{self, Sender},
+    },
+    thread::{self, JoinHandle},
+};
 
 use figures::{median_micros, print, three_digits};
 use serde_json::json;
@@ -14,26 +21,12 @@ fn main() {
     let start = median_micros(2_001, || {
         thread::spawn(|| ()).join().expect("it does nothing");
     });
+    // The first ones reserve memory for the allocator too, once.
+    let first = Sleeping::start();
     let before = memory();
-    let (go, wait) = mpsc::channel::<()>();
-    let (ready, all_ready) = mpsc::channel();
-    let mut sleeping = Vec::new();
-    let mut wake = Vec::new();
-    for _ in 0..THREADS {
-        let (go, wait) = mpsc::channel::<()>();
-        let ready = ready.clone();
-        wake.push(go);
-        sleeping.push(thread::spawn(move || {
-            ready.send(()).ok();
-            wait.recv().ok();
-        }));
-    }
-    (0..THREADS).for_each(|_| all_ready.recv().expect("each is ready once"));
+    let second = Sleeping::start();
     let after = memory();
-    drop((wake, go, wait));
-    for thread in sleeping {
-        thread.join().expect("it only slept");
-    }
+    drop((first, second));
 
     let kibibytes = |before: f64, after: f64| {
         three_digits((after - before) / THREADS as f64)
@@ -44,6 +37,40 @@ fn main() {
         json!(["memory really used", kibibytes(before.1, after.1), "KiB"]),
     ];
     print("threads", &["one thread", "costs", ""], rows);
+}
+
+/// Threads that do nothing until this is dropped.
+struct Sleeping(Option<Sender<()>>, Vec<JoinHandle<()>>);
+
+impl Sleeping {
+    /// Returns when all of them have started.
+    fn start() -> Self {
+        let (wake, wait) = mpsc::channel();
+        let wait = Arc::new(Mutex::new(wait));
+        let all_ready = Arc::new(Barrier::new(THREADS + 1));
+        let threads = (0..THREADS).map(|_| {
+            let (wait, ready) = (wait.clone(), all_ready.clone());
+            thread::spawn(move || {
+                ready.wait();
+                // One waits for the channel, the others for the lock.
+                if let Ok(wait) = wait.lock() {
+                    wait.recv().unwrap_or_default();
+                }
+            })
+        });
+        let threads = threads.collect();
+        all_ready.wait();
+        Self(Some(wake), threads)
+    }
+}
+
+impl Drop for Sleeping {
+    fn drop(&mut self) {
+        self.0.take();
+        for thread in self.1.drain(..) {
+            thread.join().expect("it only slept");
+        }
+    }
 }
 
 /// What is reserved and what is used, in kibibytes.
