@@ -18,6 +18,18 @@ use super::{RENEW, files, read, workspace};
 /// The port that transcripts show.
 const PORT: &str = "127.0.0.1:3000";
 
+/// What the second terminal does first. curl shows its progress when it doesn't
+/// print to a terminal. And two that end at the same time would print in any
+/// order: the one in the foreground lets the one in the background go first.
+const SHELL: &str = r#"
+exec 2>&1
+curl() {
+    local said=$(command curl -sS "$@")
+    [ "$BASH_SUBSHELL" -gt 0 ] || sleep 0.2
+    printf '%s\n' "$said"
+}
+"#;
+
 /// All of them, as paths in the workspace.
 pub fn all() -> Vec<PathBuf> {
     files("docs/transcripts", "console")
@@ -152,7 +164,7 @@ fn program(step: &str) -> Result<PathBuf, String> {
 /// the order in which it comes.
 fn terminal(commands: &[&str], address: &str) -> Result<String, String> {
     // A command line begins at the left margin, as behind a prompt.
-    let mut script = String::from("exec 2>&1\n");
+    let mut script = SHELL.to_owned();
     for command in commands {
         let command = &command[2..];
         script += &format!("printf '\\0%s\\n' '$ {}'\n", quoted(command));
@@ -180,6 +192,7 @@ fn quoted(text: &str) -> String {
 fn stable(text: &str) -> String {
     let mut text = text.replace('\r', "");
     for (pattern, replacement) in [
+        (r"(timed out after) \d+ milliseconds", "$1 … milliseconds"),
         (r"dur=[0-9.]+", "dur=…"),
         (r#""elapsed_ms":[0-9.]+"#, r#""elapsed_ms":…"#),
         (r"(?m)^date: .*$", "date: …"),
