@@ -13,15 +13,15 @@ use common::short;
 use crossbeam_utils::CachePadded;
 
 /// How many rounds each thread counts.
-const ROUNDS: u64 = 20_000_000;
+pub const ROUNDS: u64 = 20_000_000;
 
 /// How often each way is measured, one after the other in turn.
 const RUNS: usize = 7;
 
 /// A way to count: its name, and what it does with so many threads.
-type Way = (&'static str, fn(usize) -> u64);
+pub type Way = (&'static str, fn(usize) -> u64);
 
-const WAYS: [Way; 4] = [
+pub const WAYS: [Way; 4] = [
     ("one atomic for all", one_atomic),
     ("one each, in one cache line", neighbours),
     ("one each, padded apart", padded),

@@ -1,0 +1,48 @@
+//! What every example here prints: figures for the book, as JSON.
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+use sysinfo::{CpuRefreshKind, RefreshKind, System};
+
+/// Prints a table, the machine that it was measured on, and the command.
+pub fn print(example: &str, columns: &[&str], rows: Vec<Value>) {
+    let cpu = RefreshKind::nothing().with_cpu(CpuRefreshKind::nothing());
+    let system = System::new_with_specifics(cpu);
+    let brand = system.cpus().first().map_or("unknown", |cpu| cpu.brand());
+    let cores = thread::available_parallelism().map_or(1, |cores| cores.get());
+    let os = System::long_os_version().unwrap_or_default();
+    let figures = json!({
+        "machine": format!("{brand}, {cores} cores, {os}"),
+        "command": format!(
+            "cargo run --release -p docs --example {example} \
+             > docs/results/{example}.json"
+        ),
+        "columns": columns,
+        "rows": rows,
+    });
+    println!("{figures:#}");
+}
+
+/// The median time of so many runs, in microseconds, to three digits.
+#[allow(dead_code)] // One of the examples has times already.
+pub fn median_micros(runs: usize, mut run: impl FnMut()) -> f64 {
+    let mut times: Vec<Duration> = (0..runs)
+        .map(|_| {
+            let start = Instant::now();
+            run();
+            start.elapsed()
+        })
+        .collect();
+    times.sort();
+    three_digits(times[runs / 2].as_secs_f64() * 1e6)
+}
+
+/// No measurement here is better than that.
+pub fn three_digits(value: f64) -> f64 {
+    let shown = format!("{value:.2e}");
+    shown.parse().expect("it was a number before")
+}

@@ -1,0 +1,34 @@
+//! What sharing costs, from the example of step 5, as figures for the book.
+
+#[path = "../../step5-shared-memory/examples/sharing.rs"]
+#[allow(dead_code)] // It prints a table of its own.
+mod sharing;
+
+mod figures;
+
+use std::thread;
+
+use figures::{median_micros, print, three_digits};
+use serde_json::json;
+use sharing::{ROUNDS, WAYS};
+
+fn main() {
+    let cores = thread::available_parallelism().map_or(2, |cores| cores.get());
+    let [one, all] = [1, cores.max(2)].map(|threads| {
+        WAYS.map(|(name, count)| {
+            median_micros(11, || {
+                assert_eq!(count(threads), ROUNDS * threads as u64, "{name}");
+            })
+        })
+    });
+    let local = WAYS.len() - 1;
+    let rows = (0..WAYS.len())
+        .map(|way| {
+            let ratio =
+                |times: [f64; 4]| three_digits(times[way] / times[local]);
+            json!([WAYS[way].0, ratio(one), ratio(all)])
+        })
+        .collect();
+    let all = format!("{} threads (times the last)", cores.max(2));
+    print("sharing", &["way", "1 thread (times the last)", &all], rows);
+}

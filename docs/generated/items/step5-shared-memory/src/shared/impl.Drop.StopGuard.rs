@@ -1,0 +1,5 @@
+impl Drop for StopGuard<'_> {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
+}

@@ -1,0 +1,92 @@
+//! The book says what is so, and shows what runs.
+
+use std::collections::BTreeSet;
+
+use docs::book::{build, chapters, files, generated, proofs, read};
+
+/// Fails with all of it, a line each.
+fn none(mistakes: Vec<String>) {
+    assert!(mistakes.is_empty(), "{}", mistakes.join("\n"));
+}
+
+#[test]
+fn what_is_generated_is_up_to_date() {
+    generated::check().unwrap_or_else(|error| panic!("{error}"));
+}
+
+#[cfg(unix)]
+#[test]
+fn transcripts_show_what_the_commands_print() {
+    use docs::book::transcripts;
+    assert!(transcripts::all().len() >= 5);
+    transcripts::check().unwrap_or_else(|error| panic!("{error}"));
+}
+
+#[test]
+fn transcripts_and_figures_are_shown_by_a_chapter() {
+    let included: BTreeSet<_> =
+        chapters::includes().unwrap().into_iter().map(|it| it.1).collect();
+    let mut unused = Vec::new();
+    for transcript in files("docs/transcripts", "console") {
+        if !included.contains(&transcript) {
+            unused.push(transcript.display().to_string());
+        }
+    }
+    for results in files("docs/results", "json") {
+        let name = results.file_stem().unwrap().to_str().unwrap();
+        let figures = format!("docs/generated/figures/{name}");
+        if !included.iter().any(|path| path.starts_with(&figures)) {
+            unused.push(results.display().to_string());
+        }
+    }
+    none(unused);
+}
+
+#[test]
+fn the_book_builds_without_a_warning_and_each_link_leads_somewhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let built = build::build(Some(folder.path()))
+        .unwrap_or_else(|error| panic!("{error}"));
+    assert!(built.join("index.html").is_file());
+    none(build::broken_links(&built).unwrap());
+}
+
+#[test]
+fn rust_in_a_chapter_is_tested_or_included() {
+    let mut mistakes = Vec::new();
+    for chapter in chapters::all() {
+        for mistake in chapters::mistakes(&read(&chapter).unwrap()) {
+            mistakes.push(format!("{}: {mistake}", chapter.display()));
+        }
+    }
+    none(mistakes);
+}
+
+#[test]
+fn every_chapter_is_in_the_summary_and_its_examples_are_run() {
+    let (summary, lib) =
+        (read("docs/src/SUMMARY.md").unwrap(), read("docs/lib.rs").unwrap());
+    let mut missing = Vec::new();
+    for chapter in chapters::all() {
+        let name = chapter.strip_prefix(chapters::FOLDER).unwrap();
+        let name = name.to_str().unwrap().replace('\\', "/");
+        if name == "SUMMARY.md" {
+            continue;
+        }
+        if !summary.contains(&format!("]({name})")) {
+            missing.push(format!("docs/src/SUMMARY.md lacks {name}"));
+        }
+        if !lib.contains(&format!("\"src/{name}\"\n")) {
+            missing.push(format!("docs/lib.rs lacks \"src/{name}\""));
+        }
+    }
+    none(missing);
+}
+
+#[test]
+fn every_claim_has_its_place_and_its_proof() {
+    let table = proofs::load().unwrap();
+    let claims = [&table.concept, &table.correction, &table.question];
+    assert_eq!(claims.map(Vec::len), [39, 15, 13]);
+    none(claims.into_iter().flatten().flat_map(proofs::mistakes).collect());
+}
