@@ -8,18 +8,19 @@ mod figures;
 
 use std::thread;
 
-use figures::{median_micros, print, three_digits};
+use figures::{medians, print, three_digits};
 use serde_json::json;
 use sharing::{ROUNDS, WAYS};
 
 fn main() {
     let cores = thread::available_parallelism().map_or(2, |cores| cores.get());
     let [one, all] = [1, cores.max(2)].map(|threads| {
-        WAYS.map(|(name, count)| {
-            median_micros(11, || {
-                assert_eq!(count(threads), ROUNDS * threads as u64, "{name}");
-            })
-        })
+        let mut ways = WAYS.map(|(name, count)| {
+            move || {
+                assert_eq!(count(threads), ROUNDS * threads as u64, "{name}")
+            }
+        });
+        medians(11, ways.each_mut().map(|way| way as &mut dyn FnMut()))
     });
     let local = WAYS.len() - 1;
     let rows = (0..WAYS.len())

@@ -12,15 +12,16 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use figures::{median_micros, print, three_digits};
+use figures::{medians, print, three_digits};
 use serde_json::json;
 
 const THREADS: usize = 200;
 
 fn main() {
-    let start = median_micros(2_001, || {
-        thread::spawn(|| ()).join().expect("it does nothing");
-    });
+    let [start] = medians(
+        2_001,
+        [&mut || thread::spawn(|| ()).join().expect("it does nothing")],
+    );
     // The first ones reserve memory for the allocator too, once.
     let first = Sleeping::start();
     let before = memory();

@@ -21,6 +21,7 @@ const RUNS: usize = 7;
 /// A way to count: its name, and what it does with so many threads.
 pub type Way = (&'static str, fn(usize) -> u64);
 
+/// All of them, the one to compare with last.
 pub const WAYS: [Way; 4] = [
     ("one atomic for all", one_atomic),
     ("one each, in one cache line", neighbours),

@@ -27,18 +27,24 @@ pub fn print(example: &str, columns: &[&str], rows: Vec<Value>) {
     println!("{figures:#}");
 }
 
-/// The median time of so many runs, in microseconds, to three digits.
-#[allow(dead_code)] // One of the examples has times already.
-pub fn median_micros(runs: usize, mut run: impl FnMut()) -> f64 {
-    let mut times: Vec<Duration> = (0..runs)
-        .map(|_| {
+/// The median times of so many runs, in microseconds, to three digits. The
+/// ways take turns, so that a disturbance hits them all.
+pub fn medians<const N: usize>(
+    runs: usize,
+    mut ways: [&mut dyn FnMut(); N],
+) -> [f64; N] {
+    let mut times = [const { Vec::new() }; N];
+    for _ in 0..runs {
+        for (way, times) in ways.iter_mut().zip(&mut times) {
             let start = Instant::now();
-            run();
-            start.elapsed()
-        })
-        .collect();
-    times.sort();
-    three_digits(times[runs / 2].as_secs_f64() * 1e6)
+            way();
+            times.push(start.elapsed());
+        }
+    }
+    times.map(|mut times: Vec<Duration>| {
+        times.sort();
+        three_digits(times[runs / 2].as_secs_f64() * 1e6)
+    })
 }
 
 /// No measurement here is better than that.
