@@ -57,7 +57,7 @@ impl Report {
         let timeline = chart::timeline(results);
         let page = self.folder.join("report.html");
         let write = || -> io::Result<()> {
-            let json = serde_json::to_string_pretty(results)?;
+            let json = serde_json::to_string(results)?;
             fs::write(self.folder.join("results.json"), json + "\n")?;
             let svg = chart::alone(&timeline);
             fs::write(self.folder.join("timeline.svg"), svg)?;

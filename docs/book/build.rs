@@ -98,8 +98,7 @@ impl TokenSink for Tags {
 fn page(html: &str) -> Page {
     let input = BufferQueue::default();
     input.push_back(html.into());
-    let tokenizer =
-        Tokenizer::new(Tags::default(), TokenizerOpts::default());
+    let tokenizer = Tokenizer::new(Tags::default(), TokenizerOpts::default());
     // It stops at nothing: there are no scripts to run.
     let _ = tokenizer.feed(&input);
     tokenizer.end();
@@ -166,7 +165,11 @@ fn follow(
         };
     }
     if to.starts_with(folder) {
-        return if to.is_file() { Ok(()) } else { Err("there is no such page") };
+        return if to.is_file() {
+            Ok(())
+        } else {
+            Err("there is no such page")
+        };
     }
     // It leads out of the book: as from docs/src, or from target/book.
     let chapter = from.strip_prefix(folder).unwrap_or(from);

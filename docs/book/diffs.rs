@@ -20,8 +20,7 @@ pub fn make(request: &str) -> Result<String, String> {
         STEPS.into_iter().find(|name| name.starts_with(&step))
     };
     let (before, after) = pair.split_once('-').ok_or_else(expected)?;
-    let (before, after) =
-        step(before).zip(step(after)).ok_or_else(expected)?;
+    let (before, after) = step(before).zip(step(after)).ok_or_else(expected)?;
     let (stem, form) = file.rsplit_once('.').ok_or_else(expected)?;
     let before = format!("{before}/src/{stem}.rs");
     let after = format!("{after}/src/{stem}.rs");

@@ -41,7 +41,8 @@ fn table(head: &[&str], rows: Vec<Vec<String>>) -> String {
 /// The table that an example printed.
 fn rows(results: &Value) -> Option<String> {
     let columns = results["columns"].as_array()?;
-    let columns: Option<Vec<&str>> = columns.iter().map(Value::as_str).collect();
+    let columns: Option<Vec<&str>> =
+        columns.iter().map(Value::as_str).collect();
     let rows = results["rows"].as_array()?.iter().map(|row| {
         row.as_array()?.iter().map(|cell| plain(cell, "")).collect()
     });
@@ -125,7 +126,11 @@ fn single(results: &Value, wanted: &str) -> Option<String> {
     let mut last = "";
     for part in path.split('/') {
         value = match value {
-            Value::Array(row) if row.first().is_some_and(|it| !it.is_object() && !it.is_array()) => {
+            Value::Array(row)
+                if row
+                    .first()
+                    .is_some_and(|it| !it.is_object() && !it.is_array()) =>
+            {
                 let columns = results["columns"].as_array()?;
                 row.get(columns.iter().position(|it| it == part)?)?
             }
@@ -151,8 +156,8 @@ fn figure(value: &Value, path: &[&str]) -> String {
 }
 
 fn spread(spread: &Value) -> String {
-    let [median, min, max] = ["median_ms", "min_ms", "max_ms"]
-        .map(|name| figure(spread, &[name]));
+    let [median, min, max] =
+        ["median_ms", "min_ms", "max_ms"].map(|name| figure(spread, &[name]));
     format!("{median} ({min} to {max})")
 }
 
@@ -170,7 +175,7 @@ fn plain(value: &Value, name: &str) -> Option<String> {
         None if name == "speed_up" || name == "efficiency" => {
             format!("{number:.2}")
         }
-        None => value.to_string(),
+        None => number.to_string(),
     })
 }
 
@@ -212,9 +217,8 @@ fn chart(results: &Value) -> Option<String> {
 
     let serial = serial_share(&points, cores);
     let law = |threads: f64| 1.0 / (serial + (1.0 - serial) / threads);
-    let steps: Vec<f64> = (0..=60)
-        .map(|i| 1.0 + f64::from(i) / 60.0 * (most - 1.0))
-        .collect();
+    let steps: Vec<f64> =
+        (0..=60).map(|i| 1.0 + f64::from(i) / 60.0 * (most - 1.0)).collect();
     let ideal: Vec<_> = [1.0, most.min(highest)].map(|it| (it, it)).into();
     let amdahl: Vec<_> = steps.iter().map(|it| (*it, law(*it))).collect();
     let amdahl: Vec<_> =

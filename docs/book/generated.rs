@@ -102,7 +102,8 @@ pub fn renew() -> Result<(), String> {
         println!("{}", path.display());
     }
     for path in present().iter().filter(|path| !all.contains_key(*path)) {
-        fs::remove_file(workspace(path)).map_err(|error| failed(path, error))?;
+        fs::remove_file(workspace(path))
+            .map_err(|error| failed(path, error))?;
         println!("{} deleted: no chapter includes it", path.display());
     }
     Ok(())

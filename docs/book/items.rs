@@ -101,5 +101,7 @@ fn text(source: &[&str], mut lines: Range<usize>) -> String {
     let first = source[lines.start];
     let margin = first.len() - first.trim_start().len();
     let lines = source[lines].iter();
-    lines.map(|line| format!("{}\n", line.get(margin..).unwrap_or(""))).collect()
+    lines
+        .map(|line| format!("{}\n", line.get(margin..).unwrap_or("")))
+        .collect()
 }

@@ -90,7 +90,8 @@ pub fn page() -> Result<String, String> {
             let proofs: Vec<String> =
                 proof.iter().filter_map(|it| link(it).ok()).collect();
             let proofs = proofs.join("<br>");
-            let _ = writeln!(page, "| {number} | [{name}]({taught}) | {proofs} |");
+            let _ =
+                writeln!(page, "| {number} | [{name}]({taught}) | {proofs} |");
         }
     }
     if errors.is_empty() { Ok(page) } else { Err(errors.join("\n")) }
@@ -104,9 +105,8 @@ fn link(proof: &str) -> Result<String, String> {
             let is = |word| block.words.iter().any(|it| it == word);
             is("rust") && !is("ignore")
         };
-        let under = |block: &Block| {
-            block.under.iter().any(|it| id(it) == heading)
-        };
+        let under =
+            |block: &Block| block.under.iter().any(|it| id(it) == heading);
         let blocks = blocks(&markdown);
         if !blocks.iter().filter(|it| runs(it)).any(under) {
             return Err("no Rust that is tested stands under it".into());
@@ -125,8 +125,7 @@ fn link(proof: &str) -> Result<String, String> {
         return Ok(link(&format!("`{path}`")));
     };
     let source = read(path)?;
-    let parsed =
-        syn::parse_file(&source).map_err(|error| error.to_string())?;
+    let parsed = syn::parse_file(&source).map_err(|error| error.to_string())?;
     if !has_test(&parsed.items, test) {
         return Err("there is no such test".into());
     }

@@ -11,7 +11,7 @@ use std::{
 };
 
 use harness::{Server, StartError};
-use regex::Regex;
+use regex::{Captures, Regex};
 
 use super::{RENEW, files, read, workspace};
 
@@ -114,7 +114,7 @@ fn start(line: &str) -> Result<(String, Option<Server>), String> {
     let mut words = rest.split_whitespace();
     let step = words.next().ok_or_else(wrong)?;
     let mut command = harness::command(program(step)?);
-    command.current_dir(workspace(""));
+    command.current_dir(workspace("")).env("RUST_BACKTRACE", "0");
     for variable in variables.split_whitespace() {
         let (name, value) = variable.split_once('=').ok_or_else(wrong)?;
         command.env(name, value);
@@ -142,7 +142,8 @@ fn address(server: &Server) -> &str {
 
 /// The program of a step, built in the profile that this one has.
 fn program(step: &str) -> Result<PathBuf, String> {
-    let failed = |error: &dyn ToString| format!("{step}: {}", error.to_string());
+    let failed =
+        |error: &dyn ToString| format!("{step}: {}", error.to_string());
     let this = std::env::current_exe().map_err(|error| failed(&error))?;
     let folder = this
         .ancestors()
@@ -203,5 +204,13 @@ fn stable(text: &str) -> String {
         let pattern = Regex::new(pattern).expect("it is valid");
         text = pattern.replace_all(&text, replacement).into_owned();
     }
-    text
+    // The headers of a response come in any order.
+    let headers = Regex::new(r"(?m)^(HTTP/.*\n)((?:[a-z-]+: .*\n)+)")
+        .expect("it is valid");
+    let sorted = headers.replace_all(&text, |found: &Captures| {
+        let mut headers: Vec<&str> = found[2].lines().collect();
+        headers.sort();
+        format!("{}{}\n", &found[1], headers.join("\n"))
+    });
+    sorted.into_owned()
 }
