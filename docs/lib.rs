@@ -20,7 +20,7 @@ mod chapters {
         "src/step3.md"
         "src/step4.md"
         "src/step5.md"
-        "src/exercises/README.md"
+        "src/exercises.md"
         "src/comparison.md"
         "src/results.md"
         "src/choosing.md"
