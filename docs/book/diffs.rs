@@ -1,4 +1,4 @@
-//! What differs between two steps, in one column and in two.
+//! What differs between two steps, in two columns and in one.
 
 use std::ops::Range;
 
@@ -9,11 +9,9 @@ use super::{STEPS, read};
 /// How many lines that are the same stand around what differs.
 const CONTEXT: usize = 3;
 
-/// A diff, as `1-2/main.diff` or `1-2/main.html` asks for it.
+/// A diff, as `1-2/main.html` asks for it.
 pub fn make(request: &str) -> Result<String, String> {
-    let expected = || {
-        format!("expected diffs/1-2/main.diff or .html, not diffs/{request}")
-    };
+    let expected = || format!("expected diffs/1-2/main.html, not {request}");
     let (pair, file) = request.split_once('/').ok_or_else(expected)?;
     let step = |number: &str| {
         let step = format!("step{number}-");
@@ -21,21 +19,34 @@ pub fn make(request: &str) -> Result<String, String> {
     };
     let (before, after) = pair.split_once('-').ok_or_else(expected)?;
     let (before, after) = step(before).zip(step(after)).ok_or_else(expected)?;
-    let (stem, form) = file.rsplit_once('.').ok_or_else(expected)?;
+    let stem = file.strip_suffix(".html").ok_or_else(expected)?;
     let before = format!("{before}/src/{stem}.rs");
     let after = format!("{after}/src/{stem}.rs");
 
     let (old, new) = (read(&before)?, read(&after)?);
     let diff = TextDiff::from_lines(old.as_str(), new.as_str());
-    match form {
-        "diff" => Ok(diff
-            .unified_diff()
-            .context_radius(CONTEXT)
-            .header(&before, &after)
-            .to_string()),
-        "html" => Ok(two_columns(&diff, &before, &after)),
-        _ => Err(expected()),
-    }
+    let two = two_columns(&diff, &before, &after);
+    let one = diff.unified_diff().header(&before, &after).to_string();
+    // A line that is empty would end a block of HTML in Markdown.
+    let one: String = escaped(&one)
+        .lines()
+        .map(|line| if line == " " { "&#32;" } else { line })
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let name = format!("diff-{pair}-{stem}");
+    Ok(format!(
+        "<div class=\"diff\">\n{}{}{two}<pre class=\"one-column\"><code \
+         class=\"language-diff\">{one}</code></pre>\n</div>\n",
+        choice(&name, "two", "in two columns", " checked"),
+        choice(&name, "one", "in one", ""),
+    ))
+}
+
+fn choice(name: &str, columns: &str, text: &str, checked: &str) -> String {
+    format!(
+        "<label><input type=\"radio\" name=\"{name}\" \
+         class=\"{columns}\"{checked}> {text}</label>\n"
+    )
 }
 
 /// A table with a row for each run of lines that are the same, or differ. No
@@ -87,7 +98,7 @@ fn cell(class: &str, lines: &[&str], range: Range<usize>) -> String {
     }
     let lines = range.map(|i| {
         let line = escaped(lines[i].trim_end());
-        format!("<span data-line=\"{}\">{line}</span>\n", i + 1)
+        format!("<span data-line=\"{}\">{line}\n</span>", i + 1)
     });
     let lines: String = lines.collect();
     format!("<td class=\"{class}\"><pre>{lines}</pre></td>")

@@ -68,7 +68,7 @@ fn servers(results: &Value) -> Option<String> {
         "`/blocking`: median (least to greatest)",
         "speed-up",
         "`/non-blocking` meanwhile: median",
-        "99 of 100 within",
+        "99 of 100 in",
         "worst",
     ];
     Some(table(&head, rows))
@@ -168,15 +168,13 @@ fn plain(value: &Value, name: &str) -> Option<String> {
     }
     let number = value.as_f64()?;
     if name.ends_with("_ms") {
-        return Some(common::short(Duration::from_secs_f64(number / 1e3)));
+        let short = common::short(Duration::from_secs_f64(number / 1e3));
+        return Some(short.replace(' ', "\u{a0}"));
     }
-    Some(match value.as_u64() {
-        Some(whole) => whole.to_string(),
-        None if name == "speed_up" || name == "efficiency" => {
-            format!("{number:.2}")
-        }
-        None => number.to_string(),
-    })
+    if name == "speed_up" || name == "efficiency" {
+        return Some(format!("{number:.2}"));
+    }
+    Some(number.to_string())
 }
 
 /// The measured speed-up against the ideal one, and against Amdahl's law with
@@ -254,7 +252,8 @@ fn chart(results: &Value) -> Option<String> {
         let speed_up = f64::from(whole);
         svg += &text(left - 8.0, y(speed_up) + 4.0, "end", &whole.to_string());
     }
-    svg += &text(x(cores) + 6.0, 24.0, "start", &format!("{cores} cores"));
+    let above = height - bottom - 8.0;
+    svg += &text(x(cores) + 6.0, above, "start", &format!("{cores} cores"));
     svg += &text(width - 4.0, height - 6.0, "end", "threads");
     svg += &format!(
         "</svg>\n<figcaption>Speed-up by the number of threads: <b \
