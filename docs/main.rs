@@ -1,11 +1,25 @@
-//! Renews all that is generated for the book, and builds it.
+//! Builds the book; with `renew`, first renews all that is generated for it.
 
-use std::process::ExitCode;
+use std::{env, process::ExitCode};
+
+use docs::book::{RENEW, build, generated, transcripts};
 
 fn main() -> ExitCode {
-    match renew() {
-        Ok(page) => {
-            println!("the book: {page}");
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let done = match arguments[..] {
+        [] => build::build(None),
+        ["renew"] => transcripts::renew()
+            .and_then(|()| generated::renew())
+            .and_then(|()| build::build(None)),
+        _ => Err(format!(
+            "{arguments:?}: expected nothing, to build the book, or `renew`, \
+             to renew what is generated for it before: {RENEW}"
+        )),
+    };
+    match done {
+        Ok(folder) => {
+            println!("the book: {}", folder.join("index.html").display());
             ExitCode::SUCCESS
         }
         Err(error) => {
@@ -13,12 +27,4 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-fn renew() -> Result<String, String> {
-    #[cfg(unix)]
-    docs::book::transcripts::renew()?;
-    docs::book::generated::renew()?;
-    let folder = docs::book::build::build(None)?;
-    Ok(folder.join("index.html").display().to_string())
 }

@@ -53,7 +53,7 @@ pub fn build(folder: Option<&Path>) -> Result<PathBuf, String> {
             book.config.build.build_dir = folder.to_owned();
         }
         book.build()?;
-        Ok(book.build_dir_for("html"))
+        Ok(plain(&book.build_dir_for("html")))
     });
     let folder = built
         .map_err(|error: mdbook_driver::errors::Error| format!("{error:#}"))?;

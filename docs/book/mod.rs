@@ -5,7 +5,6 @@ mod figures;
 pub mod generated;
 mod items;
 pub mod proofs;
-#[cfg(unix)]
 pub mod transcripts;
 
 use std::{
@@ -13,8 +12,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The command that renews all that is generated, and builds the book.
-pub const RENEW: &str = "cargo run -p docs";
+/// The command that renews all that is generated for the book.
+pub const RENEW: &str = "cargo run -p docs -- renew";
 
 /// The steps in order.
 pub const STEPS: [&str; 5] = [
