@@ -81,10 +81,10 @@ impl Progress {
         self.stopped.store(true, Relaxed);
     }
 
+    /// Its handler is told by the receiver, and drops the guard.
     pub fn fail(&self) {
         // Relaxed: only the last owner reads it, and Arc orders that.
         self.failed.store(true, Relaxed);
-        self.stop();
     }
 
     /// How it ended. To be asked by its last owner, when nothing runs any more.
