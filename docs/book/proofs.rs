@@ -71,8 +71,9 @@ pub fn page() -> Result<String, String> {
     let mut page = String::from(
         "# Proofs\n\n\
          What this book says, where it says it, and what runs behind it. A \
-         test checks that\neach proof exists; `cargo test --workspace` runs \
-         them.\n",
+         test checks that\neach proof exists. `cargo test --workspace` runs the \
+         tests, the examples in\nthe text and the transcripts. Figures say \
+         which command has measured them.\n",
     );
     let mut errors = Vec::new();
     for (title, claims) in [
