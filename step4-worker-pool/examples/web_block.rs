@@ -2,9 +2,9 @@
 //!
 //! It gives: one line, an answer, an error for a job that panics.
 //! It lacks: a bound, figures, a priority. Its threads are those that also
-//! read files and look up names, up to 512 per process: made for waiting, not
-//! for computing. When many requests come, hundreds of threads share a few
-//! cores.
+//! read files and look up names, up to 512 divided by the cores for each of
+//! the server's workers: made for waiting, not for computing. When many
+//! requests come, hundreds of threads share a few cores.
 //! Diff, in the folder of this crate:
 //! git diff --no-index src/main.rs examples/web_block.rs
 
