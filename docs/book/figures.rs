@@ -89,7 +89,7 @@ fn scaling(results: &Value) -> Option<String> {
         "threads",
         "`/blocking`: median (least to greatest)",
         "speed-up",
-        "speed-up per thread",
+        "efficiency",
     ];
     (!rows.is_empty()).then(|| table(&head, rows))
 }
