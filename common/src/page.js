@@ -175,7 +175,7 @@ function button(path) {
 function showInFlight() {
   const count = inFlight().length;
   element("in-flight").textContent =
-    count === 0 ? "" : `${count} of at most ${MOST_IN_FLIGHT} in flight`;
+    count === 0 ? "" : `${count} in flight, at most ${MOST_IN_FLIGHT}`;
   for (const button of document.querySelectorAll("#buttons button")) {
     // Not `disabled`, which would take the focus away from the keyboard.
     button.ariaDisabled = String(count >= MOST_IN_FLIGHT);
@@ -529,14 +529,16 @@ function drawRequest(on, request, time) {
   const room = to - Math.max(0, from);
   const middle = y + height / 2 + 0.07 * em;
   const gap = 0.45 * em;
-  if (pen.measureText(text).width + 2 * gap < room) {
+  const width = pen.measureText(text).width;
+  if (width + 2 * gap < room) {
     pen.fillStyle = on.colour("on-colour");
     pen.textAlign = "right";
     pen.fillText(text, to - gap, middle);
   } else if (from > 0) {
-    // Beside it: before it while it grows, behind it when it's over.
-    pen.textAlign = request.end === null ? "right" : "left";
-    pen.fillText(text, request.end === null ? from - gap : to + gap, middle);
+    // Beside it: before it while it grows, behind it when that has room.
+    const before = request.end === null || to + gap + width > on.width;
+    pen.textAlign = before ? "right" : "left";
+    pen.fillText(text, before ? from - gap : to + gap, middle);
   }
 }
 
