@@ -208,6 +208,28 @@ impl Server {
         answer.unwrap_or_else(|error| panic!("{method} {path}: {error}"))
     }
 
+    /// Sends a POST with a body of that type and waits for the answer,
+    /// whatever its status is.
+    ///
+    /// # Panics
+    /// When there is no answer, or none within a minute.
+    pub fn post(
+        &self,
+        path: &str,
+        content_type: &str,
+        body: impl AsRef<[u8]>,
+    ) -> Response<String> {
+        let request = self
+            .agent
+            .post(format!("{}{path}", self.url))
+            .content_type(content_type);
+        let answer = request.send(body.as_ref()).and_then(|response| {
+            let (head, mut body) = response.into_parts();
+            Ok(Response::from_parts(head, body.read_to_string()?))
+        });
+        answer.unwrap_or_else(|error| panic!("POST {path}: {error}"))
+    }
+
     /// Sends a GET on a connection of its own and doesn't wait. The server
     /// has accepted the connection, and has had time to take the request up,
     /// when this returns.
