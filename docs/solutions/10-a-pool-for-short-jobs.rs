@@ -24,11 +24,9 @@ fn a_short_job_does_not_wait_behind_the_long_ones() {
 #[cfg(unix)]
 #[test]
 fn the_server_still_ends_in_order() {
-    let program = env!("CARGO_BIN_EXE_step4-worker-pool");
-    let server = Server::start(
-        harness::command(program).env("ITERATIONS", "500_000_000"),
-    )
-    .unwrap();
+    let mut command = harness::command(env!("CARGO_BIN_EXE_step4-worker-pool"));
+    command.env("ITERATIONS", "500_000_000").env("PRIORITY", "normal");
+    let server = Server::start(&mut command).unwrap();
     let requests = [server.send("/blocking"), server.send("/failing")];
     server.terminate();
     let answers = requests.map(|request| request.wait());
