@@ -106,3 +106,18 @@ fn when_only_some_threads_can_be_started_it_is_a_503_too() {
     server.limit_memory(None);
     assert_eq!(server.get("/blocking").body(), "Result is 1000");
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn by_default_it_has_no_more_threads_than_cores_that_it_may_use() {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let allowed = status.lines().find(|it| it.starts_with("Cpus_allowed_list"));
+    let cores = allowed.unwrap().split_whitespace().nth(1).unwrap();
+    let first = cores.split([',', '-']).next().unwrap();
+
+    let mut command = harness::command("taskset");
+    command.args(["--cpu-list", first]);
+    command.arg(env!("CARGO_BIN_EXE_step3-multi-worker"));
+    let server = Server::start(&mut command).unwrap();
+    assert!(server.line().contains("threads 1)"), "{}", server.line());
+}
