@@ -7,19 +7,28 @@
 //! | `settings` | [`Settings`]: flags and environment; the start line |
 //! | `report` | [`Report`]: what `/blocking` answers, as text or JSON |
 //! | `timing` | [`milliseconds`] and [`short`]: durations for people |
-//! | `page` | [`page()`]: the page at `/`, and what an unknown path gets |
+//! | `page` | [`page()`]: the page at `/`, HEAD, and what an unknown path gets |
+//! | `request` | [`RequestId`]: the name that a client gives its request |
+//! | `events` | [`EventStream`]: server-sent events as a response |
 //! | `stop` | [`stop_signal`]: Ctrl-C and SIGTERM |
+//! | `log` | [`log()`]: what is said on standard error |
 
 mod count;
+mod events;
+mod log;
 mod page;
 mod report;
+mod request;
 mod settings;
 mod stop;
 mod timing;
 
 pub use count::{count, shares};
+pub use events::EventStream;
+pub use log::log;
 pub use page::page;
 pub use report::Report;
+pub use request::RequestId;
 pub use settings::{Priority, Settings};
-pub use stop::stop_signal;
+pub use stop::{StopSignal, stop_signal};
 pub use timing::{milliseconds, short};

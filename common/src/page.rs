@@ -2,16 +2,16 @@ use std::future::ready;
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    body::MessageBody,
+    body::{self, MessageBody},
     http::{
-        StatusCode,
+        Method, StatusCode,
         header::{self, ContentType},
     },
     web::{Data, ServiceConfig, get, to},
 };
 use serde_json::json;
 
-use crate::Settings;
+use crate::{Settings, report::prefers_json};
 
 /// Path, content type and text of each file that the page is made of.
 const FILES: [(&str, &str, &str); 4] = [
@@ -72,12 +72,16 @@ fn part_of_the_page(
 /// What any other request gets: actix-web asks here also when the path is
 /// known and only the method isn't.
 async fn elsewhere(request: HttpRequest) -> HttpResponse {
+    let known = request.resource_map().has_resource(request.path());
+    if known && request.method() == Method::HEAD {
+        return head(&request);
+    }
     let mut response = HttpResponse::NotFound();
-    let text = if request.resource_map().has_resource(request.path()) {
+    let text = if known {
         response
             .status(StatusCode::METHOD_NOT_ALLOWED)
-            .insert_header((header::ALLOW, "GET"));
-        "Only GET works here."
+            .insert_header((header::ALLOW, "GET, HEAD"));
+        "Only GET and HEAD work here."
     } else {
         "There is no such page. Try /blocking or /non-blocking."
     };
@@ -85,6 +89,34 @@ async fn elsewhere(request: HttpRequest) -> HttpResponse {
         .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .content_type(ContentType::plaintext())
         .body(text)
+}
+
+/// What GET would answer, as far as it's known without doing the work, and
+/// without a body (RFC 9110, 9.3.2).
+fn head(request: &HttpRequest) -> HttpResponse {
+    let file = FILES.iter().find(|(path, ..)| *path == request.path());
+    if let Some((_, content_type, text)) = file {
+        // actix-web sends their length, and not the text itself.
+        return part_of_the_page(content_type, *text);
+    }
+    let mut response = HttpResponse::Ok();
+    response.content_type(match request.path() {
+        "/pool" | "/page.json" => "application/json",
+        "/progress" => "text/event-stream",
+        "/blocking" if prefers_json(request) => "application/json",
+        _ => "text/plain; charset=utf-8",
+    });
+    match request.path() {
+        "/blocking" => response.insert_header((header::VARY, "Accept")),
+        "/progress" => {
+            response.insert_header((header::CACHE_CONTROL, "no-store"))
+        }
+        _ => &mut response,
+    };
+    // No length: it isn't known.
+    response
+        .message_body(body::None::new())
+        .map_or_else(Into::into, |it| it.map_into_boxed_body())
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
-use std::{num::NonZeroUsize, time::Duration};
+use std::{cmp::Reverse, num::NonZeroUsize, time::Duration};
 
 use actix_web::{
     HttpRequest, HttpResponse, Responder,
     body::BoxBody,
-    http::header::{self, Accept, Header},
+    http::header::{self, Accept, Header, Quality},
     mime,
 };
 use serde::Serialize;
@@ -59,19 +59,29 @@ impl Responder for Report {
     }
 }
 
-/// Whether the request names JSON before anything that plain text would do
-/// for. An `Accept` that can't be read counts as none.
-fn prefers_json(request: &HttpRequest) -> bool {
-    let accepted = Accept::parse(request).map(|a| a.ranked());
-    accepted.unwrap_or_default().into_iter().find_map(|mime| {
-        match (mime.type_(), mime.subtype()) {
-            (mime::APPLICATION, mime::JSON) => Some(true),
-            (mime::STAR, _) | (mime::TEXT, mime::STAR | mime::PLAIN) => {
-                Some(false)
-            }
-            _ => None,
-        }
-    }) == Some(true)
+/// Whether the request would rather have JSON than plain text, by the rules of
+/// RFC 9110, 12.5.1: of the ranges that fit a type, the most specific one says
+/// how much it is wanted. Of two that are wanted as much, the one that was
+/// named counts, and of two that were named, the first.
+///
+/// An `Accept` that can't be read, or that wants neither, counts as none.
+pub(crate) fn prefers_json(request: &HttpRequest) -> bool {
+    let Ok(Accept(ranges)) = Accept::parse(request) else { return false };
+    let wanted = |kind, subtype| {
+        let ranges = ranges.iter().enumerate().filter_map(|(at, range)| {
+            let precision = match (range.item.type_(), range.item.subtype()) {
+                (t, s) if t == kind && s == subtype => 2,
+                (t, mime::STAR) if t == kind => 1,
+                (mime::STAR, mime::STAR) => 0,
+                _ => return None,
+            };
+            Some((precision, range.quality, Reverse(at)))
+        });
+        let best = ranges.max_by_key(|(precision, _, at)| (*precision, *at));
+        best.filter(|(_, quality, _)| *quality > Quality::ZERO)
+            .map(|(precision, quality, at)| (quality, precision, at))
+    };
+    wanted(mime::APPLICATION, mime::JSON) > wanted(mime::TEXT, mime::PLAIN)
 }
 
 #[cfg(test)]
@@ -92,12 +102,26 @@ mod tests {
         assert!(json("application/json, */*"));
         assert!(json("text/html, application/json;q=0.9, */*;q=0.1"));
         assert!(json("text/plain;q=0.5, application/json"));
+        assert!(json("Application/JSON"));
+        assert!(json("application/*"));
+        assert!(json("*/*;q=0.9, application/json"));
+        assert!(json("text/plain;q=0, */*"), "all but plain text");
+        assert!(json("application/json;q=0.2, text/*;q=0.1, text/html"));
+        assert!(json("application/*;q=0.1, application/json, text/plain;q=.5"));
 
         assert!(!json("*/*"));
         assert!(!json("text/plain, application/json"));
         assert!(!json("text/html, */*;q=0.8"));
         assert!(!json("image/png"));
         assert!(!json("nonsense"));
+        assert!(!json("application/json;q=0"), "not this");
+        assert!(!json("application/json;q=0.0, */*"));
+        assert!(!json("application/json;q=0.000, application/*"));
+        assert!(!json("*/*, application/json;q=0"));
+        assert!(!json("text/*, application/json;q=0.9"));
+        assert!(!json("*/*;q=0"), "neither: so whatever there is");
+        assert!(!json("application/json;q=nonsense"));
+        assert!(!json("application/jsonp, application/json5"));
         assert!(!prefers_json(&TestRequest::default().to_http_request()));
     }
 }

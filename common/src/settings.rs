@@ -1,31 +1,39 @@
 use std::{
-    fmt::{self, Display},
+    fmt::Display,
     io::{self, Write},
     iter,
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr, UdpSocket},
     num::NonZeroUsize,
     process, thread,
     time::Duration,
 };
 
 use clap::{
-    CommandFactory, FromArgMatches, Parser, ValueEnum,
+    ArgMatches, Command, CommandFactory, FromArgMatches, Parser, ValueEnum,
     builder::NonEmptyStringValueParser, error::ErrorKind, parser::ValueSource,
 };
+use thread_priority::{ThreadPriority, set_current_thread_priority};
+
+use crate::log;
+
+/// For how many connections there must be room when a server starts.
+const CONNECTIONS: usize = 8;
 
 /// The most threads that can be asked for: enough to see that more aren't
 /// faster, too few to bring the machine down.
 const MOST_THREADS: usize = 1024;
 
 /// The most requests that can be admitted: each holds a connection open.
-const LONGEST_QUEUE: u32 = 10_000;
+const LONGEST_QUEUE: usize = 10_000;
 
 /// The longest time, in seconds, that a stop or a request may take: a day.
 const LONGEST_WAIT: u64 = 24 * 60 * 60;
 
-/// Flags that only some of the steps have.
-const OPTIONAL: [&str; 5] =
-    ["threads", "queue", "priority", "shutdown_timeout", "timeout"];
+/// What stands for the value of a flag that is a time.
+const SECONDS: &str = "SECONDS";
+
+/// Flags that every step has; the others are only for those that name them.
+const COMMON: [&str; 3] = ["host", "port", "iterations"];
 
 /// What a step was started with: flags, or else the environment, or else the
 /// defaults.
@@ -40,9 +48,9 @@ pub struct Settings {
     #[arg(skip)]
     pub idea: &'static str,
 
-    /// Which of the optional flags it takes.
+    /// What the work of the step was set to, as names and values.
     #[arg(skip)]
-    flags: &'static [&'static str],
+    list: Vec<(String, String)>,
 
     /// The address or the name to listen on
     #[arg(long, env, default_value = "127.0.0.1")]
@@ -67,19 +75,19 @@ pub struct Settings {
     /// How many requests may be admitted and unfinished
     #[arg(long, env, default_value = "64")]
     #[arg(allow_hyphen_values = true, value_parser = queue)]
-    pub queue: u32,
+    pub queue: usize,
 
     /// How urgent the pool's threads are next to the server's own
     #[arg(long, env, default_value = "low")]
     pub priority: Priority,
 
     /// How many seconds admitted requests may take once the server stops
-    #[arg(long, env, default_value = "30")]
+    #[arg(long, env, value_name = SECONDS, default_value = "30")]
     #[arg(allow_hyphen_values = true, value_parser = seconds)]
     pub shutdown_timeout: Duration,
 
     /// How many seconds a request may take; as many as it needs, if not given
-    #[arg(long, env)]
+    #[arg(long, env, value_name = SECONDS)]
     #[arg(allow_hyphen_values = true, value_parser = limit)]
     pub timeout: Option<Duration>,
 }
@@ -94,35 +102,47 @@ pub enum Priority {
 }
 
 /// The settings of the step that calls it: `settings!()`, or with the flags
-/// that only some of the steps have, `settings!("threads")`.
+/// that only some of the steps have, `settings!("threads priority")`.
 ///
 /// A `--help` or a wrong setting ends the process here, as with every
 /// command-line program; see [`Settings::from_args`].
 #[macro_export]
 macro_rules! settings {
-    ($($flag:literal),*) => {
+    ($($flags:literal)?) => {
         $crate::Settings::from_args(
             env!("CARGO_PKG_NAME"),
             env!("CARGO_PKG_DESCRIPTION"),
-            &[$($flag),*],
+            concat!($($flags)?),
         )
     };
 }
 
-impl Display for Priority {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(match self {
-            Self::Low => "low",
-            Self::Normal => "normal",
-        })
+impl Priority {
+    /// Gives it to the thread that calls this. Where the system doesn't allow
+    /// that, it says so on standard error, and the thread goes on as it was.
+    pub fn apply(self) {
+        let set = match self {
+            Self::Low => set_current_thread_priority(ThreadPriority::Min),
+            Self::Normal => Ok(()),
+        };
+        if let Err(error) = set {
+            log(format!("can't lower the priority of a thread: {error:?}"));
+        }
     }
 }
 
 impl Settings {
+    /// The environment variables of all flags, those of every step.
+    pub fn variables() -> Vec<String> {
+        let command = Self::command();
+        let variables = command.get_arguments().filter_map(|it| it.get_env());
+        variables.map(|it| it.to_string_lossy().into_owned()).collect()
+    }
+
     /// Reads the settings of the step `step`, whose one sentence is `idea`.
     ///
-    /// `flags` names those of the optional flags that the step takes. The
-    /// others are unknown to it, and their variables are ignored; without
+    /// `flags` names those of the optional flags that the step takes, separated
+    /// by spaces. The others are unknown to it, and their variables are ignored; without
     /// `"threads"` a step counts with one.
     ///
     /// A wrong setting ends the process with status 2 and a message that names
@@ -133,22 +153,27 @@ impl Settings {
     pub fn from_args(
         step: &'static str,
         idea: &'static str,
-        flags: &'static [&'static str],
+        flags: &str,
     ) -> Self {
-        let unknown = flags.iter().find(|flag| !OPTIONAL.contains(flag));
-        assert_eq!(unknown, None, "the optional flags are {OPTIONAL:?}");
-
-        let without = OPTIONAL.iter().filter(|flag| !flags.contains(flag));
+        let flags: Vec<&str> =
+            flags.split(' ').filter(|it| !it.is_empty()).collect();
         let mut command = Self::command().name(step).about(idea);
-        for flag in without.clone() {
+        let optional = optional(&command);
+        let unknown =
+            flags.iter().find(|it| !optional.iter().any(|o| o == *it));
+        assert_eq!(unknown, None, "the optional flags are {optional:?}");
+
+        let mut without = optional;
+        without.retain(|it| !flags.contains(&it.as_str()));
+        for flag in &without {
             command = command.mut_arg(flag, |arg| {
                 let arg = arg.hide(true).env(None);
-                if *flag == "threads" { arg.default_value("1") } else { arg }
+                if flag == "threads" { arg.default_value("1") } else { arg }
             });
         }
         let matches = command.get_matches_mut();
         for flag in without {
-            if matches.value_source(flag) == Some(ValueSource::CommandLine) {
+            if matches.value_source(&flag) == Some(ValueSource::CommandLine) {
                 let flag = flag.replace('_', "-");
                 let message = format!("{step} has no flag '--{flag}'");
                 command.error(ErrorKind::UnknownArgument, message).exit();
@@ -156,18 +181,27 @@ impl Settings {
         }
         let settings = Self::from_arg_matches(&matches)
             .unwrap_or_else(|error| error.exit());
-        Self { step, idea, flags, ..settings }
+        let set = iter::once("iterations").chain(flags);
+        let list = set.map(|flag| value(&command, &matches, flag)).collect();
+        Self { step, idea, list, ..settings }
     }
 
-    /// Where to listen: host and port, as `HttpServer::bind` takes them.
+    /// Where to listen: host and port, as `HttpServer::bind` takes them. An
+    /// IPv6 address may stand in brackets, as in a URL.
     pub fn address(&self) -> (&str, u16) {
-        (&self.host, self.port)
+        let host = self.host.strip_prefix('[');
+        let host = host.and_then(|host| host.strip_suffix(']'));
+        (host.unwrap_or(&self.host), self.port)
     }
 
     /// Ends the process with status 1: says on standard error that the step
     /// can't listen on its address, why, and what to change.
     pub fn cannot_listen(&self, error: io::Error) -> ! {
-        let Self { step, host, port, .. } = self;
+        let (step, (host, port)) = (self.step, self.address());
+        let host = match host.contains(':') {
+            true => format!("[{host}]"),
+            false => host.to_owned(),
+        };
         let hint = match error.kind() {
             io::ErrorKind::AddrInUse => {
                 "another program has the port, perhaps another step: stop it, \
@@ -179,7 +213,7 @@ impl Settings {
             }
             _ => "check HOST and PORT",
         };
-        eprintln!("{step}: can't listen on {host}:{port}: {error}\n{hint}");
+        log(format!("{step}: can't listen on {host}:{port}: {error}\n{hint}"));
         process::exit(1)
     }
 
@@ -187,35 +221,46 @@ impl Settings {
     /// can't be started, why, and what to change.
     pub fn cannot_start_threads(&self, error: io::Error) -> ! {
         let Self { step, threads, .. } = self;
-        eprintln!(
-            "{step}: can't start {threads} threads: {error}\n\
-             try fewer, for instance with THREADS=2"
-        );
+        let (what, hint) = match threads.get() {
+            1 => ("a thread".into(), String::new()),
+            n => (
+                format!("{n} threads"),
+                format!("try fewer, for instance with THREADS={}, or ", n / 2),
+            ),
+        };
+        log(format!(
+            "{step}: can't start {what}: {error}\n\
+             {hint}let this user have more processes and memory (see \
+             `ulimit -a`)"
+        ));
         process::exit(1)
     }
 
     /// What the work of the step was set to, as names and values: its
     /// iterations, and those of the optional flags that it takes.
-    pub fn list(&self) -> Vec<(&'static str, String)> {
-        let iterations = ("iterations", self.iterations.to_string());
-        let s = |time: Duration| format!("{} s", time.as_secs());
-        let optional = self.flags.iter().map(|flag| match *flag {
-            "threads" => ("threads", self.threads.to_string()),
-            "queue" => ("queue", self.queue.to_string()),
-            "priority" => ("priority", self.priority.to_string()),
-            "timeout" => ("timeout", self.timeout.map_or("off".into(), s)),
-            _ => ("shutdown timeout", s(self.shutdown_timeout)),
-        });
-        iter::once(iterations).chain(optional).collect()
+    pub fn list(&self) -> &[(String, String)] {
+        &self.list
     }
 
     /// Prints the one line that says where the step listens, for people and
     /// for programs, and what it was started with.
+    ///
+    /// Before it does, it makes sure that the server can have what it needs as
+    /// soon as it runs. If not, it ends the process with status 1, and says on
+    /// standard error what is missing.
     pub fn announce(&self, addresses: &[SocketAddr]) {
+        if let Err(error) = rehearse() {
+            log(format!(
+                "{}: can't serve: {error}\n\
+                 let it have more threads and open files (see `ulimit -a`)",
+                self.step,
+            ));
+            process::exit(1)
+        }
         let urls: Vec<String> =
             addresses.iter().map(|a| format!("http://{a}")).collect();
         let settings: Vec<String> = self
-            .list()
+            .list
             .iter()
             .map(|(name, value)| format!("{name} {value}"))
             .collect();
@@ -227,9 +272,49 @@ impl Settings {
         );
         // Not println!, which panics when nobody reads standard output.
         if let Err(error) = writeln!(io::stdout(), "{line}") {
-            eprintln!("{line}\nstandard output: {error}");
+            log(format!("{line}\nstandard output: {error}"));
         }
     }
+}
+
+/// Starts what actix-web is about to start, and would panic without: a thread
+/// each for accepting and for serving, with a runtime, and takes the file
+/// descriptors for some connections. All is given back.
+fn rehearse() -> io::Result<()> {
+    let runtime =
+        || tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let serve = thread::Builder::new().spawn(runtime)?;
+    let accept = thread::Builder::new().spawn(runtime)?;
+    let join = |thread: thread::JoinHandle<_>| {
+        thread.join().unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))
+    };
+    let _runtimes = (join(serve)?, join(accept)?);
+    let _connections = (0..CONNECTIONS)
+        .map(|_| UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)))
+        .collect::<io::Result<Vec<_>>>()?;
+    Ok(())
+}
+
+/// The names of the flags that only some of the steps have.
+fn optional(command: &Command) -> Vec<String> {
+    let ids = command.get_arguments().map(|it| it.get_id().to_string());
+    ids.filter(|id| !COMMON.contains(&id.as_str())).collect()
+}
+
+/// A flag and its value as people read them.
+fn value(
+    command: &Command,
+    matches: &ArgMatches,
+    flag: &str,
+) -> (String, String) {
+    let arg = command.get_arguments().find(|arg| arg.get_id() == flag);
+    let names = arg.and_then(|arg| arg.get_value_names()).unwrap_or_default();
+    let unit = if names.iter().any(|it| it == SECONDS) { " s" } else { "" };
+    let raw = matches.get_raw(flag).and_then(|mut values| values.next());
+    let value = raw.map_or("off".into(), |raw| {
+        format!("{}{unit}", raw.to_string_lossy().replace('_', ""))
+    });
+    (flag.replace('_', " "), value)
 }
 
 fn port(text: &str) -> Result<u16, String> {
@@ -251,7 +336,7 @@ fn threads(text: &str) -> Result<NonZeroUsize, String> {
     }
 }
 
-fn queue(text: &str) -> Result<u32, String> {
+fn queue(text: &str) -> Result<usize, String> {
     let range = format!("a whole number from 1 to {LONGEST_QUEUE}");
     match text.parse() {
         Ok(length @ 1..=LONGEST_QUEUE) => Ok(length),

@@ -4,6 +4,18 @@ use std::{
     task::{Context, Poll},
 };
 
+use futures::{
+    FutureExt,
+    future::{BoxFuture, Shared},
+};
+use tokio::sync::oneshot;
+
+use crate::log;
+
+/// Is ready when someone has asked the process to end. Clones of it, in any
+/// number and on any thread, are ready at the same time.
+pub type StopSignal = Shared<BoxFuture<'static, ()>>;
+
 /// Waits until someone asks the process to end: Ctrl-C, or SIGTERM where the
 /// system has it.
 ///
@@ -17,19 +29,19 @@ use std::{
 ///
 /// # Panics
 /// Outside an actix-web runtime.
-pub fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+pub fn stop_signal() -> io::Result<StopSignal> {
     let mut signalled = signals()?;
-    Ok(async move {
+    let (sender, receiver) = oneshot::channel();
+    actix_web::rt::spawn(async move {
         poll_fn(&mut signalled).await;
-        eprintln!(
-            "stopping once every accepted request is answered \
-             (Ctrl-C again: at once)"
-        );
-        actix_web::rt::spawn(async move {
-            poll_fn(signalled).await;
-            process::exit(130);
-        });
-    })
+        log("stopping once every accepted request is answered \
+             (Ctrl-C again: at once)");
+        sender.send(()).ok();
+        poll_fn(signalled).await;
+        process::exit(130);
+    });
+    // The sender is never dropped unused: its task waits for the signal.
+    Ok(receiver.map(drop).boxed().shared())
 }
 
 #[cfg(unix)]

@@ -4,7 +4,9 @@ use std::ops::Range;
 
 use similar::{DiffTag, TextDiff};
 
-use super::{STEPS, read};
+use harness::STEPS;
+
+use super::read;
 
 /// How many lines that are the same stand around what differs.
 const CONTEXT: usize = 3;

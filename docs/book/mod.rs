@@ -15,21 +15,9 @@ use std::{
 /// The command that renews all that is generated for the book.
 pub const RENEW: &str = "cargo run -p docs -- renew";
 
-/// The steps in order.
-pub const STEPS: [&str; 5] = [
-    "step1-blocking",
-    "step2-single-worker",
-    "step3-multi-worker",
-    "step4-worker-pool",
-    "step5-shared-memory",
-];
-
 /// A file or a folder of the workspace.
 pub fn workspace(path: impl AsRef<Path>) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("`docs` lies in the workspace")
-        .join(path)
+    harness::workspace().join(path)
 }
 
 /// The text of a file of the workspace.

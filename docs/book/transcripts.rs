@@ -113,7 +113,7 @@ fn start(line: &str) -> Result<(String, Option<Server>), String> {
         line[2..].split_once("cargo run -p ").ok_or_else(wrong)?;
     let mut words = rest.split_whitespace();
     let step = words.next().ok_or_else(wrong)?;
-    let mut command = harness::command(program(step)?);
+    let mut command = harness::command(harness::program(step, None)?);
     command.current_dir(workspace("")).env("RUST_BACKTRACE", "0");
     for variable in variables.split_whitespace() {
         let (name, value) = variable.split_once('=').ok_or_else(wrong)?;
@@ -138,27 +138,6 @@ fn start(line: &str) -> Result<(String, Option<Server>), String> {
 
 fn address(server: &Server) -> &str {
     server.url().trim_start_matches("http://")
-}
-
-/// The program of a step, built in the profile that this one has.
-fn program(step: &str) -> Result<PathBuf, String> {
-    let failed =
-        |error: &dyn ToString| format!("{step}: {}", error.to_string());
-    let this = std::env::current_exe().map_err(|error| failed(&error))?;
-    let folder = this
-        .ancestors()
-        .find(|folder| folder.join(".fingerprint").is_dir())
-        .ok_or_else(|| failed(&"there is no folder of built programs"))?;
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--quiet", "-p", step]).current_dir(workspace(""));
-    if !cfg!(debug_assertions) {
-        cargo.arg("--release");
-    }
-    let status = cargo.status().map_err(|error| failed(&error))?;
-    if !status.success() {
-        return Err(failed(&"it can't be built"));
-    }
-    Ok(folder.join(step))
 }
 
 /// Runs the commands in one bash. Returns them with all that they print, in

@@ -1,6 +1,6 @@
 //! What sharing costs, from the example of step 5, as figures for the book.
 
-#[path = "../../step5-shared-memory/examples/sharing.rs"]
+#[path = "../../step6-shared-memory/examples/sharing.rs"]
 #[allow(dead_code)] // It prints a table of its own.
 mod sharing;
 

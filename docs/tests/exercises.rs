@@ -10,7 +10,8 @@ use std::{
     time::Instant,
 };
 
-use docs::book::{STEPS, files, read, workspace};
+use docs::book::{files, read, workspace};
+use harness::STEPS;
 use regex::Regex;
 
 /// The tests of the exercises, `NN-name.rs`, and their solutions,

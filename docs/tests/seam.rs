@@ -6,15 +6,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The steps in order.
-const STEPS: [&str; 5] = [
-    "step1-blocking",
-    "step2-single-worker",
-    "step3-multi-worker",
-    "step4-worker-pool",
-    "step5-shared-memory",
-];
-
 /// How many of them are one file, and the same but for their lesson.
 const ONE_FILE: usize = 3;
 
@@ -45,7 +36,7 @@ const ORDER: [&str; 17] = [
 const LESSON: [&str; 3] = ["main", "routes", "count_all"];
 
 fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+    harness::workspace()
 }
 
 fn read(path: impl AsRef<Path>) -> String {

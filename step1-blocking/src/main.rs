@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use actix_web::{
     App, HttpServer, Result,
     http::KeepAlive,
+    rt::time::sleep,
     web::{Data, ServiceConfig, get},
 };
 use common::{Report, Settings, count, page, settings, stop_signal};
@@ -42,11 +43,18 @@ fn routes(config: &mut ServiceConfig) {
     config
         .configure(page)
         .route("/non-blocking", get().to(non_blocking))
+        .route("/waiting", get().to(waiting))
         .route("/blocking", get().to(blocking));
 }
 
 async fn non_blocking() -> &'static str {
     "This page is non-blocking."
+}
+
+/// Waits, as for a database, and computes nothing.
+async fn waiting() -> &'static str {
+    sleep(Duration::from_secs(3)).await;
+    "This page has waited for 3 seconds."
 }
 
 async fn blocking(settings: Data<Settings>) -> Result<Report> {

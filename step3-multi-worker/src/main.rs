@@ -11,9 +11,12 @@ use actix_web::{
     App, Error, HttpServer, Result,
     error::{ErrorInternalServerError, ErrorServiceUnavailable},
     http::KeepAlive,
+    rt::time::sleep,
     web::{Data, ServiceConfig, get},
 };
-use common::{Report, Settings, count, page, settings, shares, stop_signal};
+use common::{
+    Report, Settings, count, log, page, settings, shares, stop_signal,
+};
 use futures::future::try_join_all;
 use tokio::sync::oneshot::{self, Receiver, error::RecvError};
 
@@ -45,12 +48,19 @@ fn routes(config: &mut ServiceConfig) {
     config
         .configure(page)
         .route("/non-blocking", get().to(non_blocking))
+        .route("/waiting", get().to(waiting))
         .route("/blocking", get().to(blocking))
         .route("/failing", get().to(failing));
 }
 
 async fn non_blocking() -> &'static str {
     "This page is non-blocking."
+}
+
+/// Waits, as for a database, and computes nothing.
+async fn waiting() -> &'static str {
+    sleep(Duration::from_secs(3)).await;
+    "This page has waited for 3 seconds."
 }
 
 async fn blocking(settings: Data<Settings>) -> Result<Report> {
@@ -87,7 +97,7 @@ fn spawn_worker<T: Send + 'static>(
         // `work` panics, the sender is dropped, and the receiver is told.
         .spawn(move || sender.send(work()).ok())
         .map_err(|error| {
-            eprintln!("can't start a worker: {error}");
+            log(format!("can't start a worker: {error}"));
             ErrorServiceUnavailable("No thread is free. Try again later.")
         })?;
     Ok(receiver)

@@ -26,7 +26,7 @@ use tokio::sync::oneshot::{self, Receiver, error::RecvError};
 #[actix_web::main]
 async fn main() -> io::Result<()> {
     let idea = "Step 4 with rayon's pool.";
-    let settings = Settings::from_args("step4-rayon", idea, &["threads"]);
+    let settings = Settings::from_args("step4-rayon", idea, "threads");
     let pool = ThreadPoolBuilder::new()
         .num_threads(settings.threads.get())
         .thread_name(|number| format!("pool {number}"))

@@ -28,7 +28,7 @@ use tokio::{
 #[actix_web::main]
 async fn main() -> io::Result<()> {
     let idea = "Step 4 with tokio's `spawn_blocking`.";
-    let flags = &["threads", "queue"];
+    let flags = "threads queue";
     let settings = Settings::from_args("step4-spawn-blocking", idea, flags);
     let places = Arc::new(Semaphore::new(settings.queue as usize));
     let (settings, places) = (Data::new(settings), Data::from(places));

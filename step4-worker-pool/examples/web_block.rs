@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 #[actix_web::main]
 async fn main() -> io::Result<()> {
     let idea = "Step 4 with actix-web's `web::block`.";
-    let settings = Settings::from_args("step4-web-block", idea, &["threads"]);
+    let settings = Settings::from_args("step4-web-block", idea, "threads");
     let settings = Data::new(settings);
     let shared = settings.clone();
 

@@ -1,27 +1,12 @@
 //! The same step with a library's pool: same routes, same answers.
 
-use std::{env::consts::EXE_SUFFIX, path::Path, process::Command, sync::Once};
-
 use harness::Server;
 
 const EXAMPLES: [&str; 3] = ["rayon", "web_block", "spawn_blocking"];
 
 fn start(example: &str, settings: &[(&str, &str)]) -> Server {
-    static BUILT: Once = Once::new();
-    // Not every way of running a single test builds the examples as well.
-    BUILT.call_once(|| {
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["build", "--quiet", "--examples"]);
-        cargo.args(["--package", env!("CARGO_PKG_NAME")]);
-        if !cfg!(debug_assertions) {
-            cargo.arg("--release");
-        }
-        assert!(cargo.status().expect("cargo runs").success());
-    });
-    let step = Path::new(env!("CARGO_BIN_EXE_step4-worker-pool"));
-    let file = format!("{example}{}", EXE_SUFFIX);
-    let program = step.with_file_name("examples").join(file);
-    let mut command = harness::command(program);
+    let program = harness::program(env!("CARGO_PKG_NAME"), Some(example));
+    let mut command = harness::command(program.unwrap());
     Server::start(command.envs(settings.iter().copied())).unwrap()
 }
 

@@ -9,6 +9,7 @@
 
 #[cfg(feature = "browser")]
 mod browser;
+mod workspace;
 
 use std::{
     fmt,
@@ -24,32 +25,22 @@ use std::{
     time::{Duration, Instant},
 };
 
+use common::Settings;
 use ureq::{Agent, http::Response};
 
 #[cfg(feature = "browser")]
 pub use browser::Browser;
+pub use workspace::{PROFILE, STEPS, build, program, programs, workspace};
 
 /// How long anything may take before it counts as hanging. Never reached when
 /// all is well, even on a machine that does ten other things.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The settings that a step reads from its environment.
-const VARIABLES: [&str; 8] = [
-    "HOST",
-    "PORT",
-    "ITERATIONS",
-    "THREADS",
-    "QUEUE",
-    "PRIORITY",
-    "SHUTDOWN_TIMEOUT",
-    "TIMEOUT",
-];
-
 /// A command that runs `program` on a free port and otherwise with its
 /// defaults, whatever the environment of the caller says.
 pub fn command(program: impl AsRef<Path>) -> Command {
     let mut command = Command::new(program.as_ref());
-    for variable in VARIABLES {
+    for variable in Settings::variables() {
         command.env_remove(variable);
     }
     // A panic is one line on standard error, wherever it is run.

@@ -13,10 +13,12 @@ use clap::{
     CommandFactory, Parser, builder::PossibleValuesParser, error::ErrorKind,
 };
 
+use harness::STEPS;
+
 use crate::{
     results::Settings,
     stats::IN_TIME_MS,
-    steps::{self, Programs, STEPS, Subject},
+    steps::{Programs, Subject},
 };
 
 /// The most that can be asked for: enough to see that more isn't faster.
@@ -115,7 +117,7 @@ impl Options {
     pub fn report(&self) -> PathBuf {
         let target = || match env::var_os("CARGO_TARGET_DIR") {
             Some(target) => PathBuf::from(target),
-            None => steps::workspace().join("target"),
+            None => harness::workspace().join("target"),
         };
         let report = self.report.clone();
         report.unwrap_or_else(|| target().join("compare"))

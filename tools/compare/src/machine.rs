@@ -5,7 +5,7 @@ use std::thread;
 use serde::Serialize;
 use sysinfo::{CpuRefreshKind, RefreshKind, System};
 
-use crate::steps::PROFILE;
+use harness::PROFILE;
 
 /// A machine, and the build that ran on it.
 #[derive(Debug, Serialize)]

@@ -1,0 +1,71 @@
+use std::{
+    collections::BTreeMap,
+    env,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+/// The steps, in order. A new one takes part everywhere by its line here.
+pub const STEPS: [&str; 7] = [
+    "step1-blocking",
+    "step2-single-worker",
+    "step3-multi-worker",
+    "step4-worker-pool",
+    "step5-back-pressure",
+    "step6-shared-memory",
+    "step7-cancellation",
+];
+
+/// The profile that this crate was built with, and so the steps.
+pub const PROFILE: &str =
+    if cfg!(debug_assertions) { "dev" } else { "release" };
+
+/// The folder of the workspace.
+pub fn workspace() -> &'static Path {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.ancestors().nth(2).unwrap_or(package)
+}
+
+/// A command that builds packages of the workspace, in the profile of this
+/// crate. Add `--package`, and `--example` where it isn't the package's own
+/// program; what it prints is for [`programs`].
+pub fn build() -> Command {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command
+        .current_dir(workspace())
+        .args(["build", "--message-format=json-render-diagnostics"])
+        .args(["--profile", PROFILE])
+        .stdin(Stdio::null());
+    command
+}
+
+/// Where the programs are that [`build`] has built, by name: its standard
+/// output says so
+/// (<https://doc.rust-lang.org/cargo/reference/external-tools.html>).
+pub fn programs(built: &[u8]) -> BTreeMap<String, PathBuf> {
+    let line = |line: &str| {
+        let message: serde_json::Value = serde_json::from_str(line).ok()?;
+        let name = message["target"]["name"].as_str()?;
+        let path = message["executable"].as_str()?;
+        Some((name.to_owned(), path.into()))
+    };
+    String::from_utf8_lossy(built).lines().filter_map(line).collect()
+}
+
+/// Builds a step, or an example of it. Returns where its program is.
+///
+/// # Errors
+/// When cargo can't be run, or can't build it: what it said.
+pub fn program(step: &str, example: Option<&str>) -> Result<PathBuf, String> {
+    let mut command = build();
+    command.args(["--quiet", "--package", step]);
+    command.args(example.iter().flat_map(|it| ["--example", it]));
+    let output =
+        command.output().map_err(|error| format!("cargo: {error}"))?;
+    let name = example.unwrap_or(step);
+    programs(&output.stdout).remove(name).ok_or_else(|| {
+        let said = String::from_utf8_lossy(&output.stderr);
+        format!("{name} can't be built: {said}")
+    })
+}
