@@ -1,10 +1,11 @@
-//! What every step shares, and nothing of any lesson: no thread starts here,
-//! nothing here waits for one.
+//! What every step shares, and nothing of any lesson: no thread that works
+//! starts here, nothing here waits for one.
 //!
 //! | module | what it holds |
 //! |---|---|
 //! | `count` | the work: [`count`], and [`shares`], its exact division |
 //! | `settings` | [`Settings`]: flags and environment; the start line |
+//! | `rehearsal` | whether the system gives what a server needs |
 //! | `report` | [`Report`]: what `/blocking` answers, as text or JSON |
 //! | `timing` | [`milliseconds`] and [`short`]: durations for people |
 //! | `page` | [`page()`]: the page at `/`, HEAD, and what an unknown path gets |
@@ -17,6 +18,7 @@ mod count;
 mod events;
 mod log;
 mod page;
+mod rehearsal;
 mod report;
 mod request;
 mod settings;

@@ -1,13 +1,14 @@
 use std::future::ready;
 
 use actix_web::{
-    HttpRequest, HttpResponse,
+    HttpRequest, HttpResponse, Route,
     body::{self, MessageBody},
+    guard::{Any, Get, Guard, Head},
     http::{
         Method, StatusCode,
         header::{self, ContentType},
     },
-    web::{Data, ServiceConfig, get, to},
+    web::{Data, ServiceConfig, route, to},
 };
 use serde_json::json;
 
@@ -29,9 +30,16 @@ const OPTIONAL: [&str; 3] = ["/failing", "/pool", "/progress"];
 pub fn page(config: &mut ServiceConfig) {
     for (path, content_type, text) in FILES {
         let file = move || ready(part_of_the_page(content_type, text));
-        config.route(path, get().to(file));
+        config.route(path, get_or_head().to(file));
     }
-    config.route("/page.json", get().to(about)).default_service(to(elsewhere));
+    config
+        .route("/page.json", get_or_head().to(about))
+        .default_service(to(elsewhere));
+}
+
+/// A route for both: actix-web doesn't send the body to a HEAD.
+fn get_or_head() -> Route {
+    route().guard(Any(Get()).or(Head()))
 }
 
 /// What the page shows of the step that serves it.
@@ -94,14 +102,9 @@ async fn elsewhere(request: HttpRequest) -> HttpResponse {
 /// What GET would answer, as far as it's known without doing the work, and
 /// without a body (RFC 9110, 9.3.2).
 fn head(request: &HttpRequest) -> HttpResponse {
-    let file = FILES.iter().find(|(path, ..)| *path == request.path());
-    if let Some((_, content_type, text)) = file {
-        // actix-web sends their length, and not the text itself.
-        return part_of_the_page(content_type, *text);
-    }
     let mut response = HttpResponse::Ok();
     response.content_type(match request.path() {
-        "/pool" | "/page.json" => "application/json",
+        "/pool" => "application/json",
         "/progress" => "text/event-stream",
         "/blocking" if prefers_json(request) => "application/json",
         _ => "text/plain; charset=utf-8",

@@ -2,7 +2,7 @@ use std::{
     fmt::Display,
     io::{self, Write},
     iter,
-    net::{Ipv4Addr, SocketAddr, UdpSocket},
+    net::SocketAddr,
     num::NonZeroUsize,
     process, thread,
     time::Duration,
@@ -14,10 +14,7 @@ use clap::{
 };
 use thread_priority::{ThreadPriority, set_current_thread_priority};
 
-use crate::log;
-
-/// For how many connections there must be room when a server starts.
-const CONNECTIONS: usize = 8;
+use crate::{log, rehearsal::rehearse};
 
 /// The most threads that can be asked for: enough to see that more aren't
 /// faster, too few to bring the machine down.
@@ -28,9 +25,6 @@ const LONGEST_QUEUE: usize = 10_000;
 
 /// The longest time, in seconds, that a stop or a request may take: a day.
 const LONGEST_WAIT: u64 = 24 * 60 * 60;
-
-/// What stands for the value of a flag that is a time.
-const SECONDS: &str = "SECONDS";
 
 /// Flags that every step has; the others are only for those that name them.
 const COMMON: [&str; 3] = ["host", "port", "iterations"];
@@ -82,12 +76,12 @@ pub struct Settings {
     pub priority: Priority,
 
     /// How many seconds admitted requests may take once the server stops
-    #[arg(long, env, value_name = SECONDS, default_value = "30")]
+    #[arg(long, env, default_value = "30")]
     #[arg(allow_hyphen_values = true, value_parser = seconds)]
     pub shutdown_timeout: Duration,
 
     /// How many seconds a request may take; as many as it needs, if not given
-    #[arg(long, env, value_name = SECONDS)]
+    #[arg(long, env)]
     #[arg(allow_hyphen_values = true, value_parser = limit)]
     pub timeout: Option<Duration>,
 }
@@ -182,7 +176,7 @@ impl Settings {
         let settings = Self::from_arg_matches(&matches)
             .unwrap_or_else(|error| error.exit());
         let set = iter::once("iterations").chain(flags);
-        let list = set.map(|flag| value(&command, &matches, flag)).collect();
+        let list = set.map(|flag| value(&matches, flag)).collect();
         Self { step, idea, list, ..settings }
     }
 
@@ -221,15 +215,13 @@ impl Settings {
     /// can't be started, why, and what to change.
     pub fn cannot_start_threads(&self, error: io::Error) -> ! {
         let Self { step, threads, .. } = self;
-        let (what, hint) = match threads.get() {
-            1 => ("a thread".into(), String::new()),
-            n => (
-                format!("{n} threads"),
-                format!("try fewer, for instance with THREADS={}, or ", n / 2),
-            ),
+        // Where there is no thread at all, asking for fewer doesn't help.
+        let hint = match threads.get() {
+            2.. if rehearse().is_ok() => "try fewer, as with THREADS=1, or ",
+            _ => "",
         };
         log(format!(
-            "{step}: can't start {what}: {error}\n\
+            "{step}: can't start {threads} threads: {error}\n\
              {hint}let this user have more processes and memory (see \
              `ulimit -a`)"
         ));
@@ -277,24 +269,6 @@ impl Settings {
     }
 }
 
-/// Starts what actix-web is about to start, and would panic without: a thread
-/// each for accepting and for serving, with a runtime, and takes the file
-/// descriptors for some connections. All is given back.
-fn rehearse() -> io::Result<()> {
-    let runtime =
-        || tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let serve = thread::Builder::new().spawn(runtime)?;
-    let accept = thread::Builder::new().spawn(runtime)?;
-    let join = |thread: thread::JoinHandle<_>| {
-        thread.join().unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))
-    };
-    let _runtimes = (join(serve)?, join(accept)?);
-    let _connections = (0..CONNECTIONS)
-        .map(|_| UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)))
-        .collect::<io::Result<Vec<_>>>()?;
-    Ok(())
-}
-
 /// The names of the flags that only some of the steps have.
 fn optional(command: &Command) -> Vec<String> {
     let ids = command.get_arguments().map(|it| it.get_id().to_string());
@@ -302,14 +276,8 @@ fn optional(command: &Command) -> Vec<String> {
 }
 
 /// A flag and its value as people read them.
-fn value(
-    command: &Command,
-    matches: &ArgMatches,
-    flag: &str,
-) -> (String, String) {
-    let arg = command.get_arguments().find(|arg| arg.get_id() == flag);
-    let names = arg.and_then(|arg| arg.get_value_names()).unwrap_or_default();
-    let unit = if names.iter().any(|it| it == SECONDS) { " s" } else { "" };
+fn value(matches: &ArgMatches, flag: &str) -> (String, String) {
+    let unit = if flag.ends_with("timeout") { " s" } else { "" };
     let raw = matches.get_raw(flag).and_then(|mut values| values.next());
     let value = raw.map_or("off".into(), |raw| {
         format!("{}{unit}", raw.to_string_lossy().replace('_', ""))

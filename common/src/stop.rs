@@ -8,7 +8,6 @@ use futures::{
     FutureExt,
     future::{BoxFuture, Shared},
 };
-use tokio::sync::oneshot;
 
 use crate::log;
 
@@ -31,17 +30,16 @@ pub type StopSignal = Shared<BoxFuture<'static, ()>>;
 /// Outside an actix-web runtime.
 pub fn stop_signal() -> io::Result<StopSignal> {
     let mut signalled = signals()?;
-    let (sender, receiver) = oneshot::channel();
-    actix_web::rt::spawn(async move {
+    let signal = async move {
         poll_fn(&mut signalled).await;
         log("stopping once every accepted request is answered \
              (Ctrl-C again: at once)");
-        sender.send(()).ok();
-        poll_fn(signalled).await;
-        process::exit(130);
-    });
-    // The sender is never dropped unused: its task waits for the signal.
-    Ok(receiver.map(drop).boxed().shared())
+        actix_web::rt::spawn(async move {
+            poll_fn(signalled).await;
+            process::exit(130);
+        });
+    };
+    Ok(signal.boxed().shared())
 }
 
 #[cfg(unix)]

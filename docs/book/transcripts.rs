@@ -123,7 +123,7 @@ fn start(line: &str) -> Result<(String, Option<Server>), String> {
 
     match Server::start(&mut command) {
         Ok(server) => {
-            let line = server.line().replace(address(&server), PORT);
+            let line = server.line().replace(server.address(), PORT);
             Ok((format!("{line}\n"), Some(server)))
         }
         Err(StartError::Ended { .. }) => {
@@ -136,9 +136,6 @@ fn start(line: &str) -> Result<(String, Option<Server>), String> {
     }
 }
 
-fn address(server: &Server) -> &str {
-    server.url().trim_start_matches("http://")
-}
 
 /// Runs the commands in one bash. Returns them with all that they print, in
 /// the order in which it comes.

@@ -1,35 +1,25 @@
-//! The laws of the pool, whatever is asked of it and in which order.
+//! The laws of the pool, whatever is asked of it.
 
-#[path = "../src/pool.rs"]
-#[allow(dead_code)] // Only the handlers wait for a pool that gives up.
-mod pool;
+mod pool {
+    include!("../src/pool.rs");
+}
 
 use std::{
+    num::NonZeroUsize,
     panic::panic_any,
     sync::{
         Arc, Barrier,
         atomic::{AtomicUsize, Ordering::SeqCst},
+        mpsc,
     },
     thread,
-    time::{Duration, Instant},
 };
 
-use pool::{Figures, Pool};
+use pool::Pool;
 use proptest::prelude::*;
-use tokio::sync::oneshot::Receiver;
 
-fn nothing() {}
-
-fn wait_for(pool: &Pool, what: impl Fn(&Figures) -> bool) -> Figures {
-    let start = Instant::now();
-    loop {
-        let figures = pool.figures();
-        if what(&figures) {
-            return figures;
-        }
-        assert!(start.elapsed() < Duration::from_secs(30), "it never comes");
-        thread::yield_now();
-    }
+fn start(threads: usize) -> Pool {
+    Pool::start(NonZeroUsize::new(threads).unwrap()).unwrap()
 }
 
 /// A panic whose payload panics again when it is dropped.
@@ -43,207 +33,80 @@ impl Drop for Worse {
     }
 }
 
-/// What a job of the test does.
-#[derive(Clone, Copy, Debug)]
-enum Work {
-    Answers,
-    Panics,
-    PanicsTwice,
-    AnswersWorse,
+/// So many jobs run at once, or this never ends.
+fn meet(pool: &Pool, threads: usize) {
+    let meeting = Arc::new(Barrier::new(threads));
+    let receivers: Vec<_> = (0..threads)
+        .map(|_| {
+            let meeting = meeting.clone();
+            pool.submit(move || meeting.wait().is_leader())
+        })
+        .collect();
+    let leaders = receivers.into_iter().map(|it| it.blocking_recv().unwrap());
+    assert_eq!(leaders.filter(|leader| *leader).count(), 1);
 }
 
-fn work() -> impl Strategy<Value = Work> {
-    prop_oneof![
-        4 => Just(Work::Answers),
-        1 => Just(Work::Panics),
-        1 => Just(Work::PanicsTwice),
-        1 => Just(Work::AnswersWorse),
-    ]
+#[test]
+fn as_many_jobs_run_at_once_as_there_are_threads() {
+    meet(&start(8), 8);
 }
 
-/// Requests, each of which is some jobs, and whether it waits for them.
-fn requests() -> impl Strategy<Value = Vec<(Vec<Work>, bool)>> {
-    let request = (prop::collection::vec(work(), 0..5), any::<bool>());
-    prop::collection::vec(request, 0..40)
+#[test]
+fn a_panic_whose_payload_panics_when_it_is_dropped_costs_no_thread() {
+    let pool = start(2);
+    for _ in 0..10 {
+        let receiver = pool.submit(|| panic_any(Worse));
+        assert!(receiver.blocking_recv().is_err(), "told, not left waiting");
+        // An answer that nobody waits for any more panics when it is dropped.
+        let (go, wait) = mpsc::channel::<()>();
+        drop(pool.submit(move || {
+            wait.recv().ok();
+            Worse
+        }));
+        drop(go);
+    }
+    meet(&pool, 2);
+}
+
+#[test]
+fn dropping_the_pool_lets_the_threads_do_what_is_queued() {
+    let runs = Arc::new(AtomicUsize::new(0));
+    let pool = start(2);
+    let receivers: Vec<_> = (0..100)
+        .map(|_| {
+            let runs = runs.clone();
+            pool.submit(move || runs.fetch_add(1, SeqCst))
+        })
+        .collect();
+    drop(pool);
+    assert!(receivers.into_iter().all(|it| it.blocking_recv().is_ok()));
+    assert_eq!(runs.load(SeqCst), 100);
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn every_job_of_an_admitted_request_is_settled_exactly_once(
+    fn every_job_is_settled_exactly_once(
         threads in 1_usize..5,
-        bound in 1_u32..6,
-        requests in requests(),
+        panics in prop::collection::vec(any::<bool>(), 0..100),
     ) {
-        let pool = Pool::start(threads, bound, nothing).unwrap();
+        let pool = start(threads);
         let runs = Arc::new(AtomicUsize::new(0));
-        let (mut jobs, mut refused, mut failed) = (0, 0, 0);
-        let mut waiting: Vec<(Work, Receiver<Option<Worse>>)> = Vec::new();
-
-        for (works, waits) in &requests {
-            let Some(permit) = pool.admit() else {
-                refused += 1;
-                continue;
-            };
-            jobs += works.len();
-            let panics = |w: &Work| matches!(w, Work::Panics | Work::PanicsTwice);
-            failed += u64::from(works.iter().any(panics));
-            for work in works.iter().copied() {
-                let runs = runs.clone();
-                let receiver = permit.submit(move || {
+        let receivers: Vec<_> = panics
+            .iter()
+            .map(|panics| {
+                let (panics, runs) = (*panics, runs.clone());
+                pool.submit(move || {
                     runs.fetch_add(1, SeqCst);
-                    match work {
-                        Work::Answers => None,
-                        Work::Panics => panic!("as a job may"),
-                        Work::PanicsTwice => panic_any(Worse),
-                        Work::AnswersWorse => Some(Worse),
-                    }
-                });
-                if *waits {
-                    waiting.push((work, receiver));
-                }
-            }
-            prop_assert!(pool.figures().admitted <= bound as usize);
-        }
-        for (work, receiver) in waiting {
-            match (work, receiver.blocking_recv()) {
-                (Work::Answers, Ok(None)) => (),
-                (Work::AnswersWorse, Ok(Some(worse))) => std::mem::forget(worse),
-                (Work::Panics | Work::PanicsTwice, Err(_)) => (),
-                (work, _) => prop_assert!(false, "{work:?} ended otherwise"),
-            }
-        }
-
-        let end = wait_for(&pool, |f| f.admitted == 0 && f.busy == 0);
-        prop_assert_eq!(runs.load(SeqCst), jobs);
-        prop_assert_eq!(end.threads, threads);
-        prop_assert_eq!(end.queued, 0);
-        prop_assert_eq!(end.refused, refused);
-        prop_assert_eq!(end.failed, failed);
-        prop_assert_eq!(
-            end.finished + end.failed + end.refused,
-            requests.len() as u64
-        );
-
-        // All threads are still there: so many jobs can run at once.
-        let permit = pool.admit().expect("nobody is there any more");
-        let meeting = Arc::new(Barrier::new(threads));
-        let receivers: Vec<_> = (0..threads)
-            .map(|_| {
-                let meeting = meeting.clone();
-                permit.submit(move || meeting.wait().is_leader())
+                    assert!(!panics, "as a job may");
+                })
             })
             .collect();
-        for receiver in receivers {
-            prop_assert!(receiver.blocking_recv().is_ok());
+        for (receiver, panics) in receivers.into_iter().zip(&panics) {
+            prop_assert_eq!(receiver.blocking_recv().is_err(), *panics);
         }
+        prop_assert_eq!(runs.load(SeqCst), panics.len());
+        meet(&pool, threads);
     }
-}
-
-#[test]
-fn as_many_jobs_run_at_once_as_there_are_threads() {
-    let pool = Pool::start(8, 1, nothing).unwrap();
-    let permit = pool.admit().unwrap();
-    // Each waits for all others: with one running at a time, none would end.
-    let meeting = Arc::new(Barrier::new(8));
-    let receivers: Vec<_> = (0..8)
-        .map(|_| {
-            let meeting = meeting.clone();
-            permit.submit(move || meeting.wait().is_leader())
-        })
-        .collect();
-    let leaders = receivers.into_iter().map(|r| r.blocking_recv().unwrap());
-    assert_eq!(leaders.filter(|leader| *leader).count(), 1);
-}
-
-#[test]
-fn many_threads_at_the_door_never_get_in_beyond_the_bound() {
-    const BOUND: usize = 3;
-    let pool = Pool::start(4, BOUND as u32, nothing).unwrap();
-    let (inside, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let (inside, most) = (Arc::new(inside), Arc::new(most));
-    thread::scope(|scope| {
-        for _ in 0..8 {
-            scope.spawn(|| {
-                for _ in 0..2_000 {
-                    let Some(permit) = pool.admit() else { continue };
-                    let (inside, most) = (inside.clone(), most.clone());
-                    drop(permit.submit(move || {
-                        most.fetch_max(inside.fetch_add(1, SeqCst) + 1, SeqCst);
-                        thread::yield_now();
-                        inside.fetch_sub(1, SeqCst);
-                    }));
-                }
-            });
-        }
-    });
-    let end = wait_for(&pool, |figures| figures.admitted == 0);
-    assert_eq!(end.finished + end.refused, 16_000);
-    assert!(end.finished > 0 && end.refused > 0, "both must have happened");
-    assert!(most.load(SeqCst) <= BOUND);
-}
-
-#[test]
-fn a_place_is_given_back_when_the_work_ends_not_when_the_waiting_does() {
-    let pool = Pool::start(1, 1, nothing).unwrap();
-    let (go, wait) = std::sync::mpsc::channel::<()>();
-    let receiver = pool.admit().unwrap().submit(move || wait.recv());
-    drop(receiver);
-    assert!(pool.admit().is_none(), "the job still runs");
-    go.send(()).unwrap();
-    wait_for(&pool, |_| pool.admit().is_some());
-}
-
-#[test]
-fn who_has_the_answer_finds_the_place_free() {
-    let pool = Pool::start(2, 1, nothing).unwrap();
-    for i in 0..10_000 {
-        let permit = pool.admit().unwrap_or_else(|| panic!("refused: {i}"));
-        let receiver = permit.submit(move || i);
-        drop(permit);
-        assert_eq!(receiver.blocking_recv(), Ok(i));
-    }
-}
-
-#[test]
-fn dropping_the_pool_runs_what_is_queued_and_waits_for_the_threads() {
-    let runs = Arc::new(AtomicUsize::new(0));
-    let pool = Pool::start(2, 1, nothing).unwrap();
-    let permit = pool.admit().unwrap();
-    for _ in 0..100 {
-        let runs = runs.clone();
-        drop(permit.submit(move || runs.fetch_add(1, SeqCst)));
-    }
-    drop(pool);
-    assert_eq!(runs.load(SeqCst), 100);
-    // The threads have dropped their clones: they are gone.
-    assert_eq!(Arc::strong_count(&runs), 1);
-
-    let late = permit.submit(|| "too late");
-    assert!(late.blocking_recv().is_err(), "told, and not left waiting");
-}
-
-#[test]
-fn draining_refuses_new_requests_and_waits_for_the_others() {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .build()
-        .unwrap();
-    let pool = Pool::start(1, 2, nothing).unwrap();
-    let (go, wait) = std::sync::mpsc::channel::<()>();
-    let receiver = pool.admit().unwrap().submit(move || wait.recv());
-
-    runtime.block_on(async {
-        let soon = Duration::from_millis(50);
-        let drained = tokio::time::timeout(soon, pool.drain()).await;
-        assert!(drained.is_err(), "a job runs");
-        tokio::join!(pool.drain(), async {
-            tokio::task::yield_now().await;
-            assert!(pool.admit().is_none(), "nobody is let in any more");
-            go.send(()).unwrap();
-        });
-    });
-    assert_eq!(receiver.blocking_recv(), Ok(Ok(())));
-    assert!(pool.admit().is_none(), "not even now");
 }

@@ -20,6 +20,24 @@ fn help() -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// The step's number.
+fn number() -> u32 {
+    STEP[4..5].parse().unwrap()
+}
+
+/// Whether the step has a route; it isn't called for that.
+fn has(server: &Server, path: &str) -> bool {
+    server.request("POST", path, "*/*").status() == 405
+}
+
+/// The step with a standard error that can't be written.
+#[cfg(unix)]
+fn unheard(iterations: &str, redirection: &str) -> Server {
+    let mut command = harness::command("sh");
+    command.args(["-c", &format!("exec \"$0\" {redirection}"), PROGRAM]);
+    Server::start(command.env("ITERATIONS", iterations)).unwrap()
+}
+
 /// How the step ended that should not have started.
 fn refused(command: &mut Command) -> (Option<i32>, String) {
     match Server::start(command) {
@@ -52,6 +70,179 @@ fn non_blocking_answers_a_plain_text() {
     assert_eq!(response.status(), 200);
     assert_eq!(response.headers()["content-type"], "text/plain; charset=utf-8");
     assert_eq!(response.body(), "This page is non-blocking.");
+}
+
+#[test]
+fn while_one_waits_another_is_served() {
+    let server = counting_to("1000");
+    let waiting = server.send("/waiting");
+    assert_eq!(server.get("/non-blocking").status(), 200);
+    assert_eq!(server.get("/blocking").body(), "Result is 1000");
+    assert!(!waiting.is_answered(), "it waits, and nobody waits for it");
+    let answer = waiting.wait();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert!(answer.ends_with("This page has waited for 3 seconds."));
+}
+
+#[test]
+fn while_one_counts_another_is_served_from_step_2_on() {
+    let server = counting_to("20_000_000_000");
+    if number() >= 2 {
+        let blocking = server.send("/blocking");
+        assert_eq!(server.get("/non-blocking").status(), 200);
+        assert!(!blocking.is_answered(), "the server's own thread is free");
+    }
+}
+
+#[test]
+fn a_worker_that_panics_is_a_500_and_harms_nobody() {
+    let server = counting_to("1000");
+    assert_eq!(has(&server, "/failing"), number() >= 2);
+    if number() < 2 {
+        return;
+    }
+    for _ in 0..3 {
+        let response = server.get("/failing");
+        assert_eq!(response.status(), 500);
+        assert_eq!(response.body(), "The worker failed. The server goes on.");
+        assert_eq!(server.get("/blocking").body(), "Result is 1000");
+    }
+    let stderr = server.kill().stderr;
+    assert_eq!(stderr.matches("panics on purpose").count(), 3, "{stderr}");
+}
+
+#[test]
+fn the_count_is_exact_for_any_number_of_threads() {
+    for threads in ["1", "2", "3", "7", "64"] {
+        let mut command = harness::command(PROGRAM);
+        command.env("ITERATIONS", "1_000_003").env("THREADS", threads);
+        let server = Server::start(&mut command).unwrap();
+        assert_eq!(server.get("/blocking").body(), "Result is 1000003");
+    }
+}
+
+#[test]
+fn head_is_get_without_the_work_and_the_body() {
+    // Counting would take years.
+    let server = counting_to(&u64::MAX.to_string());
+    for path in ["/", "/page.js", "/page.css", "/page.svg", "/page.json"] {
+        let head = server.request("HEAD", path, "*/*");
+        let get = server.get(path);
+        assert_eq!(head.status(), 200, "{path}");
+        let fields =
+            ["content-type", "cache-control", "x-content-type-options"];
+        for field in fields {
+            assert_eq!(head.headers()[field], get.headers()[field], "{path}");
+        }
+    }
+    for (path, content_type) in [
+        ("/non-blocking", "text/plain; charset=utf-8"),
+        ("/waiting", "text/plain; charset=utf-8"),
+        ("/blocking", "text/plain; charset=utf-8"),
+        ("/failing", "text/plain; charset=utf-8"),
+        ("/pool", "application/json"),
+        ("/progress", "text/event-stream"),
+    ] {
+        if !has(&server, path) {
+            continue;
+        }
+        let host = server.address();
+        let answer = server.write(format!(
+            "HEAD {path} HTTP/1.1\r\nHost: {host}\r\n\
+             Connection: close\r\n\r\n"
+        ));
+        let answer = answer.wait().to_lowercase();
+        assert!(answer.starts_with("http/1.1 200 ok\r\n"), "{answer}");
+        assert!(answer.ends_with("\r\n\r\n"), "no body: {answer}");
+        let content_type = format!("\r\ncontent-type: {content_type}\r\n");
+        assert!(answer.contains(&content_type), "{path}: {answer}");
+        // It isn't known without doing the work, so none is better than 0.
+        assert!(!answer.contains("content-length"), "{path}: {answer}");
+    }
+    let json = server.request("HEAD", "/blocking", "application/json");
+    assert_eq!(json.headers()["content-type"], "application/json");
+    assert_eq!(json.headers()["vary"], "Accept");
+    assert_eq!(server.request("HEAD", "/nothing", "*/*").status(), 404);
+    assert_eq!(server.stderr_so_far(), "", "/failing wasn't called");
+}
+
+#[test]
+fn q_0_means_not_this() {
+    let server = counting_to("1000");
+    for (accept, content_type) in [
+        ("application/json;q=0", "text/plain; charset=utf-8"),
+        ("*/*, application/json;q=0.000", "text/plain; charset=utf-8"),
+        ("application/json;q=0.1, text/plain;q=0", "application/json"),
+        ("text/*;q=0.3, application/*;q=0.4", "application/json"),
+    ] {
+        let response = server.request("GET", "/blocking", accept);
+        assert_eq!(
+            response.headers()["content-type"],
+            content_type,
+            "{accept}"
+        );
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_standard_error_that_cannot_be_written_costs_no_answer() {
+    // Full, and closed.
+    for redirection in ["2>/dev/full", "2>&-"] {
+        let server = unheard("2_000_000_000", redirection);
+        if has(&server, "/failing") {
+            assert_eq!(server.get("/failing").status(), 500);
+        }
+        let running = server.send("/blocking");
+        server.terminate();
+        let answer = running.wait();
+        assert!(answer.ends_with("Result is 2000000000"), "{answer:?}");
+        assert_eq!(server.wait().status.code(), Some(0), "{redirection}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn it_never_says_that_it_listens_when_it_cannot_serve() {
+    // Too few for a server; with fewer than ten not even `main` is reached.
+    for files in 10..30 {
+        let mut command = harness::command("sh");
+        let script = format!("ulimit -n {files}; exec \"$0\"");
+        command.args(["-c", &script, PROGRAM]);
+        match Server::start(&mut command) {
+            Ok(server) => {
+                assert_eq!(server.get("/non-blocking").status(), 200);
+                assert!(files > 16, "{files} can't be enough");
+            }
+            Err(StartError::Ended { status, stderr, .. }) => {
+                assert_eq!(status.code(), Some(1), "{files}: {stderr}");
+                assert!(stderr.starts_with(STEP), "{files}: {stderr}");
+                assert!(stderr.contains("open files"), "{files}: {stderr}");
+            }
+            Err(error) => panic!("{files}: {error}"),
+        }
+    }
+}
+
+#[test]
+fn an_ipv6_address_stands_with_or_without_its_brackets() {
+    if std::net::TcpListener::bind("[::1]:0").is_err() {
+        return; // This machine has no IPv6.
+    }
+    for host in ["::1", "[::1]"] {
+        let mut command = harness::command(PROGRAM);
+        let server = Server::start(command.env("HOST", host)).unwrap();
+        assert!(server.url().starts_with("http://[::1]:"), "{}", server.url());
+        assert_eq!(server.get("/non-blocking").status(), 200);
+
+        let (_, port) = server.url().rsplit_once(':').unwrap();
+        let mut command = harness::command(PROGRAM);
+        command.env("HOST", host).env("PORT", port);
+        let (status, stderr) = refused(&mut command);
+        assert_eq!(status, Some(1), "{stderr}");
+        let named = format!("can't listen on [::1]:{port}: ");
+        assert!(stderr.contains(&named), "{stderr}");
+    }
 }
 
 #[test]
@@ -101,7 +292,7 @@ fn an_unknown_path_is_404_and_another_method_405() {
         for method in ["POST", "PUT", "DELETE"] {
             let response = server.request(method, path, "*/*");
             assert_eq!(response.status(), 405, "{method} {path}");
-            assert_eq!(response.headers()["allow"], "GET");
+            assert_eq!(response.headers()["allow"], "GET, HEAD");
         }
     }
 }
@@ -220,11 +411,13 @@ fn a_host_that_is_not_this_machine_is_named() {
 fn sigterm_and_ctrl_c_let_a_running_request_be_answered() {
     for stop in [Server::terminate, Server::interrupt] {
         let server = counting_to("2_000_000_000");
+        let waiting = server.send("/waiting");
         let running = server.send("/blocking");
         stop(&server);
         let answer = running.wait();
         assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
         assert!(answer.ends_with("Result is 2000000000"), "{answer}");
+        assert!(waiting.wait().starts_with("HTTP/1.1 200 OK"));
 
         let ended = server.wait();
         assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);

@@ -9,6 +9,7 @@
 
 #[cfg(feature = "browser")]
 mod browser;
+mod events;
 mod workspace;
 
 use std::{
@@ -30,6 +31,7 @@ use ureq::{Agent, http::Response};
 
 #[cfg(feature = "browser")]
 pub use browser::Browser;
+pub use events::events;
 pub use workspace::{PROFILE, STEPS, build, program, programs, workspace};
 
 /// How long anything may take before it counts as hanging. Never reached when
@@ -221,25 +223,45 @@ impl Server {
         answer.unwrap_or_else(|error| panic!("POST {path}: {error}"))
     }
 
-    /// Sends a GET on a connection of its own and doesn't wait. The server
-    /// has accepted the connection, and has had time to take the request up,
-    /// when this returns.
+    /// Sends a GET on a connection of its own and doesn't wait.
+    ///
+    /// # Panics
+    /// When the server can't be reached.
+    pub fn open(&self, path: &str) -> Pending {
+        let head = format!("GET {path} HTTP/1.1");
+        self.write(&format!(
+            "{head}\r\nHost: {}\r\nConnection: close\r\n\r\n",
+            self.address(),
+        ))
+    }
+
+    /// Sends a GET as [`Server::open`] does. The server has had time to take
+    /// the request up when this returns.
     ///
     /// # Panics
     /// When the server can't be reached.
     pub fn send(&self, path: &str) -> Pending {
-        let address = self.url.trim_start_matches("http://");
-        let request = format!(
-            "GET {path} HTTP/1.1\r\nHost: {address}\r\n\
-             Connection: close\r\n\r\n"
-        );
-        let pending = TcpStream::connect(address).and_then(|mut stream| {
-            stream.set_read_timeout(Some(PATIENCE))?;
-            stream.write_all(request.as_bytes())?;
-            Ok(Pending { stream })
-        });
+        let pending = self.open(path);
         thread::sleep(Duration::from_millis(100));
-        pending.unwrap_or_else(|error| panic!("GET {path}: {error}"))
+        pending
+    }
+
+    /// Writes whatever it is on a connection of its own.
+    ///
+    /// # Panics
+    /// When the server can't be reached.
+    pub fn write(&self, text: impl AsRef<[u8]>) -> Pending {
+        let pending = TcpStream::connect(self.address()).and_then(|mut it| {
+            it.set_read_timeout(Some(PATIENCE))?;
+            it.write_all(text.as_ref())?;
+            Ok(Pending { stream: it })
+        });
+        pending.unwrap_or_else(|error| panic!("{}: {error}", self.url))
+    }
+
+    /// Where it listens, without the scheme: host and port.
+    pub fn address(&self) -> &str {
+        self.url.trim_start_matches("http://")
     }
 
     /// Asks it to end, with SIGTERM.
@@ -317,7 +339,8 @@ impl Server {
     }
 }
 
-/// A request that was sent and perhaps isn't answered yet.
+/// A request that was sent and perhaps isn't answered yet. To drop it is to go
+/// away.
 #[derive(Debug)]
 pub struct Pending {
     stream: TcpStream,
@@ -341,6 +364,11 @@ impl Pending {
             Err(error) if error.kind() == ErrorKind::WouldBlock => false,
             Err(error) => panic!("the connection is broken: {error}"),
         }
+    }
+
+    /// The connection, to write more, or to read the answer bit by bit.
+    pub fn stream(&mut self) -> &mut TcpStream {
+        &mut self.stream
     }
 
     /// Waits for the answer. Returns all of it as it came: the status line,

@@ -61,8 +61,7 @@ pub fn program(step: &str, example: Option<&str>) -> Result<PathBuf, String> {
     let mut command = build();
     command.args(["--quiet", "--package", step]);
     command.args(example.iter().flat_map(|it| ["--example", it]));
-    let output =
-        command.output().map_err(|error| format!("cargo: {error}"))?;
+    let output = command.output().map_err(|error| format!("cargo: {error}"))?;
     let name = example.unwrap_or(step);
     programs(&output.stdout).remove(name).ok_or_else(|| {
         let said = String::from_utf8_lossy(&output.stderr);

@@ -1,0 +1,154 @@
+//! What step 5 teaches: who doesn't fit in is told so at once.
+
+use std::{
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
+
+use harness::{Pending, Server};
+use serde_json::Value;
+
+fn command(iterations: &str, queue: &str) -> Command {
+    let program = env!("CARGO_BIN_EXE_step5-back-pressure");
+    let mut command = harness::command(program);
+    command.env("ITERATIONS", iterations).env("QUEUE", queue);
+    command.env("THREADS", "2");
+    command
+}
+
+fn start(iterations: &str, queue: &str) -> Server {
+    Server::start(&mut command(iterations, queue)).unwrap()
+}
+
+/// A figure of `GET /pool`.
+fn figure(server: &Server, name: &str) -> u64 {
+    let figures: Value =
+        serde_json::from_str(server.get("/pool").body()).unwrap();
+    figures[name].as_u64().unwrap_or_else(|| panic!("{name}: {figures}"))
+}
+
+fn wait_for(server: &Server, name: &str, value: u64) {
+    let start = Instant::now();
+    while figure(server, name) != value {
+        assert!(start.elapsed() < Duration::from_secs(60), "{name} {value}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn beyond_the_bound_a_request_is_refused_at_once() {
+    let server = start("20_000_000_000", "2");
+    let admitted = [server.send("/blocking"), server.send("/blocking")];
+
+    let refused = server.get("/blocking");
+    assert_eq!(refused.status(), 503);
+    assert_eq!(refused.headers()["retry-after"], "1");
+    let content_type = &refused.headers()["content-type"];
+    assert_eq!(content_type, "text/plain; charset=utf-8");
+    assert_eq!(
+        refused.body(),
+        "No room for this request now. Try again later."
+    );
+    assert_eq!(server.get("/failing").status(), 503, "it needs the pool too");
+    assert!(!admitted[0].is_answered(), "refused before the others are done");
+}
+
+#[test]
+fn the_pool_tells_how_full_it_is() {
+    let server = start("20_000_000_000", "5");
+    let figures = server.get("/pool");
+    assert_eq!(figures.headers()["content-type"], "application/json");
+    assert_eq!(
+        serde_json::from_str::<Value>(figures.body()).unwrap(),
+        serde_json::json!({
+            "threads": 2, "queued": 0, "places": 5, "admitted": 0,
+        })
+    );
+    let _running = [(); 3].map(|()| server.send("/blocking"));
+    wait_for(&server, "admitted", 3);
+    wait_for(&server, "queued", 4);
+}
+
+#[test]
+fn a_client_that_leaves_keeps_its_place_until_its_work_ends() {
+    let server = start("2_000_000_000", "1");
+    drop(server.send("/blocking"));
+    assert_eq!(server.get("/blocking").status(), 503);
+    wait_for(&server, "admitted", 0);
+    let answer = server.get("/blocking");
+    assert_eq!(answer.body(), "Result is 2000000000", "there is room again");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_thousand_connections_at_once_are_all_answered_and_cost_little_memory() {
+    let server = start("20_000_000", "8");
+    server.get("/blocking");
+    let (threads, memory) = (server.threads(), server.status("VmRSS:"));
+
+    let pending: Vec<Pending> =
+        (0..1_000).map(|_| server.open("/blocking")).collect();
+    let (mut answered, mut refused) = (0, 0);
+    for answer in pending.into_iter().map(Pending::wait) {
+        match answer {
+            _ if answer.ends_with("Result is 20000000") => answered += 1,
+            _ if answer.starts_with("HTTP/1.1 503 ") => refused += 1,
+            _ => panic!("neither 200 nor 503: {answer:?}"),
+        }
+    }
+    assert!(answered >= 8 && refused > 0, "{answered}, {refused}");
+    assert_eq!(server.threads(), threads, "not one more, not one less");
+    let grown = server.status("VmHWM:").saturating_sub(memory);
+    assert!(grown <= 16 * 1024, "{grown} KiB more");
+    wait_for(&server, "admitted", 0);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_stop_under_load_answers_what_was_admitted() {
+    let server = start("500_000_000", "4");
+    let pending: Vec<Pending> =
+        (0..8).map(|_| server.open("/blocking")).collect();
+    wait_for(&server, "admitted", 4);
+    server.terminate();
+    let answers: Vec<String> =
+        pending.into_iter().map(Pending::wait).collect();
+    let count = |start: &str| {
+        answers.iter().filter(|answer| answer.starts_with(start)).count()
+    };
+    assert!(count("HTTP/1.1 200 ") >= 4, "{answers:#?}");
+    let all = count("HTTP/1.1 200 ") + count("HTTP/1.1 503 ");
+    assert_eq!(all, 8, "{answers:#?}");
+    assert_eq!(server.wait().status.code(), Some(0));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_threads_of_the_pool_step_back_behind_the_servers_own() {
+    for priority in ["low", "normal"] {
+        let mut command = command("1000", "8");
+        let server =
+            Server::start(command.env("PRIORITY", priority)).unwrap();
+        let said = format!("priority {priority}");
+        assert!(server.line().contains(&said), "{}", server.line());
+        server.get("/blocking?warm-up");
+
+        let folder = format!("/proc/{}/task", server.id());
+        let (mut pool, mut servers_own) = (Vec::new(), String::new());
+        for task in std::fs::read_dir(folder).unwrap() {
+            let path = task.unwrap().path().join("stat");
+            let stat = std::fs::read_to_string(path).unwrap();
+            // The name may hold spaces; 17 fields after it comes the niceness.
+            let (name, rest) = stat.split_once(") ").unwrap();
+            let nice = rest.split(' ').nth(16).unwrap().to_owned();
+            if name.contains("(pool ") {
+                pool.push(nice);
+            } else {
+                servers_own = nice;
+            }
+        }
+        let expected = if priority == "low" { "19" } else { &servers_own };
+        assert_eq!(pool, [expected; 2]);
+    }
+}

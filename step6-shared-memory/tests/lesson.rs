@@ -1,0 +1,166 @@
+//! What step 6 teaches: what threads share can be watched.
+
+use std::{io::Read, process::Command};
+
+use harness::{Pending, Server, events};
+use serde_json::Value;
+
+fn command(iterations: &str) -> Command {
+    let program = env!("CARGO_BIN_EXE_step6-shared-memory");
+    let mut command = harness::command(program);
+    command.env("ITERATIONS", iterations).env("THREADS", "2");
+    command
+}
+
+fn counting_to(iterations: &str) -> Server {
+    Server::start(&mut command(iterations)).unwrap()
+}
+
+/// What the next event says.
+fn now(server: &Server) -> Value {
+    let first = events(server.open("/progress")).next();
+    first.expect("how things stand")
+}
+
+/// What an event says of the request that has this name.
+fn running<'a>(event: &'a Value, id: &str) -> Option<&'a Value> {
+    let running = event["running"].as_array().expect("a list");
+    running.iter().find(|request| request["id"] == id)
+}
+
+/// Waits until an event is as wanted. Returns it.
+fn wait_for(server: &Server, wanted: impl FnMut(&Value) -> bool) -> Value {
+    let mut events = events(server.open("/progress"));
+    events.find(wanted).expect("the stream goes on")
+}
+
+#[test]
+fn progress_never_goes_back_and_ends_at_the_total() {
+    let server = counting_to("3_000_000_000");
+    let events = events(server.open("/progress"));
+    let request = server.open("/blocking?id=watched");
+    let (mut done, mut looks) = (0, 0);
+    for event in events {
+        if let Some(request) = running(&event, "watched") {
+            let before = done;
+            done = request["done"].as_u64().expect("rounds");
+            assert!(done >= before, "after {before}: {request}");
+            assert!(done <= 3_000_000_000, "{request}");
+            assert_eq!(request["total"], 3_000_000_000_u64);
+            assert!(request["busy"].as_u64() <= Some(2), "{request}");
+            looks += 1;
+        } else if event["done"] == 1 {
+            break;
+        }
+    }
+    assert!(done > 0 && looks >= 2, "seen {looks} times while it ran");
+    assert!(request.wait().ends_with("Result is 3000000000"));
+    assert_eq!(now(&server)["failed"], 0);
+}
+
+#[test]
+fn each_ending_is_counted() {
+    let mut command = command("1_000_000_000");
+    let server = Server::start(command.env("QUEUE", "1")).unwrap();
+    assert_eq!(server.get("/failing").status(), 500);
+    let request = server.open("/blocking?id=it");
+    wait_for(&server, |event| running(event, "it").is_some());
+    assert_eq!(server.get("/blocking").status(), 503);
+    assert!(request.wait().ends_with("Result is 1000000000"));
+    let end = wait_for(&server, |event| event["done"] == 1);
+    assert_eq!((&end["failed"], &end["refused"]), (&1.into(), &1.into()));
+    assert_eq!(end["running"], Value::Array(Vec::new()));
+}
+
+#[test]
+fn nobody_sees_more_of_a_query_than_the_name() {
+    let server = counting_to("2_000_000_000");
+    let _it = server.open("/blocking?token=secret&id=a.b-C_1&mail=x@example");
+    let event = wait_for(&server, |event| running(event, "a.b-C_1").is_some());
+    let pool = server.get("/pool");
+    for shown in [event.to_string(), pool.body().clone()] {
+        assert!(!shown.contains("secret"), "{shown}");
+        assert!(!shown.contains("example"), "{shown}");
+    }
+    let gone = wait_for(&server, |event| event["done"] == 1);
+    assert!(!gone.to_string().contains("a.b-C_1"), "{gone}");
+}
+
+#[test]
+fn a_name_that_could_be_markup_or_a_book_is_refused() {
+    let server = counting_to("1000");
+    let long = "a".repeat(41);
+    for bad in ["%3Cb%3E", "a%20b", "%E2%82%AC", "a%0Ab", "id=x", &long] {
+        let response = server.get(&format!("/blocking?id={bad}"));
+        assert_eq!(response.status(), 400, "{bad}");
+        assert!(response.body().starts_with("id: expected at most 40"));
+    }
+    for good in ["", "?", "?id", "?id=", "?id=1&again", "?ID=%3Cb%3E"] {
+        let response = server.get(&format!("/blocking{good}"));
+        assert_eq!(response.status(), 200, "{good}");
+    }
+}
+
+/// The first line that begins so, in what comes from the server.
+fn first_line(lines: &mut impl Iterator<Item = String>, start: &str) -> String {
+    let line = lines.find(|line| line.starts_with(start));
+    line.unwrap_or_else(|| panic!("no {start}"))
+}
+
+#[test]
+fn events_come_with_a_comment_when_there_is_nothing_new() {
+    use std::io::{BufRead, BufReader};
+
+    let server = counting_to("1000");
+    let mut stream = server.open("/progress");
+    let lines = BufReader::new(stream.stream()).lines();
+    let mut lines = lines.map(Result::unwrap);
+    assert_eq!(lines.next().unwrap(), "HTTP/1.1 200 OK");
+    let headers: Vec<String> =
+        lines.by_ref().take_while(|line| !line.is_empty()).collect();
+    for header in [
+        "content-type: text/event-stream",
+        "cache-control: no-store",
+        "x-accel-buffering: no",
+        "transfer-encoding: chunked",
+    ] {
+        assert!(headers.iter().any(|it| it == header), "{headers:?}");
+    }
+    first_line(&mut lines, "data: ");
+    // Nothing happens now: the next is a comment, and no event.
+    let next = lines.find(|it| it.starts_with("data: ") || it.starts_with(':'));
+    assert_eq!(next.as_deref(), Some(": nothing new"));
+}
+
+#[cfg(unix)]
+#[test]
+fn an_old_client_gets_the_events_without_chunks() {
+    let server = counting_to("1000");
+    let mut stream = server.write("GET /progress HTTP/1.0\r\n\r\n");
+    let mut head = [0; 400];
+    let mut read = 0;
+    while !String::from_utf8_lossy(&head[..read]).contains("data: ") {
+        read += stream.stream().read(&mut head[read..]).unwrap();
+    }
+    server.terminate();
+    let answer =
+        String::from_utf8_lossy(&head[..read]).into_owned() + &stream.wait();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(!head.contains("transfer-encoding"), "{head}");
+    assert!(body.starts_with("data: {") && body.ends_with("}\n\n"), "{body}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_stop_ends_the_events_once_nothing_runs_any_more() {
+    let server = counting_to("1_000_000_000");
+    let idle = server.open("/progress");
+    let watched = events(server.open("/progress"));
+    let request = server.send("/blocking?id=it");
+    server.terminate();
+    let last = watched.last().expect("the stream isn't cut at once");
+    assert_eq!(last["done"], 1);
+    assert!(Pending::wait(idle).ends_with("\r\n0\r\n\r\n"), "a proper end");
+    assert!(request.wait().ends_with("Result is 1000000000"));
+    assert_eq!(server.wait().status.code(), Some(0));
+}

@@ -1,0 +1,24 @@
+use std::io::{BufRead, BufReader, Read};
+
+use serde_json::Value;
+
+use crate::Pending;
+
+/// The data of server-sent events as they come, as JSON. Comments are left
+/// out; the end of the stream is the end.
+///
+/// # Panics
+/// When the connection breaks, nothing comes for a minute, or an event's data
+/// isn't JSON.
+pub fn events(mut stream: Pending) -> impl Iterator<Item = Value> {
+    let stream = stream.stream().try_clone().expect("it is open");
+    lines(stream).filter_map(|line| {
+        let data = line.strip_prefix("data: ")?;
+        Some(serde_json::from_str(data).expect(data))
+    })
+}
+
+fn lines(stream: impl Read) -> impl Iterator<Item = String> {
+    let lines = BufReader::new(stream).lines();
+    lines.map(|line| line.expect("the stream goes on or ends"))
+}
