@@ -3,7 +3,7 @@ use std::future::ready;
 use actix_web::{
     HttpRequest, HttpResponse, Route,
     body::{self, MessageBody},
-    guard::{Any, Get, Guard, Head},
+    guard::{Any, Get, Head},
     http::{
         Method, StatusCode,
         header::{self, ContentType},

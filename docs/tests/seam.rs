@@ -1,46 +1,70 @@
 //! The rules that make the difference between two steps read like a lesson.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
 
-/// How many of them are one file, and the same but for their lesson.
-const ONE_FILE: usize = 3;
+use harness::{STEPS, workspace};
+use similar::{ChangeTag, TextDiff};
 
-/// The order in which the functions of a step stand, callers first. A step
-/// has those that it needs.
-const ORDER: [&str; 17] = [
+/// The order in which the functions of a `main.rs` stand, callers first. A
+/// step has those that it needs.
+const ORDER: [&str; 14] = [
     "main",
     "routes",
     "non_blocking",
+    "waiting",
     "blocking",
     "failing",
     "figures",
     "progress",
-    "event",
     "count_all",
     "spawn_worker",
-    "finish",
-    "step_back",
-    "limit",
-    "admit",
+    "in_time",
     "no_room",
     "too_late",
     "worker_failed",
 ];
 
-/// What differs from step to step because it is the lesson. All else is the
-/// same to the byte through steps 1 to 3, from the step on that has it first.
-const LESSON: [&str; 3] = ["main", "routes", "count_all"];
+/// What each step from the second on touches because it is its lesson: of the
+/// items that the step before has too, only these differ.
+const LESSONS: [&[&str]; STEPS.len() - 1] = [
+    &["routes", "count_all"],
+    &["main", "count_all"],
+    &["main", "blocking", "failing", "count_all"],
+    &["main", "routes", "failing", "count_all", "Pool", "impl Pool", "run_jobs"],
+    &["main", "routes", "blocking", "failing", "count_all"],
+    &[
+        "main",
+        "failing",
+        "Permit",
+        "impl Pool",
+        "CHUNK",
+        "Requests",
+        "Ended",
+        "Progress",
+        "Running",
+        "impl Requests",
+        "impl Progress",
+        "impl Drop",
+    ],
+];
 
-fn root() -> &'static Path {
-    harness::workspace()
-}
+/// The most lines that may change from a step to the next: in `main.rs`, and
+/// in all other files that both have.
+const MOST_CHANGED: (usize, usize) = (65, 60);
+
+/// The most lines of a file that is new in a step, of which there is one.
+const LONGEST_NEW: usize = 150;
+
+/// The dependencies that the first three steps may have.
+const FIRST: [&str; 5] =
+    ["actix-web", "common", "futures", "serde_json", "tokio"];
 
 fn read(path: impl AsRef<Path>) -> String {
-    let path = root().join(path);
+    let path = workspace().join(path);
     fs::read_to_string(&path)
         .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
         .replace("\r\n", "\n")
@@ -48,6 +72,18 @@ fn read(path: impl AsRef<Path>) -> String {
 
 fn main_rs(step: &str) -> String {
     read(format!("{step}/src/main.rs"))
+}
+
+/// The files of a step's `src`, with their text.
+fn files(step: &str) -> BTreeMap<String, String> {
+    let entries = fs::read_dir(workspace().join(step).join("src")).unwrap();
+    let names = entries.map(|it| it.unwrap().file_name().into_string());
+    let file = |name: Result<String, _>| {
+        let name = name.unwrap();
+        let text = read(format!("{step}/src/{name}"));
+        (name, text)
+    };
+    names.map(file).collect()
 }
 
 /// The items of a file: what stands between blank lines at the left margin.
@@ -65,15 +101,46 @@ fn items(source: &str) -> Vec<String> {
     items
 }
 
-/// The name of the function that an item is.
-fn name(item: &str) -> Option<&str> {
-    let line = item.lines().find(|line| line.contains("fn "))?;
-    let (_, rest) = line.split_once("fn ")?;
-    rest.split(['(', '<']).next()
+/// The name of an item: `main` for `async fn main`, `Pool` for a struct,
+/// `impl Pool`. A header and imports have none.
+fn name(item: &str) -> Option<String> {
+    let is_code = |line: &&str| !line.starts_with("//") && !line.starts_with('#');
+    let line = item.lines().find(is_code)?;
+    let mut words = line
+        .split(|it: char| !it.is_alphanumeric() && it != '_')
+        .filter(|word| !["pub", "async", ""].contains(word));
+    match words.next()? {
+        "use" | "mod" => None,
+        "impl" => Some(format!("impl {}", words.next()?)),
+        _ => Some(words.next()?.to_owned()),
+    }
 }
 
-fn function(step: &str, wanted: &str) -> Option<String> {
-    items(&main_rs(step)).into_iter().find(|item| name(item) == Some(wanted))
+fn named(source: &str) -> BTreeMap<String, String> {
+    let named = |item: String| Some((name(&item)?, item));
+    items(source).into_iter().filter_map(named).collect()
+}
+
+/// How many lines differ: those that come and those that go.
+fn changed(before: &str, after: &str) -> usize {
+    let diff = TextDiff::from_lines(before, after);
+    diff.iter_all_changes().filter(|it| it.tag() != ChangeTag::Equal).count()
+}
+
+/// Each step but the first: its number, its name, the step before it.
+fn pairs() -> impl Iterator<Item = (usize, &'static str, &'static str)> {
+    (1..).zip(STEPS.windows(2)).map(|(i, pair)| (i + 1, pair[1], pair[0]))
+}
+
+#[test]
+fn the_list_of_steps_names_each_folder_and_no_other() {
+    let entries = fs::read_dir(workspace()).unwrap();
+    let folders: BTreeSet<String> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.starts_with("step"))
+        .collect();
+    assert_eq!(folders, STEPS.map(str::to_owned).into());
+    assert!(STEPS.is_sorted());
 }
 
 #[test]
@@ -91,72 +158,109 @@ fn each_step_has_its_items_in_the_same_order() {
             names.find(|name| !order.any(|expected| expected == name));
         assert_eq!(
             out_of_order, None,
-            "{step}/src/main.rs has this function in another place than the \
-             other steps, which have: {ORDER:?}"
+            "{step}/src/main.rs has this item in another place than the other \
+             steps, which have: {ORDER:?}"
         );
     }
 }
 
 #[test]
 fn what_a_lesson_does_not_touch_is_the_same_to_the_byte() {
-    let mut seen = BTreeSet::new();
-    for pair in STEPS[..ONE_FILE].windows(2) {
-        for wanted in ORDER.iter().filter(|name| !LESSON.contains(name)) {
-            let Some(before) = function(pair[0], wanted) else {
-                continue;
-            };
-            seen.insert(*wanted);
-            assert_eq!(
-                Some(before),
-                function(pair[1], wanted),
-                "`{wanted}` must be the same in {} and in {}",
-                pair[0],
-                pair[1],
-            );
+    for (number, step, before) in pairs() {
+        let lesson = LESSONS[number - 2];
+        let mut touched = BTreeSet::new();
+        let (old, new) = (files(before), files(step));
+        for (file, old) in &old {
+            let new = new.get(file).unwrap_or_else(|| {
+                panic!("{step} has no src/{file}, but {before} has one")
+            });
+            let (old, new) = (named(old), named(new));
+            for (name, old) in old {
+                if new.get(&name) == Some(&old) {
+                    continue;
+                }
+                assert!(
+                    lesson.contains(&name.as_str()) || !new.contains_key(&name),
+                    "`{name}` in src/{file} must be the same in {before} and \
+                     in {step}: it isn't the lesson of step {number}",
+                );
+                touched.insert(name);
+            }
+        }
+        let idle = lesson.iter().find(|name| !touched.contains(**name));
+        assert_eq!(idle, None, "step {number} doesn't change this any more");
+    }
+}
+
+#[test]
+fn each_step_is_as_small_as_a_lesson_can_be() {
+    for (number, step, before) in pairs() {
+        let (old, new) = (files(before), files(step));
+        let (mut main, mut others, mut added) = (0, 0, Vec::new());
+        for (file, text) in &new {
+            match old.get(file) {
+                Some(old) if file == "main.rs" => main = changed(old, text),
+                Some(old) => others += changed(old, text),
+                None => added.push((file, text.lines().count())),
+            }
+        }
+        assert!(
+            main <= MOST_CHANGED.0 && others <= MOST_CHANGED.1,
+            "from {before} to {step}, {main} lines of main.rs change and \
+             {others} of the other files: more than {MOST_CHANGED:?}"
+        );
+        assert!(
+            added.len() <= 1 && added.iter().all(|it| it.1 <= LONGEST_NEW),
+            "{step} has too many new files, or too long ones: {added:?}"
+        );
+        let most = if number <= 4 { 110 } else { 170 };
+        let lines = new["main.rs"].lines().count();
+        assert!(lines < most, "{step}/src/main.rs has {lines} lines");
+        for (file, text) in &new {
+            let wide = text.lines().find(|line| line.chars().count() > 80);
+            assert_eq!(wide, None, "{step}/src/{file}: more than 80 columns");
         }
     }
-    assert!(seen.len() >= 4, "too few functions were compared: {seen:?}");
 }
 
 #[test]
-fn main_differs_in_nothing_but_the_settings_that_it_takes() {
-    let mains: Vec<String> = STEPS[..ONE_FILE]
-        .iter()
-        .map(|step| {
-            let main = function(step, "main").expect("every step has a main");
-            main.replace("settings!(\"threads\")", "settings!()")
-        })
-        .collect();
-    assert_eq!(mains[0], mains[1], "`main` of steps 1 and 2");
-    assert_eq!(mains[1], mains[2], "`main` of steps 2 and 3");
-    assert!(mains[0].contains("    .workers(1)\n"), "{}", mains[0]);
-}
-
-#[test]
-fn every_step_has_one_server_thread_and_the_same_fast_route() {
-    let [first, others @ ..] = STEPS;
-    for step in others {
-        assert_eq!(
-            function(step, "non_blocking"),
-            function(first, "non_blocking")
-        );
-        let main = function(step, "main").expect("every step has a main");
+fn every_step_has_one_server_thread() {
+    for step in STEPS {
+        let main = &named(&main_rs(step))["main"];
         assert!(main.contains("    .workers(1)\n"), "{main}");
     }
 }
 
 #[test]
+fn two_workers_differ_from_step_1_in_nothing_else() {
+    let example = read("step1-blocking/examples/two-workers.rs");
+    let (one, two) = (named(&main_rs(STEPS[0])), named(&example));
+    for (name, item) in &one {
+        if name != "main" {
+            assert_eq!(two.get(name), Some(item), "`{name}`");
+        }
+    }
+    assert_eq!(one.len(), two.len());
+    let code = |main: &str| {
+        let is_code = |line: &&str| !line.trim().starts_with("//");
+        main.lines().filter(is_code).collect::<Vec<_>>().join("\n")
+    };
+    let expected = code(&one["main"]).replace(".workers(1)", ".workers(2)");
+    assert_eq!(code(&two["main"]), expected);
+    assert!(changed(&one["main"], &two["main"]) <= 6);
+}
+
+#[test]
 fn each_step_has_the_same_routes_in_the_same_order_and_perhaps_more() {
-    let routes = STEPS.map(|step| {
-        let routes = function(step, "routes").expect("every step has routes");
+    let routes = |step: &str| {
+        let routes = named(&main_rs(step))["routes"].clone();
         routes.trim_end_matches(";\n}").to_owned()
-    });
-    for (i, pair) in routes.windows(2).enumerate() {
+    };
+    for (_, step, before) in pairs() {
+        let (old, new) = (routes(before), routes(step));
         assert!(
-            pair[1].starts_with(&pair[0]),
-            "{} must begin with the routes of {}",
-            STEPS[i + 1],
-            STEPS[i],
+            new.starts_with(&old),
+            "{step} must begin with the routes of {before}"
         );
     }
 }
@@ -186,32 +290,18 @@ fn a_header_has_a_fixed_shape() {
 }
 
 #[test]
-fn a_lesson_fits_on_the_projector() {
-    for (i, step) in STEPS.iter().enumerate() {
-        let (file, most) = match i {
-            ..ONE_FILE => ("main.rs", 100),
-            ONE_FILE => ("pool.rs", 150),
-            _ => ("shared.rs", 125),
-        };
-        let lines = read(format!("{step}/src/{file}")).lines().count();
-        assert!(lines < most, "{step}/src/{file} has {lines} lines");
-        let source = main_rs(step);
-        let wide = source.lines().find(|line| line.chars().count() > 80);
-        assert_eq!(wide, None, "{step}/src/main.rs: more than 80 columns");
-    }
-}
-
-#[test]
 fn no_marks_and_no_unwrap_stand_in_the_code() {
     let marks = ["ANCHOR", "--snip--", "TODO", "FIXME", "XXX", "NEW!", "New!"];
     for step in STEPS {
-        for (number, line) in main_rs(step).lines().enumerate() {
-            for mark in marks.iter().chain(&["unwrap()", "unsafe"]) {
-                assert!(
-                    !line.contains(mark),
-                    "{step}/src/main.rs:{}: `{mark}` is part of no lesson",
-                    number + 1,
-                );
+        for (file, text) in files(step) {
+            for (number, line) in (1..).zip(text.lines()) {
+                for mark in marks.iter().chain(&["unwrap()", "unsafe"]) {
+                    assert!(
+                        !line.contains(mark),
+                        "{step}/src/{file}:{number}: `{mark}` is part of no \
+                         lesson",
+                    );
+                }
             }
         }
     }
@@ -219,25 +309,27 @@ fn no_marks_and_no_unwrap_stand_in_the_code() {
 
 #[test]
 fn contract_and_page_are_tested_by_the_same_file_in_every_step() {
-    for file in ["contract.rs", "page.rs"] {
-        let first = read(format!("{}/tests/{file}", STEPS[0]));
-        for step in STEPS {
-            assert!(
-                read(format!("{step}/tests/{file}")) == first,
-                "{step}/tests/{file} must be a copy of {}/tests/{file}",
-                STEPS[0],
+    for step in STEPS {
+        let manifest = read(format!("{step}/Cargo.toml"));
+        for test in ["contract", "page"] {
+            let named = format!(
+                "[[test]]\nname = \"{test}\"\n\
+                 path = \"../tools/contract/{test}.rs\"\n"
             );
+            assert!(manifest.contains(&named), "{step}/Cargo.toml: {named}");
         }
     }
 }
 
 #[test]
 fn common_starts_no_thread_and_hides_no_lesson() {
-    let folder = root().join("common/src");
+    let folder = workspace().join("common/src");
     let files: Vec<PathBuf> = fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.extension().is_some_and(|e| e == "rs"))
+        // It only tries whether threads could be started.
+        .filter(|path| !path.ends_with("rehearsal.rs"))
         .collect();
     assert!(files.len() >= 5, "{files:?}");
     for path in files {
@@ -262,8 +354,7 @@ fn common_starts_no_thread_and_hides_no_lesson() {
 }
 
 #[test]
-fn every_step_is_a_member_with_the_same_dependencies_and_lints() {
-    let allowed = ["actix-web", "common", "futures", "serde_json", "tokio"];
+fn every_step_is_a_member_with_lints_and_the_first_ones_need_little() {
     for (i, step) in STEPS.iter().enumerate() {
         let manifest = read(format!("{step}/Cargo.toml"));
         let dependencies = manifest
@@ -272,8 +363,8 @@ fn every_step_is_a_member_with_the_same_dependencies_and_lints() {
             .unwrap();
         for line in dependencies.lines().filter(|line| !line.is_empty()) {
             let name = line.split('.').next().unwrap();
-            let free = i >= ONE_FILE;
-            assert!(free || allowed.contains(&name), "{step} has {name}");
+            let free = i >= 3 && !name.starts_with("step");
+            assert!(free || FIRST.contains(&name), "{step} has {name}");
         }
         assert!(manifest.contains("[lints]\nworkspace = true"), "{step}");
         assert!(read("Cargo.toml").contains(&format!("    \"{step}\",\n")));
