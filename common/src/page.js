@@ -20,6 +20,8 @@ const CALM_FRAME = 1000;
  * and that would look like a freeze of the server.
  */
 const MOST_IN_FLIGHT = 3;
+/** How many boxes stand for the places of the pool, at most. */
+const MOST_BOXES = 64;
 /** How many requests are listed, the latest ones. */
 const MOST_ROWS = 20;
 /** How many answered heartbeats are remembered: ten minutes of them. */
@@ -41,6 +43,8 @@ let failures = 0;
 let step = null;
 /** The stream that tells how far requests are, in a step that has it. */
 let progress = null;
+/** How many requests the server has refused, and was seen to refuse. */
+let refused = 0;
 let asked = 0;
 let answered = 0;
 let worst = 0;
@@ -56,7 +60,7 @@ async function ask(path, query = unique(), signal = null) {
 
 function unique() {
   // Browsers queue requests for the same URL one behind the other.
-  return `${performance.timeOrigin}-${asked++}`;
+  return `id=${performance.timeOrigin.toFixed()}-${asked++}`;
 }
 
 async function heartbeat() {
@@ -114,6 +118,7 @@ async function send(path) {
   if (inFlight().length >= MOST_IN_FLIGHT) return;
   const request = { path, start: now(), end: null, lane: freeLane() };
   request.query = unique();
+  request.percent = null;
   const cancel = new AbortController();
   sent.push(request);
   showInFlight();
@@ -131,6 +136,8 @@ async function send(path) {
       ? text
       : [request.status, text].filter(Boolean).join(": ");
     request.timing = response.headers.get("Server-Timing");
+    // From step 6 on the server counts them itself.
+    if (response.status === 503 && !progress) refused += 1;
   } catch {
     request.ok = false;
     const { aborted } = cancel.signal;
@@ -164,6 +171,7 @@ function showStep() {
   element("idea").textContent = step.idea;
   element("settings").textContent = `/blocking counts to ${count} with ${threads}`;
   button("/failing").hidden = !step.routes.includes("/failing");
+  refused = 0;
   element("pool").hidden = !step.routes.includes("/pool");
   followProgress(step.routes.includes("/progress"));
 }
@@ -222,9 +230,11 @@ function followProgress(has) {
   if (has && open) return;
   progress?.close();
   progress = has ? new EventSource("/progress") : null;
-  progress?.addEventListener("message", ({ data }) =>
-    showProgress(JSON.parse(data).running),
-  );
+  progress?.addEventListener("message", ({ data }) => {
+    const figures = JSON.parse(data);
+    refused = figures.refused;
+    showProgress(figures.running);
+  });
 }
 
 function addProgress(row, request, cancel) {
@@ -243,16 +253,22 @@ function addProgress(row, request, cancel) {
 }
 
 function showProgress(running) {
-  for (const { row, query } of inFlight()) {
-    const it = running.find((it) => it.query === query);
+  for (const request of inFlight()) {
+    const { row, query } = request;
+    const it = running.find(({ id }) => query === `id=${id}`);
     if (!row || !it) continue;
     const bar = row.querySelector("progress");
     bar.max = it.total;
     bar.value = it.done;
-    const left = (1000 * (it.total - it.done)) / it.rounds_per_second;
-    row.querySelector(".left").textContent = Number.isFinite(left)
-      ? `${short(left)} left`
-      : "begins";
+    request.percent = it.total ? (100 * it.done) / it.total : 100;
+    // From when it was first seen to count: before that it waited.
+    const seen = (request.seen ??= it.done ? { ...it, at: now() } : undefined);
+    const rate = seen && (it.done - seen.done) / (now() - seen.at);
+    row.querySelector(".left").textContent = !it.busy
+      ? "waits for a thread"
+      : rate
+        ? `${short((it.total - it.done) / rate)} left`
+        : "begins";
   }
 }
 
@@ -264,30 +280,32 @@ function removeProgress(row, { path }) {
   if (focused) button(path).focus();
 }
 
-/** The figures of the pool, whichever it has. */
+/** The places of the pool, what waits, and who was refused. */
 async function showPool() {
   if (element("pool").hidden) return;
+  let figures;
   try {
-    const figures = JSON.parse((await ask("/pool")).text);
-    const list = element("pool").querySelector("dl");
-    list.replaceChildren(
-      ...Object.entries(figures)
-        .filter(([, value]) => typeof value === "number")
-        .map(figure),
-    );
+    figures = JSON.parse((await ask("/pool")).text);
   } catch {
-    // The heartbeat says so.
+    return; // The heartbeat says so.
   }
-}
-
-function figure([name, value]) {
-  const div = document.createElement("div");
-  const term = document.createElement("dt");
-  const definition = document.createElement("dd");
-  term.textContent = name;
-  definition.textContent = value;
-  div.append(term, definition);
-  return div;
+  const { places, admitted, queued, threads } = figures;
+  const boxes = Math.min(places, MOST_BOXES);
+  const taken = Math.ceil((admitted * boxes) / places);
+  const list = element("places");
+  while (list.children.length > boxes) list.lastChild.remove();
+  while (list.children.length < boxes) {
+    list.append(document.createElement("span"));
+  }
+  [...list.children].forEach((box, i) => {
+    box.className = i < taken ? "taken" : "";
+  });
+  setText("admitted", `${admitted} of ${places} places taken`);
+  const jobs = queued === 1 ? "1 job waits" : `${queued} jobs wait`;
+  const hint = places > MOST_IN_FLIGHT ? " To see a refusal: QUEUE=2" : "";
+  setText("queued", `${jobs} for ${threads} threads.${refused ? "" : hint}`);
+  const marks = "✕".repeat(Math.min(refused, 5));
+  setText("refused", refused ? `${marks} ${refused} refused` : "");
 }
 
 async function keepShowingPool() {
@@ -313,7 +331,8 @@ function state(time) {
     return { kind: "connecting", text: "Connecting …" };
   }
   if (wait >= FREEZE) return stateFrozen(counting[0], wait, time);
-  if (counting.length) return stateWhile(counting[0], time);
+  const [running = inFlight()[0]] = counting;
+  if (running) return stateWhile(running, time);
   const last = sent.reduce((a, b) => (a && a.end > b.end ? a : b), null);
   return {
     kind: "answering",
@@ -352,12 +371,13 @@ function isFrozenBy({ start, end }, time) {
 
 function stateWhile(request, time) {
   const meanwhile = beatsDuring(request, time);
-  const spoken = "Counting, and the heartbeat is answered meanwhile.";
+  const doing = request.path === "/waiting" ? "Waiting" : "Counting";
+  const spoken = `${doing}, and the heartbeat is answered meanwhile.`;
   return meanwhile < 2
-    ? { kind: "answering", text: "Counting …" }
+    ? { kind: "answering", text: `${doing} …` }
     : {
         kind: "answering",
-        text: `Counting for ${seconds(time - request.start)}: \
+        text: `${doing} for ${seconds(time - request.start)}: \
 ${meanwhile} heartbeats answered meanwhile.`,
         spoken,
       };
@@ -479,8 +499,8 @@ function drawAxis(time) {
 }
 
 /** Where things stand, in em from the top. */
-const LANES = { top: 1.8, height: 1.65 };
-const BEATS = { top: 8.8, bottom: 15.4 };
+const LANES = { top: 1.8, height: 1.5 };
+const BEATS = { top: 8.3, bottom: 12.3 };
 
 function drawGrid(on) {
   const { pen, em, right, seconds } = on;
@@ -493,17 +513,17 @@ function drawGrid(on) {
     const x = right - (ago / seconds) * right;
     line(pen, x, 1.7 * em, x, BEATS.bottom * em + 4);
     if (ago > 0 && ago < seconds && ago % 2 === 0) {
-      pen.fillText(`${ago} s ago`, x, 16.25 * em);
+      pen.fillText(`${ago} s ago`, x, 13.15 * em);
     }
   }
   pen.textAlign = "right";
-  pen.fillText("now", right + 0.5 * em, 16.25 * em);
+  pen.fillText("now", right + 0.5 * em, 13.15 * em);
   pen.textAlign = "left";
   pen.fillText("what you send", 0.6 * em, 0.95 * em);
   pen.fillText(
     "heartbeat: /non-blocking, ten times a second",
     0.6 * em,
-    7.9 * em,
+    7.4 * em,
   );
   pen.strokeStyle = on.colour("soft");
   line(pen, 0, BEATS.bottom * em, on.width, BEATS.bottom * em);
@@ -524,7 +544,11 @@ function drawRequest(on, request, time) {
     request.end === null
       ? seconds(time - request.start)
       : short(request.end - request.start);
-  const text = `${failed ? "✕ " : ""}${request.path} ${length}`;
+  const percent =
+    request.end === null && request.percent !== null
+      ? ` ${request.percent.toFixed()} %`
+      : "";
+  const text = `${failed ? "✕ " : ""}${request.path} ${length}${percent}`;
   on.font(0.9, 700);
   const room = to - Math.max(0, from);
   const middle = y + height / 2 + 0.07 * em;

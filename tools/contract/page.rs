@@ -160,11 +160,13 @@ fn what_only_some_steps_have_is_shown_where_it_is() {
 
     if has_pool {
         let pool = server.get("/pool");
-        let pool: serde_json::Map<String, serde_json::Value> =
+        let pool: serde_json::Value =
             serde_json::from_str(pool.body()).unwrap();
-        let numbers = pool.values().filter(|it| it.is_number()).count();
-        let figures = "document.querySelectorAll('#pool dd').length";
-        browser.wait_for(&format!("{figures} == {}", numbers));
+        browser.wait_for(&format!(
+            "document.querySelectorAll('#places span').length == {}",
+            pool["places"]
+        ));
+        assert!(text(&mut browser, "#admitted").starts_with("0 of 64 "));
     }
     if has_failing {
         send(&mut browser, "/failing");
@@ -210,6 +212,60 @@ fn with_three_requests_in_flight_the_heartbeat_still_has_a_connection() {
         assert_eq!(text(&mut browser, &answer), result);
     }
     assert!(browser.console_errors().is_empty());
+}
+
+#[test]
+fn a_full_house_is_seen_at_one_glance() {
+    let mut command = harness::command(PROGRAM);
+    command.env("ITERATIONS", "20_000_000_000").env("THREADS", "2");
+    let server = Server::start(command.env("QUEUE", "2")).unwrap();
+    if !has(&server, "/pool") {
+        return;
+    }
+    let Some(mut browser) = page(&server) else {
+        return;
+    };
+    browser.look(1280, 720, "light");
+    for _ in 0..3 {
+        send(&mut browser, "/blocking");
+    }
+    wait_for_results(&mut browser, 1);
+    let answer = text(&mut browser, "#log .failed .answer");
+    assert!(answer.starts_with("503 Service Unavailable: No room"), "{answer}");
+    browser.wait_for(
+        "document.querySelectorAll('#places .taken').length == 2 && \
+         document.getElementById('refused').textContent == '✕ 1 refused' && \
+         document.getElementById('queued').textContent.startsWith('2 jobs')",
+    );
+    // All of it without scrolling, the request that runs included.
+    for part in ["#pool", "#axis", "#state", "#log li:first-child"] {
+        let bottom = format!(
+            "document.querySelector('{part}').getBoundingClientRect().bottom"
+        );
+        let bottom = browser.evaluate(&bottom).as_f64().unwrap();
+        assert!(bottom <= 720.0, "{part} ends at {bottom}");
+    }
+    if has(&server, "/progress") {
+        browser.wait_for("document.querySelector('#log progress').value > 0");
+    }
+    picture(&mut browser, "full-house");
+    browser.look(1280, 720, "dark");
+    picture(&mut browser, "full-house-dark");
+}
+
+#[test]
+fn while_one_waits_the_heartbeat_goes_on_even_in_step_1() {
+    let server = counting_to("1000");
+    let Some(mut browser) = page(&server) else {
+        return;
+    };
+    send(&mut browser, "/waiting");
+    wait_for_answers(&mut browser, 5);
+    assert_eq!(in_flight(&mut browser), 1, "it still waits");
+    wait_for_results(&mut browser, 1);
+    browser.wait_for(
+        "document.getElementById('state').textContent.startsWith('Done after ')"
+    );
 }
 
 #[test]
