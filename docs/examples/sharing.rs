@@ -1,4 +1,4 @@
-//! What sharing costs, from the example of step 5, as figures for the book.
+//! What sharing costs, from the example of step 6, as figures for the book.
 
 #[path = "../../step6-shared-memory/examples/sharing.rs"]
 #[allow(dead_code)] // It prints a table of its own.

@@ -9,11 +9,11 @@
 //! for instance `wrk -c 16 -d 10 http://127.0.0.1:3000/blocking`.
 
 #[path = "../src/pool.rs"]
-#[allow(dead_code)] // Nothing but the dispatch is measured.
 mod pool;
 
 use std::{
     hint::black_box,
+    num::NonZeroUsize,
     thread,
     time::{Duration, Instant},
 };
@@ -33,8 +33,9 @@ fn rounds(time: Duration) -> u64 {
 }
 
 fn dispatch(criterion: &mut Criterion) {
-    let cores = thread::available_parallelism().map_or(1, |n| n.get());
-    let pool = Pool::start(cores, 1, || ()).expect("threads can be started");
+    let threads = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let pool = Pool::start(threads).expect("threads can be started");
+    let cores = threads.get();
     let rayon = ThreadPoolBuilder::new().num_threads(cores).build();
     let rayon = rayon.expect("threads can be started");
     let tokio = runtime::Builder::new_current_thread()
@@ -66,10 +67,8 @@ fn dispatch(criterion: &mut Criterion) {
         });
         group.bench_function("this pool", |bencher| {
             bencher.iter(|| {
-                let permit = pool.admit().expect("one request at a time");
                 let receivers: Vec<_> =
-                    (0..batch).map(|_| permit.submit(work)).collect();
-                drop(permit);
+                    (0..batch).map(|_| pool.submit(work)).collect();
                 check(receivers.into_iter().map(answer).sum());
             });
         });

@@ -4,23 +4,26 @@
 //! work on collections (`par_iter`), which is what it is made for. Its
 //! `spawn` neither returns an answer nor says that a job panicked, so a
 //! channel is still ours.
-//! It lacks: a bound (its queue grows as long as requests come), and figures.
 //! A panic in `spawn` ends the whole process, unless there is a handler.
+//! It lacks, as step 4 does, what step 5 brings: a bound (its queue grows as
+//! long as requests come) and figures. Its threads step back as those of step
+//! 5 do: `start_handler` runs in each of them first.
 //! Diff, in the folder of this crate:
 //! git diff --no-index src/main.rs examples/rayon.rs
 
-use std::{io, time::Instant};
+use std::io;
+use std::time::{Duration, Instant};
 
 use actix_web::{
     App, Error, HttpServer, Result,
     error::ErrorInternalServerError,
-    web::{Data, Json, ServiceConfig, get},
+    http::KeepAlive,
+    rt::time::sleep,
+    web::{Data, ServiceConfig, get},
 };
-use common::{Report, Settings, count, page, shares, stop_signal};
+use common::{Priority, Report, Settings, count, page, shares, stop_signal};
 use futures::future::try_join_all;
 use rayon::{ThreadPool, ThreadPoolBuilder};
-use serde_json::{Value, json};
-use thread_priority::{ThreadPriority, set_current_thread_priority};
 use tokio::sync::oneshot::{self, Receiver, error::RecvError};
 
 #[actix_web::main]
@@ -30,7 +33,7 @@ async fn main() -> io::Result<()> {
     let pool = ThreadPoolBuilder::new()
         .num_threads(settings.threads.get())
         .thread_name(|number| format!("pool {number}"))
-        .start_handler(|_| step_back())
+        .start_handler(|_| Priority::Low.apply())
         // Standard error has the message already.
         .panic_handler(|_| ())
         .build()
@@ -46,6 +49,9 @@ async fn main() -> io::Result<()> {
     // By default actix-web starts one single-threaded worker per core. With
     // just one, all connections share one thread, and a freeze is no accident.
     .workers(1)
+    // Who waits through a freeze is answered after it, however long it was.
+    .client_request_timeout(Duration::ZERO)
+    .keep_alive(KeepAlive::Os)
     .shutdown_signal(stop_signal()?)
     // Whatever was accepted is answered, however long it takes.
     .shutdown_timeout(u64::MAX)
@@ -60,13 +66,19 @@ fn routes(config: &mut ServiceConfig) {
     config
         .configure(page)
         .route("/non-blocking", get().to(non_blocking))
+        .route("/waiting", get().to(waiting))
         .route("/blocking", get().to(blocking))
-        .route("/failing", get().to(failing))
-        .route("/pool", get().to(figures));
+        .route("/failing", get().to(failing));
 }
 
 async fn non_blocking() -> &'static str {
     "This page is non-blocking."
+}
+
+/// Waits, as for a database, and computes nothing.
+async fn waiting() -> &'static str {
+    sleep(Duration::from_secs(3)).await;
+    "This page has waited for 3 seconds."
 }
 
 async fn blocking(
@@ -85,10 +97,6 @@ async fn failing(pool: Data<ThreadPool>) -> Result<&'static str> {
         .map_err(worker_failed)
 }
 
-async fn figures(pool: Data<ThreadPool>) -> Json<Value> {
-    Json(json!({ "threads": pool.current_num_threads() }))
-}
-
 /// Lets each thread of the pool count a share.
 async fn count_all(settings: &Settings, pool: &ThreadPool) -> Result<u64> {
     let receivers = shares(settings.iterations, settings.threads)
@@ -104,14 +112,6 @@ fn submit<T: Send + 'static>(
     let (sender, receiver) = oneshot::channel();
     pool.spawn(move || drop(sender.send(work())));
     receiver
-}
-
-/// What a thread of the pool does first: it steps back behind the server's
-/// own thread, which then answers quickly even when all cores count.
-fn step_back() {
-    if let Err(error) = set_current_thread_priority(ThreadPriority::Min) {
-        eprintln!("can't lower the priority of a thread: {error:?}");
-    }
 }
 
 fn worker_failed(_: RecvError) -> Error {

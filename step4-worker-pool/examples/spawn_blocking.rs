@@ -1,20 +1,25 @@
 //! Step 4 with tokio's `spawn_blocking`, and a semaphore for the bound.
 //!
 //! It gives: an answer, an error for a job that panics, and with a semaphore
-//! the same door as ours: a permit moves into each closure, so that the place
-//! is given back when the work ends.
-//! It lacks: a queue that is served by as many threads as there are cores
-//! (each job gets a thread, up to a limit of hundreds), a priority, figures.
+//! the bound of step 5: a permit moves into each closure, so that the place is
+//! given back when the work ends.
+//! It lacks what step 4 has: a queue that is served by as many threads as there
+//! are cores (here each job gets a thread, up to a limit of hundreds); and what
+//! step 5 has besides: a priority, and to know how many jobs are queued.
 //! A closure that has begun can't be aborted.
 //! Diff, in the folder of this crate:
-//! git diff --no-index src/main.rs examples/spawn_blocking.rs
+//! git diff --no-index ../step5-back-pressure/src/main.rs \
+//!     examples/spawn_blocking.rs
 
-use std::{io, sync::Arc, time::Instant};
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use actix_web::{
     App, Error, HttpResponse, HttpServer, Result,
     error::{ErrorInternalServerError, InternalError},
-    http::header::{ContentType, RETRY_AFTER},
+    http::{KeepAlive, header::RETRY_AFTER},
+    rt::time::sleep,
     web::{Data, Json, ServiceConfig, get},
 };
 use common::{Report, Settings, count, page, shares, stop_signal};
@@ -30,7 +35,7 @@ async fn main() -> io::Result<()> {
     let idea = "Step 4 with tokio's `spawn_blocking`.";
     let flags = "threads queue";
     let settings = Settings::from_args("step4-spawn-blocking", idea, flags);
-    let places = Arc::new(Semaphore::new(settings.queue as usize));
+    let places = Arc::new(Semaphore::new(settings.queue));
     let (settings, places) = (Data::new(settings), Data::from(places));
     let shared = (settings.clone(), places);
 
@@ -41,6 +46,9 @@ async fn main() -> io::Result<()> {
     // By default actix-web starts one single-threaded worker per core. With
     // just one, all connections share one thread, and a freeze is no accident.
     .workers(1)
+    // Who waits through a freeze is answered after it, however long it was.
+    .client_request_timeout(Duration::ZERO)
+    .keep_alive(KeepAlive::Os)
     .shutdown_signal(stop_signal()?)
     // Whatever was accepted is answered, however long it takes.
     .shutdown_timeout(u64::MAX)
@@ -55,6 +63,7 @@ fn routes(config: &mut ServiceConfig) {
     config
         .configure(page)
         .route("/non-blocking", get().to(non_blocking))
+        .route("/waiting", get().to(waiting))
         .route("/blocking", get().to(blocking))
         .route("/failing", get().to(failing))
         .route("/pool", get().to(figures));
@@ -62,6 +71,12 @@ fn routes(config: &mut ServiceConfig) {
 
 async fn non_blocking() -> &'static str {
     "This page is non-blocking."
+}
+
+/// Waits, as for a database, and computes nothing.
+async fn waiting() -> &'static str {
+    sleep(Duration::from_secs(3)).await;
+    "This page has waited for 3 seconds."
 }
 
 async fn blocking(
@@ -89,7 +104,8 @@ async fn figures(
     places: Data<Semaphore>,
 ) -> Json<Value> {
     let free = places.available_permits();
-    Json(json!({ "admitted": settings.queue as usize - free }))
+    let places = settings.queue;
+    Json(json!({ "places": places, "admitted": places - free }))
 }
 
 /// Lets a thread count each share, once there is a place for the request.
@@ -117,7 +133,7 @@ fn admit(places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit> {
 fn no_room() -> Error {
     let response = HttpResponse::ServiceUnavailable()
         .insert_header((RETRY_AFTER, "1"))
-        .content_type(ContentType::plaintext())
+        .content_type("text/plain; charset=utf-8")
         .body("No room for this request now. Try again later.");
     InternalError::from_response("no room", response).into()
 }

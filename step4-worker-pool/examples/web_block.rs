@@ -1,23 +1,26 @@
 //! Step 4 with actix-web's own `web::block`.
 //!
 //! It gives: one line, an answer, an error for a job that panics.
-//! It lacks: a bound, figures, a priority. Its threads are those that also
+//! It lacks what step 4 has: a fixed number of threads, started once; and what
+//! step 5 has: a bound, figures, a priority. Its threads are those that also
 //! read files and look up names, up to 512 divided by the cores for each of
 //! the server's workers: made for waiting, not for computing. When many
 //! requests come, hundreds of threads share a few cores.
 //! Diff, in the folder of this crate:
 //! git diff --no-index src/main.rs examples/web_block.rs
 
-use std::{io, time::Instant};
+use std::io;
+use std::time::{Duration, Instant};
 
 use actix_web::{
     App, Error, HttpServer, Result,
     error::{BlockingError, ErrorInternalServerError},
-    web::{Data, Json, ServiceConfig, block, get},
+    http::KeepAlive,
+    rt::time::sleep,
+    web::{Data, ServiceConfig, block, get},
 };
 use common::{Report, Settings, count, page, shares, stop_signal};
 use futures::future::try_join_all;
-use serde_json::{Value, json};
 
 #[actix_web::main]
 async fn main() -> io::Result<()> {
@@ -32,6 +35,9 @@ async fn main() -> io::Result<()> {
     // By default actix-web starts one single-threaded worker per core. With
     // just one, all connections share one thread, and a freeze is no accident.
     .workers(1)
+    // Who waits through a freeze is answered after it, however long it was.
+    .client_request_timeout(Duration::ZERO)
+    .keep_alive(KeepAlive::Os)
     .shutdown_signal(stop_signal()?)
     // Whatever was accepted is answered, however long it takes.
     .shutdown_timeout(u64::MAX)
@@ -46,13 +52,19 @@ fn routes(config: &mut ServiceConfig) {
     config
         .configure(page)
         .route("/non-blocking", get().to(non_blocking))
+        .route("/waiting", get().to(waiting))
         .route("/blocking", get().to(blocking))
-        .route("/failing", get().to(failing))
-        .route("/pool", get().to(figures));
+        .route("/failing", get().to(failing));
 }
 
 async fn non_blocking() -> &'static str {
     "This page is non-blocking."
+}
+
+/// Waits, as for a database, and computes nothing.
+async fn waiting() -> &'static str {
+    sleep(Duration::from_secs(3)).await;
+    "This page has waited for 3 seconds."
 }
 
 async fn blocking(settings: Data<Settings>) -> Result<Report> {
@@ -64,11 +76,6 @@ async fn blocking(settings: Data<Settings>) -> Result<Report> {
 /// A job that panics on purpose, to see what its request gets.
 async fn failing() -> Result<&'static str> {
     block(|| panic!("/failing panics on purpose")).await.map_err(worker_failed)
-}
-
-/// Nothing is known of these threads.
-async fn figures() -> Json<Value> {
-    Json(json!({}))
 }
 
 /// Lets a thread count each share. They are started one by one as they are

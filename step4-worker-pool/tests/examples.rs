@@ -16,7 +16,7 @@ fn each_counts_exactly() {
         let settings = [("ITERATIONS", "1_000_003"), ("THREADS", "3")];
         let server = start(example, &settings);
         assert_eq!(server.get("/blocking").body(), "Result is 1000003");
-        assert_eq!(server.get("/pool").status(), 200);
+        assert_eq!(server.get("/waiting").status(), 200);
         assert_eq!(server.get("/").status(), 200);
     }
 }
