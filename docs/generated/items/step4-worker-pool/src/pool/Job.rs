@@ -1,0 +1,1 @@
+type Job = Box<dyn FnOnce() + Send>;

@@ -1,0 +1,3 @@
+pub struct Pool {
+    jobs: Sender<Job>,
+}

@@ -1,0 +1,6 @@
+#[derive(Default, Serialize)]
+struct Ended {
+    refused: AtomicU64,
+    failed: AtomicU64,
+    done: AtomicU64,
+}
