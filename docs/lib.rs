@@ -20,6 +20,8 @@ mod chapters {
         "src/step3.md"
         "src/step4.md"
         "src/step5.md"
+        "src/step6.md"
+        "src/step7.md"
         "src/exercises.md"
         "src/comparison.md"
         "src/results.md"

@@ -136,7 +136,6 @@ fn start(line: &str) -> Result<(String, Option<Server>), String> {
     }
 }
 
-
 /// Runs the commands in one bash. Returns them with all that they print, in
 /// the order in which it comes.
 fn terminal(commands: &[&str], address: &str) -> Result<String, String> {

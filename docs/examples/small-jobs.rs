@@ -7,7 +7,7 @@ mod pool;
 
 mod figures;
 
-use std::{thread, time::Duration};
+use std::{num::NonZeroUsize, thread, time::Duration};
 
 use common::count;
 use figures::{medians, print};
@@ -15,16 +15,14 @@ use pool::Pool;
 use serde_json::json;
 
 fn main() {
-    let cores = thread::available_parallelism().map_or(1, |cores| cores.get());
-    let pool = Pool::start(cores, 1, || ()).expect("threads can be started");
+    let cores = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let pool = Pool::start(cores).expect("threads can be started");
     let mut rows = Vec::new();
     for (micros, runs) in [(1, 5_001), (100, 1_001), (10_000, 51)] {
         let rounds = rounds(Duration::from_micros(micros));
         let mut here = || assert_eq!(count(rounds), rounds);
         let mut by_pool = || {
-            let permit = pool.admit().expect("one request at a time");
-            let answer = permit.submit(move || count(rounds));
-            drop(permit);
+            let answer = pool.submit(move || count(rounds));
             assert_eq!(answer.blocking_recv(), Ok(rounds));
         };
         let mut by_a_thread = || {

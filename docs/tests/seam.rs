@@ -34,7 +34,15 @@ const LESSONS: [&[&str]; STEPS.len() - 1] = [
     &["routes", "count_all"],
     &["main", "count_all"],
     &["main", "blocking", "failing", "count_all"],
-    &["main", "routes", "failing", "count_all", "Pool", "impl Pool", "run_jobs"],
+    &[
+        "main",
+        "routes",
+        "failing",
+        "count_all",
+        "Pool",
+        "impl Pool",
+        "run_jobs",
+    ],
     &["main", "routes", "blocking", "failing", "count_all"],
     &[
         "main",
@@ -104,7 +112,8 @@ fn items(source: &str) -> Vec<String> {
 /// The name of an item: `main` for `async fn main`, `Pool` for a struct,
 /// `impl Pool`. A header and imports have none.
 fn name(item: &str) -> Option<String> {
-    let is_code = |line: &&str| !line.starts_with("//") && !line.starts_with('#');
+    let is_code =
+        |line: &&str| !line.starts_with("//") && !line.starts_with('#');
     let line = item.lines().find(is_code)?;
     let mut words = line
         .split(|it: char| !it.is_alphanumeric() && it != '_')

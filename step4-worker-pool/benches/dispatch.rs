@@ -14,6 +14,7 @@ mod pool;
 
 use std::{
     hint::black_box,
+    num::NonZeroUsize,
     thread,
     time::{Duration, Instant},
 };
@@ -33,12 +34,12 @@ fn rounds(time: Duration) -> u64 {
 }
 
 fn dispatch(criterion: &mut Criterion) {
-    let cores = thread::available_parallelism().map_or(1, |n| n.get());
-    let pool = Pool::start(cores, 1, || ()).expect("threads can be started");
-    let rayon = ThreadPoolBuilder::new().num_threads(cores).build();
+    let cores = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let pool = Pool::start(cores).expect("threads can be started");
+    let rayon = ThreadPoolBuilder::new().num_threads(cores.get()).build();
     let rayon = rayon.expect("threads can be started");
     let tokio = runtime::Builder::new_current_thread()
-        .max_blocking_threads(cores)
+        .max_blocking_threads(cores.get())
         .build()
         .expect("a runtime can be made");
 
@@ -66,10 +67,8 @@ fn dispatch(criterion: &mut Criterion) {
         });
         group.bench_function("this pool", |bencher| {
             bencher.iter(|| {
-                let permit = pool.admit().expect("one request at a time");
                 let receivers: Vec<_> =
-                    (0..batch).map(|_| permit.submit(work)).collect();
-                drop(permit);
+                    (0..batch).map(|_| pool.submit(work)).collect();
                 check(receivers.into_iter().map(answer).sum());
             });
         });

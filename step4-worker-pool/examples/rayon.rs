@@ -9,18 +9,21 @@
 //! Diff, in the folder of this crate:
 //! git diff --no-index src/main.rs examples/rayon.rs
 
-use std::{io, time::Instant};
+use std::{
+    io,
+    time::{Duration, Instant},
+};
 
 use actix_web::{
     App, Error, HttpServer, Result,
     error::ErrorInternalServerError,
+    rt::time::sleep,
     web::{Data, Json, ServiceConfig, get},
 };
-use common::{Report, Settings, count, page, shares, stop_signal};
+use common::{Priority, Report, Settings, count, page, shares, stop_signal};
 use futures::future::try_join_all;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use serde_json::{Value, json};
-use thread_priority::{ThreadPriority, set_current_thread_priority};
 use tokio::sync::oneshot::{self, Receiver, error::RecvError};
 
 #[actix_web::main]
@@ -30,7 +33,7 @@ async fn main() -> io::Result<()> {
     let pool = ThreadPoolBuilder::new()
         .num_threads(settings.threads.get())
         .thread_name(|number| format!("pool {number}"))
-        .start_handler(|_| step_back())
+        .start_handler(|_| Priority::Low.apply())
         // Standard error has the message already.
         .panic_handler(|_| ())
         .build()
@@ -60,6 +63,7 @@ fn routes(config: &mut ServiceConfig) {
     config
         .configure(page)
         .route("/non-blocking", get().to(non_blocking))
+        .route("/waiting", get().to(waiting))
         .route("/blocking", get().to(blocking))
         .route("/failing", get().to(failing))
         .route("/pool", get().to(figures));
@@ -67,6 +71,12 @@ fn routes(config: &mut ServiceConfig) {
 
 async fn non_blocking() -> &'static str {
     "This page is non-blocking."
+}
+
+/// Waits, as for a database, and computes nothing.
+async fn waiting() -> &'static str {
+    sleep(Duration::from_secs(3)).await;
+    "This page has waited for 3 seconds."
 }
 
 async fn blocking(
@@ -78,7 +88,7 @@ async fn blocking(
     Ok(Report::new(&settings, result, start.elapsed()))
 }
 
-/// A job that panics on purpose, to see what its request gets.
+/// A worker that panics on purpose, to see what its request gets.
 async fn failing(pool: Data<ThreadPool>) -> Result<&'static str> {
     submit(&pool, || panic!("/failing panics on purpose"))
         .await
@@ -104,14 +114,6 @@ fn submit<T: Send + 'static>(
     let (sender, receiver) = oneshot::channel();
     pool.spawn(move || drop(sender.send(work())));
     receiver
-}
-
-/// What a thread of the pool does first: it steps back behind the server's
-/// own thread, which then answers quickly even when all cores count.
-fn step_back() {
-    if let Err(error) = set_current_thread_priority(ThreadPriority::Min) {
-        eprintln!("can't lower the priority of a thread: {error:?}");
-    }
 }
 
 fn worker_failed(_: RecvError) -> Error {

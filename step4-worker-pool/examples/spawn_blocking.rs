@@ -1,20 +1,25 @@
-//! Step 4 with tokio's `spawn_blocking`, and a semaphore for the bound.
+//! Step 5 with tokio's `spawn_blocking`, and a semaphore for the bound.
 //!
 //! It gives: an answer, an error for a job that panics, and with a semaphore
-//! the same door as ours: a permit moves into each closure, so that the place
+//! the same door as step 5: a permit moves into each closure, so that the place
 //! is given back when the work ends.
 //! It lacks: a queue that is served by as many threads as there are cores
 //! (each job gets a thread, up to a limit of hundreds), a priority, figures.
 //! A closure that has begun can't be aborted.
-//! Diff, in the folder of this crate:
-//! git diff --no-index src/main.rs examples/spawn_blocking.rs
+//! Diff: git diff --no-index step5-back-pressure/src/main.rs \
+//!     step4-worker-pool/examples/spawn_blocking.rs
 
-use std::{io, sync::Arc, time::Instant};
+use std::{
+    io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use actix_web::{
     App, Error, HttpResponse, HttpServer, Result,
     error::{ErrorInternalServerError, InternalError},
-    http::header::{ContentType, RETRY_AFTER},
+    http::header::RETRY_AFTER,
+    rt::time::sleep,
     web::{Data, Json, ServiceConfig, get},
 };
 use common::{Report, Settings, count, page, shares, stop_signal};
@@ -27,10 +32,10 @@ use tokio::{
 
 #[actix_web::main]
 async fn main() -> io::Result<()> {
-    let idea = "Step 4 with tokio's `spawn_blocking`.";
+    let idea = "Step 5 with tokio's `spawn_blocking`.";
     let flags = "threads queue";
     let settings = Settings::from_args("step4-spawn-blocking", idea, flags);
-    let places = Arc::new(Semaphore::new(settings.queue as usize));
+    let places = Arc::new(Semaphore::new(settings.queue));
     let (settings, places) = (Data::new(settings), Data::from(places));
     let shared = (settings.clone(), places);
 
@@ -55,6 +60,7 @@ fn routes(config: &mut ServiceConfig) {
     config
         .configure(page)
         .route("/non-blocking", get().to(non_blocking))
+        .route("/waiting", get().to(waiting))
         .route("/blocking", get().to(blocking))
         .route("/failing", get().to(failing))
         .route("/pool", get().to(figures));
@@ -62,6 +68,12 @@ fn routes(config: &mut ServiceConfig) {
 
 async fn non_blocking() -> &'static str {
     "This page is non-blocking."
+}
+
+/// Waits, as for a database, and computes nothing.
+async fn waiting() -> &'static str {
+    sleep(Duration::from_secs(3)).await;
+    "This page has waited for 3 seconds."
 }
 
 async fn blocking(
@@ -73,7 +85,7 @@ async fn blocking(
     Ok(Report::new(&settings, result, start.elapsed()))
 }
 
-/// A job that panics on purpose, to see what its request gets.
+/// A worker that panics on purpose, to see what its request gets.
 async fn failing(places: Data<Semaphore>) -> Result<&'static str> {
     let permit = admit(&places)?;
     spawn_blocking(move || {
@@ -89,7 +101,7 @@ async fn figures(
     places: Data<Semaphore>,
 ) -> Json<Value> {
     let free = places.available_permits();
-    Json(json!({ "admitted": settings.queue as usize - free }))
+    Json(json!({ "admitted": settings.queue - free }))
 }
 
 /// Lets a thread count each share, once there is a place for the request.
@@ -117,7 +129,7 @@ fn admit(places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit> {
 fn no_room() -> Error {
     let response = HttpResponse::ServiceUnavailable()
         .insert_header((RETRY_AFTER, "1"))
-        .content_type(ContentType::plaintext())
+        .content_type("text/plain; charset=utf-8")
         .body("No room for this request now. Try again later.");
     InternalError::from_response("no room", response).into()
 }

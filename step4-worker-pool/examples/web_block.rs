@@ -8,11 +8,15 @@
 //! Diff, in the folder of this crate:
 //! git diff --no-index src/main.rs examples/web_block.rs
 
-use std::{io, time::Instant};
+use std::{
+    io,
+    time::{Duration, Instant},
+};
 
 use actix_web::{
     App, Error, HttpServer, Result,
     error::{BlockingError, ErrorInternalServerError},
+    rt::time::sleep,
     web::{Data, Json, ServiceConfig, block, get},
 };
 use common::{Report, Settings, count, page, shares, stop_signal};
@@ -46,6 +50,7 @@ fn routes(config: &mut ServiceConfig) {
     config
         .configure(page)
         .route("/non-blocking", get().to(non_blocking))
+        .route("/waiting", get().to(waiting))
         .route("/blocking", get().to(blocking))
         .route("/failing", get().to(failing))
         .route("/pool", get().to(figures));
@@ -55,13 +60,19 @@ async fn non_blocking() -> &'static str {
     "This page is non-blocking."
 }
 
+/// Waits, as for a database, and computes nothing.
+async fn waiting() -> &'static str {
+    sleep(Duration::from_secs(3)).await;
+    "This page has waited for 3 seconds."
+}
+
 async fn blocking(settings: Data<Settings>) -> Result<Report> {
     let start = Instant::now();
     let result = count_all(&settings).await?;
     Ok(Report::new(&settings, result, start.elapsed()))
 }
 
-/// A job that panics on purpose, to see what its request gets.
+/// A worker that panics on purpose, to see what its request gets.
 async fn failing() -> Result<&'static str> {
     block(|| panic!("/failing panics on purpose")).await.map_err(worker_failed)
 }

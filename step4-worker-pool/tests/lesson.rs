@@ -3,8 +3,7 @@
 use harness::Server;
 
 fn counting_to(iterations: &str) -> Server {
-    let mut command =
-        harness::command(env!("CARGO_BIN_EXE_step4-worker-pool"));
+    let mut command = harness::command(env!("CARGO_BIN_EXE_step4-worker-pool"));
     command.env("THREADS", "3");
     Server::start(command.env("ITERATIONS", iterations)).unwrap()
 }

@@ -112,8 +112,7 @@ fn a_stop_under_load_answers_what_was_admitted() {
         (0..8).map(|_| server.open("/blocking")).collect();
     wait_for(&server, "admitted", 4);
     server.terminate();
-    let answers: Vec<String> =
-        pending.into_iter().map(Pending::wait).collect();
+    let answers: Vec<String> = pending.into_iter().map(Pending::wait).collect();
     let count = |start: &str| {
         answers.iter().filter(|answer| answer.starts_with(start)).count()
     };
@@ -128,8 +127,7 @@ fn a_stop_under_load_answers_what_was_admitted() {
 fn the_threads_of_the_pool_step_back_behind_the_servers_own() {
     for priority in ["low", "normal"] {
         let mut command = command("1000", "8");
-        let server =
-            Server::start(command.env("PRIORITY", priority)).unwrap();
+        let server = Server::start(command.env("PRIORITY", priority)).unwrap();
         let said = format!("priority {priority}");
         assert!(server.line().contains(&said), "{}", server.line());
         server.get("/blocking?warm-up");

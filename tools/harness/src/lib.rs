@@ -229,7 +229,7 @@ impl Server {
     /// When the server can't be reached.
     pub fn open(&self, path: &str) -> Pending {
         let head = format!("GET {path} HTTP/1.1");
-        self.write(&format!(
+        self.write(format!(
             "{head}\r\nHost: {}\r\nConnection: close\r\n\r\n",
             self.address(),
         ))

@@ -9,7 +9,7 @@ fn spawn_worker<T: Send + 'static>(
         // `work` panics, the sender is dropped, and the receiver is told.
         .spawn(move || sender.send(work()).ok())
         .map_err(|error| {
-            eprintln!("can't start a worker: {error}");
+            log(format!("can't start a worker: {error}"));
             ErrorServiceUnavailable("No thread is free. Try again later.")
         })?;
     Ok(receiver)

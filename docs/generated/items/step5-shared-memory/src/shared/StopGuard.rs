@@ -1,2 +1,0 @@
-/// Tells the threads to stop when it is dropped: with the handler that waits.
-pub struct StopGuard<'a>(pub &'a Progress);
