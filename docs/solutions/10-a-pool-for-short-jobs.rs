@@ -8,7 +8,6 @@ use harness::Server;
 fn a_short_job_does_not_wait_behind_the_long_ones() {
     let mut command = harness::command(env!("CARGO_BIN_EXE_step4-worker-pool"));
     command.env("ITERATIONS", "8_000_000_000").env("THREADS", "2");
-    command.env("PRIORITY", "normal");
     let server = Server::start(&mut command).unwrap();
     let long = [server.send("/blocking"), server.send("/blocking")];
     let short = server.send("/failing");
@@ -25,7 +24,7 @@ fn a_short_job_does_not_wait_behind_the_long_ones() {
 #[test]
 fn the_server_still_ends_in_order() {
     let mut command = harness::command(env!("CARGO_BIN_EXE_step4-worker-pool"));
-    command.env("ITERATIONS", "500_000_000").env("PRIORITY", "normal");
+    command.env("ITERATIONS", "500_000_000");
     let server = Server::start(&mut command).unwrap();
     let requests = [server.send("/blocking"), server.send("/failing")];
     server.terminate();

@@ -5,19 +5,20 @@ use std::{
     time::{Duration, Instant},
 };
 
-use harness::Server;
+use harness::{Server, events};
 use serde_json::Value;
 
 /// One with two threads that counts for ever.
 fn server() -> Server {
     let mut command =
-        harness::command(env!("CARGO_BIN_EXE_step5-shared-memory"));
+        harness::command(env!("CARGO_BIN_EXE_step7-cancellation"));
     command.env("ITERATIONS", u64::MAX.to_string()).env("THREADS", "2");
     Server::start(&mut command).unwrap()
 }
 
+/// What is told of the requests now.
 fn figures(server: &Server) -> Value {
-    serde_json::from_str(server.get("/pool").body()).unwrap()
+    events(server.send("/progress")).next().unwrap()
 }
 
 /// How many rounds of the request that runs are done.
@@ -42,19 +43,23 @@ fn post(server: &Server, path: &str) {
 #[test]
 fn a_paused_request_stands_still_until_it_is_resumed() {
     let server = server();
-    let request = server.send("/blocking?it");
+    let request = server.send("/blocking?id=it");
     wait_until("it counts", || done(&server) > 0);
 
-    post(&server, "/pause?it");
+    post(&server, "/pause?id=it");
     wait_until("it stands still", || {
         let before = done(&server);
         thread::sleep(Duration::from_millis(500));
         done(&server) == before
     });
-    assert_eq!(figures(&server)["busy"], 2, "it keeps its threads");
+    assert_eq!(
+        figures(&server)["running"][0]["busy"],
+        2,
+        "it keeps its threads"
+    );
 
     let before = done(&server);
-    post(&server, "/resume?it");
+    post(&server, "/resume?id=it");
     wait_until("it counts on", || done(&server) > before);
     assert!(!request.is_answered());
 }
@@ -62,10 +67,11 @@ fn a_paused_request_stands_still_until_it_is_resumed() {
 #[test]
 fn a_paused_request_ends_when_its_client_goes_away() {
     let server = server();
-    let request = server.send("/blocking?it");
+    let request = server.send("/blocking?id=it");
     wait_until("it counts", || done(&server) > 0);
-    post(&server, "/pause?it");
+    post(&server, "/pause?id=it");
     drop(request);
-    wait_until("its threads are free", || figures(&server)["busy"] == 0);
-    assert_eq!(figures(&server)["cancelled"], 1);
+    wait_until("it is gone", || figures(&server)["cancelled"] == 1);
+    let _next = server.send("/blocking?id=next");
+    wait_until("its threads are free", || done(&server) > 0);
 }

@@ -1,7 +1,7 @@
 //! The test of each exercise fails before its solution, and passes after it.
 
 use std::{
-    collections::BTreeSet,
+    collections::BTreeMap,
     env,
     fs::{self, File},
     io::{self, Write},
@@ -13,6 +13,7 @@ use std::{
 use docs::book::{files, read, workspace};
 use harness::STEPS;
 use regex::Regex;
+use serde_json::Value;
 
 /// The tests of the exercises, `NN-name.rs`, and their solutions,
 /// `NN-name.patch`.
@@ -42,6 +43,16 @@ impl Exercise {
     fn place(&self) -> String {
         format!("{}/tests/exercise.rs", self.step)
     }
+
+    /// What its test is called where all of them are built.
+    fn test_target(&self) -> String {
+        format!("exercise-{}", self.name)
+    }
+
+    /// What its step is called there once it is solved.
+    fn solved_target(&self) -> String {
+        format!("solved-{}", self.name)
+    }
 }
 
 /// All exercises, in order.
@@ -58,9 +69,12 @@ fn exercises() -> Vec<Exercise> {
     files(FOLDER, "rs").into_iter().map(exercise).collect()
 }
 
+/// Files and what they hold.
+type Files = BTreeMap<PathBuf, Vec<u8>>;
+
 /// The files below a folder that aren't hidden and weren't built.
-fn sources(root: &Path) -> io::Result<BTreeSet<PathBuf>> {
-    let mut found = BTreeSet::new();
+fn sources(root: &Path) -> io::Result<Files> {
+    let mut found = Files::new();
     let mut folders = vec![PathBuf::new()];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(root.join(&folder))? {
@@ -72,16 +86,27 @@ fn sources(root: &Path) -> io::Result<BTreeSet<PathBuf>> {
             let path = folder.join(name);
             if entry.file_type()?.is_dir() {
                 folders.push(path);
-            } else {
-                found.insert(path);
+                continue;
             }
+            let bytes = match String::from_utf8(fs::read(entry.path())?) {
+                Ok(text) => text.replace("\r\n", "\n").into_bytes(),
+                Err(error) => error.into_bytes(),
+            };
+            found.insert(path, bytes);
         }
     }
     Ok(found)
 }
 
-/// A copy of the workspace in which solutions are tried. It is kept, with all
-/// that was built in it, so that only the first run takes long.
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    fs::create_dir_all(path.parent().expect("it is in a folder"))?;
+    fs::write(path, bytes)
+}
+
+/// A copy of the workspace in which all exercises are built at once: their
+/// tests beside those of the steps, and each step once more for each of its
+/// solutions. It is kept, with all that was built in it, so that only the first
+/// run takes long, and later only what has changed.
 struct Copy {
     folder: PathBuf,
     _lock: File,
@@ -97,74 +122,34 @@ impl Copy {
         Ok(Self { folder, _lock: lock })
     }
 
-    fn path(&self, path: impl AsRef<Path>) -> PathBuf {
-        self.folder.join("workspace").join(path)
-    }
-
-    /// Makes it the same as the workspace, and puts the test of an exercise in
-    /// its place. What is the same already isn't touched: cargo would build
-    /// all that depends on it.
-    fn renew(&self, exercise: &Exercise) -> io::Result<()> {
-        let sources = sources(&workspace(""))?;
-        for path in &sources {
-            let bytes = match String::from_utf8(fs::read(workspace(path))?) {
-                Ok(text) => text.replace("\r\n", "\n").into_bytes(),
-                Err(error) => error.into_bytes(),
-            };
-            let to = self.path(path);
-            if !fs::read(&to).is_ok_and(|old| old == bytes) {
-                fs::create_dir_all(to.parent().expect("it is in the copy"))?;
-                fs::write(to, bytes)?;
+    /// The sources of an exercise's step with its solution.
+    fn solve(&self, exercise: &Exercise) -> Result<Files, String> {
+        let solution = exercise.solution();
+        let folder = self.folder.join("solved");
+        let step = folder.join(exercise.step);
+        let no_copy = |error| format!("no copy of {}: {error}", exercise.step);
+        let copy = || {
+            for (path, bytes) in sources(&workspace(exercise.step))? {
+                write(&step.join(path), &bytes)?;
             }
-        }
-        for old in self::sources(&self.path(""))?.difference(&sources) {
-            fs::remove_file(self.path(old))?;
-        }
-        let place = self.path(exercise.place());
-        fs::copy(workspace(exercise.test()), place).map(drop)
-    }
-
-    /// Builds the test of an exercise and runs it, as a learner does. Returns
-    /// whether it passed, and what it printed.
-    fn test(&self, exercise: &Exercise) -> Result<(bool, String), String> {
-        let cargo = |last: &str| {
-            let mut command =
-                Command::new(env::var_os("CARGO").unwrap_or("cargo".into()));
-            command
-                .args(["test", "--locked", "--quiet", "--color=never"])
-                .args(["-p", exercise.step, "--test", "exercise", last])
-                .env("CARGO_TARGET_DIR", self.folder.join("target"))
-                // Whatever this test itself was built with.
-                .env_remove("CARGO_BUILD_TARGET")
-                .env_remove("CARGO_ENCODED_RUSTFLAGS")
-                .env_remove("RUSTFLAGS")
-                .env_remove("RUSTC_WORKSPACE_WRAPPER")
-                // Without it, linking is quicker.
-                .env("CARGO_PROFILE_DEV_DEBUG", "none")
-                .env("RUST_BACKTRACE", "0");
-            self.run(&mut command)
+            io::Result::Ok(())
         };
-        let (built, said) = cargo("--no-run")?;
-        // Each error and each warning of the compiler points at a line.
-        if !built || said.contains(" --> ") {
-            return Err(format!("it doesn't build without a warning:\n{said}"));
-        }
-        cargo("--no-fail-fast")
-    }
+        fs::remove_dir_all(&folder).ok();
+        copy().map_err(no_copy)?;
 
-    fn apply(&self, solution: &str) -> Result<(), String> {
         let mut command = Command::new("git");
         command
             .arg("apply")
-            .arg(workspace(solution))
+            .arg(workspace(&solution))
+            .current_dir(&folder)
             // In a folder of a repository, git would skip all other folders.
             .env("GIT_CEILING_DIRECTORIES", &self.folder)
             .env_remove("GIT_DIR")
             .env_remove("GIT_WORK_TREE")
             .env_remove("GIT_INDEX_FILE");
-        let (applied, said) = self.run(&mut command)?;
+        let (applied, said) = run(&mut command)?;
         if applied {
-            return Ok(());
+            return sources(&step.join("src")).map_err(no_copy);
         }
         Err(format!(
             "the solution doesn't apply to the step as it is now. Make its \
@@ -173,47 +158,118 @@ impl Copy {
         ))
     }
 
-    fn run(&self, command: &mut Command) -> Result<(bool, String), String> {
-        let output = command.current_dir(self.path("")).output();
-        let output = output.map_err(|error| {
-            let program = command.get_program().display();
-            format!("{program}, which this test needs, can't be run: {error}")
-        })?;
-        let text = [output.stdout, output.stderr].concat();
-        let text = String::from_utf8_lossy(&text).into_owned();
-        Ok((output.status.success(), text))
+    /// Makes it hold these files and no others. What is the same already isn't
+    /// touched: cargo would build all that depends on it.
+    fn renew(&self, files: &Files) -> io::Result<()> {
+        let root = self.folder.join("workspace");
+        let old = sources(&root)?;
+        for (path, bytes) in files {
+            if old.get(path) != Some(bytes) {
+                write(&root.join(path), bytes)?;
+            }
+        }
+        for path in old.keys().filter(|path| !files.contains_key(*path)) {
+            fs::remove_file(root.join(path))?;
+        }
+        Ok(())
     }
 
-    /// Returns what was seen, or what should have been.
-    fn try_out(&self, exercise: &Exercise) -> Result<String, String> {
-        self.renew(exercise).map_err(|error| format!("no copy: {error}"))?;
-        let start = Instant::now();
-        let (passed, said) =
-            self.test(exercise).map_err(|error| format!("before, {error}"))?;
-        if passed && said.contains("running 0 tests") {
-            return Ok("can't be seen on this system".into());
+    /// Builds the tests, with all programs of their steps. Returns where each
+    /// of them is.
+    fn build(
+        &self,
+        exercises: &[Exercise],
+    ) -> Result<BTreeMap<String, PathBuf>, String> {
+        let mut command =
+            Command::new(env::var_os("CARGO").unwrap_or("cargo".into()));
+        command
+            .args(["test", "--no-run", "--locked", "--quiet", "--color=never"])
+            .arg("--message-format=json-render-diagnostics")
+            // All of them, for one exercise too: what they depend on is built
+            // with the features that all of them ask for.
+            .args(STEPS.iter().flat_map(|step| ["-p", step]))
+            .current_dir(self.folder.join("workspace"))
+            .env("CARGO_TARGET_DIR", self.folder.join("target"))
+            // Whatever this test itself was built with.
+            .env_remove("CARGO_BUILD_TARGET")
+            .env_remove("CARGO_ENCODED_RUSTFLAGS")
+            .env_remove("RUSTFLAGS")
+            .env_remove("RUSTC_WORKSPACE_WRAPPER")
+            // Without them, it is quicker.
+            .env("CARGO_PROFILE_DEV_DEBUG", "none")
+            .env("CARGO_INCREMENTAL", "0");
+        for exercise in exercises {
+            command.args(["--test", &exercise.test_target()]);
         }
-        if passed {
-            return Err("its test passes before the solution".into());
+        let (built, said) = run(&mut command)?;
+        let (artifacts, said): (Vec<_>, Vec<_>) =
+            said.lines().partition(|line| line.starts_with('{'));
+        // Each error and each warning of the compiler points at a line.
+        if !built || said.iter().any(|line| line.contains(" --> ")) {
+            let said = said.join("\n");
+            return Err(format!("they don't build without a warning:\n{said}"));
         }
-        let panics = said.matches("panicked at ").count();
-        if panics == 0 || said.matches(NOT_YET).count() != panics {
-            return Err(format!("before, not only `{NOT_YET}`:\n{said}"));
-        }
-        let before = start.elapsed();
-
-        self.apply(&exercise.solution())?;
-        let start = Instant::now();
-        let (passed, said) =
-            self.test(exercise).map_err(|error| format!("after, {error}"))?;
-        if !passed {
-            return Err(format!(
-                "its test fails after the solution too:\n{said}"
-            ));
-        }
-        let after = start.elapsed();
-        Ok(format!("fails ({before:.1?}), solved passes ({after:.1?})"))
+        let program = |line: &str| {
+            let artifact: Value = serde_json::from_str(line).ok()?;
+            let name = artifact["target"]["name"].as_str()?.to_owned();
+            Some((name, artifact["executable"].as_str()?.into()))
+        };
+        Ok(artifacts.into_iter().filter_map(program).collect())
     }
+}
+
+/// Returns whether it succeeded, and what it printed.
+fn run(command: &mut Command) -> Result<(bool, String), String> {
+    let output = command.output().map_err(|error| {
+        let program = command.get_program().display();
+        format!("{program}, which this test needs, can't be run: {error}")
+    })?;
+    let text = [output.stdout, output.stderr].concat();
+    let text = String::from_utf8_lossy(&text).into_owned();
+    Ok((output.status.success(), text))
+}
+
+/// Runs a test before the solution and after it: the program that it starts is
+/// another then. Returns what was seen, or what should have been.
+fn try_out(test: &Path, step: &Path, solved: &Path) -> Result<String, String> {
+    let run = || run(Command::new(test).env("RUST_BACKTRACE", "0"));
+    let start = Instant::now();
+    let (passed, said) = run()?;
+    if passed && said.contains("running 0 tests") {
+        return Ok("can't be seen on this system".into());
+    }
+    if passed {
+        return Err("its test passes before the solution".into());
+    }
+    let panics = said.matches("panicked at ").count();
+    if panics == 0 || said.matches(NOT_YET).count() != panics {
+        return Err(format!("before, not only `{NOT_YET}`:\n{said}"));
+    }
+    let before = start.elapsed();
+
+    let start = Instant::now();
+    let (passed, said) =
+        in_place_of(step, solved, run).map_err(|error| error.to_string())??;
+    if !passed {
+        return Err(format!("its test fails after the solution too:\n{said}"));
+    }
+    let after = start.elapsed();
+    Ok(format!("fails ({before:.1?}), solved passes ({after:.1?})"))
+}
+
+/// Does something while one program is another.
+fn in_place_of<T>(
+    program: &Path,
+    other: &Path,
+    something: impl FnOnce() -> T,
+) -> io::Result<T> {
+    let aside = program.with_extension("aside");
+    fs::rename(program, &aside)?;
+    fs::hard_link(other, program)?;
+    let done = something();
+    // Should this be missed, cargo puts it right before the next run.
+    fs::rename(aside, program)?;
+    Ok(done)
 }
 
 /// With `EXERCISE=12` in the environment, only those that begin so.
@@ -221,21 +277,49 @@ impl Copy {
 fn each_exercise_fails_before_its_solution_and_passes_after() {
     let only = env::var("EXERCISE").unwrap_or_default();
     let copy = Copy::open().unwrap();
-    let mut tried = 0;
+    let mut files = sources(&workspace("")).unwrap();
+    let mut tried = Vec::new();
     let mut mistakes = Vec::new();
     for exercise in exercises() {
-        if !exercise.name.starts_with(&only) {
-            continue;
+        let folder = Path::new(exercise.step);
+        match copy.solve(&exercise) {
+            Ok(solved) => {
+                let place =
+                    folder.join("src/bin").join(exercise.solved_target());
+                let place = |(path, text)| (place.join(path), text);
+                files.extend(solved.into_iter().map(place));
+                let test = files[Path::new(&exercise.test())].clone();
+                let place = format!("tests/{}.rs", exercise.test_target());
+                files.insert(folder.join(place), test);
+                if exercise.name.starts_with(&only) {
+                    tried.push(exercise);
+                }
+            }
+            Err(mistake) if exercise.name.starts_with(&only) => {
+                mistakes.push(format!("{}: {mistake}", exercise.name));
+            }
+            Err(_) => {}
         }
-        tried += 1;
-        let seen = copy.try_out(&exercise).unwrap_or_else(|mistake| {
+    }
+    assert!(
+        !tried.is_empty() || !mistakes.is_empty(),
+        "there is no exercise {only}"
+    );
+    copy.renew(&files).unwrap();
+    let start = Instant::now();
+    let programs = copy.build(&tried).unwrap_or_else(|said| panic!("{said}"));
+    // Shown while it runs: it takes minutes the first time.
+    writeln!(io::stderr(), "built in {:.1?}", start.elapsed()).ok();
+    for exercise in tried {
+        let test = &programs[&exercise.test_target()];
+        let step = &programs[exercise.step];
+        let solved = &programs[&exercise.solved_target()];
+        let seen = try_out(test, step, solved).unwrap_or_else(|mistake| {
             mistakes.push(format!("{}: {mistake}", exercise.name));
             "not as it should be, see below".into()
         });
-        // Shown while it runs: it takes minutes the first time.
         writeln!(io::stderr(), "{}: {seen}", exercise.name).ok();
     }
-    assert!(tried > 0, "there is no exercise {only}");
     assert!(mistakes.is_empty(), "{}", mistakes.join("\n"));
 }
 
@@ -245,7 +329,10 @@ fn each_exercise_is_set_with_a_hint_before_its_solution() {
     let mut rest = page.as_str();
     let mut step_before = "";
     let exercises = exercises();
-    assert!(exercises.len() >= 12);
+    for step in STEPS {
+        let has_one = exercises.iter().any(|it| it.step == step);
+        assert!(has_one, "{step} has no exercise");
+    }
     for (index, exercise) in exercises.iter().enumerate() {
         let Exercise { name, step } = exercise;
         let number = index + 1;
