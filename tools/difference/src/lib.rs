@@ -1,0 +1,139 @@
+//! The difference of two steps, as those who learn from it read it.
+//!
+//! [`Difference::between`] compares, and [`html`] shows what it has found.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | `words` | Rust as words, each with its colour |
+//! | `units` | a file's functions and types |
+//! | `rows` | two files' lines, each beside its counterpart |
+//!
+//! ```
+//! let difference = difference::Difference::between(1, 2)?;
+//! let main = &difference.files[0];
+//! let captions = main.parts.iter().filter(|it| !it.folded);
+//! assert!(captions.map(|it| &it.caption).any(|it| it == "count_all"));
+//! # Ok::<(), difference::Error>(())
+//! ```
+
+mod rows;
+mod units;
+mod words;
+
+use std::{
+    collections::BTreeSet,
+    fs, io,
+    ops::RangeInclusive,
+    path::{Path, PathBuf},
+};
+
+use harness::STEPS;
+
+pub use rows::{Change, File, Line, Part, Piece, Row};
+pub use words::Kind;
+
+/// What makes one step the next.
+#[derive(Clone, Debug)]
+pub struct Difference {
+    /// The numbers of the two steps, the earlier first.
+    pub numbers: (usize, usize),
+    /// Their names.
+    pub steps: (&'static str, &'static str),
+    /// The files that differ: those that both steps have, `main.rs` first,
+    /// and then those that are new or gone.
+    pub files: Vec<File>,
+}
+
+/// Why two steps can't be compared.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No step has that number.
+    #[error("there is no step {number}; the steps are {first} to {last}", first = steps().start(), last = steps().end())]
+    NoStep {
+        /// The number.
+        number: usize,
+    },
+    /// A file can't be read.
+    #[error("can't read {path}: {source}")]
+    Unreadable {
+        /// Where it is.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// The numbers of the steps that there are.
+pub fn steps() -> RangeInclusive<usize> {
+    1..=STEPS.len()
+}
+
+impl Difference {
+    /// Compares the sources of two steps, by their numbers, from 1 on.
+    ///
+    /// # Errors
+    /// When there is no such step, or a file can't be read.
+    pub fn between(before: usize, after: usize) -> Result<Self, Error> {
+        let step = |number: usize| {
+            let index = number.checked_sub(1);
+            let step = index.and_then(|it| STEPS.get(it));
+            step.copied().ok_or(Error::NoStep { number })
+        };
+        let (old, new) = (step(before)?, step(after)?);
+        let folder = |step| harness::workspace().join(step).join("src");
+        let (old_folder, new_folder) = (folder(old), folder(new));
+        let mut paths = BTreeSet::new();
+        list(&old_folder, &old_folder, &mut paths)?;
+        list(&new_folder, &new_folder, &mut paths)?;
+        let mut files = Vec::new();
+        for path in paths {
+            let name = path.to_string_lossy().replace('\\', "/");
+            let old = read(&old_folder.join(&path))?;
+            let new = read(&new_folder.join(&path))?;
+            if old != new {
+                files.push(File::new(name, old.as_deref(), new.as_deref()));
+            }
+        }
+        // What is new comes last: the lesson leads to it.
+        files.sort_by_key(|it| {
+            (!(it.in_old && it.in_new), it.name != "main.rs")
+        });
+        Ok(Self { numbers: (before, after), steps: (old, new), files })
+    }
+
+    /// The differences of all neighbouring steps.
+    ///
+    /// # Errors
+    /// When a file can't be read.
+    pub fn all() -> Result<Vec<Self>, Error> {
+        steps().skip(1).map(|after| Self::between(after - 1, after)).collect()
+    }
+}
+
+/// The files below a folder, as paths from `root`.
+fn list(
+    root: &Path,
+    folder: &Path,
+    found: &mut BTreeSet<PathBuf>,
+) -> Result<(), Error> {
+    let failed = |source| Error::Unreadable { path: folder.into(), source };
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path.is_dir() {
+            list(root, &path, found)?;
+        } else if let Ok(path) = path.strip_prefix(root) {
+            found.insert(path.into());
+        }
+    }
+    Ok(())
+}
+
+/// The text of a file, nothing where there is none.
+fn read(path: &Path) -> Result<Option<String>, Error> {
+    match fs::read_to_string(path) {
+        // As git may write it on Windows.
+        Ok(text) => Ok(Some(text.replace("\r\n", "\n"))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(Error::Unreadable { path: path.into(), source }),
+    }
+}

@@ -1,0 +1,130 @@
+//! What is compared is shown to the last byte.
+
+use difference::{Change, Difference, File, Line, Row};
+use proptest::prelude::*;
+
+/// Both columns of a file, put together again.
+fn columns(file: &File) -> (String, String) {
+    let rows = || file.parts.iter().flat_map(|it| &it.rows);
+    let text = |line: Option<&Line>| line.map(Line::text).unwrap_or_default();
+    (
+        rows().map(|it| text(it.old.as_ref())).collect(),
+        rows().map(|it| text(it.new.as_ref())).collect(),
+    )
+}
+
+fn assert_whole(old: &str, new: &str) {
+    let file = File::new("main.rs", Some(old), Some(new));
+    assert_eq!(columns(&file), (old.to_owned(), new.to_owned()));
+    let rows = || file.parts.iter().flat_map(|it| &it.rows);
+    let old = rows().filter_map(|it| it.old.as_ref());
+    let new = rows().filter_map(|it| it.new.as_ref());
+    assert!(old.zip(1..).all(|(line, number)| line.number == number));
+    assert!(new.zip(1..).all(|(line, number)| line.number == number));
+}
+
+/// Lines as Rust has them, in any order.
+fn source() -> impl Strategy<Value = String> {
+    let line = prop_oneof![
+        Just("\n".to_owned()),
+        Just("}\n".to_owned()),
+        Just("//! A header.\n".to_owned()),
+        Just("use std::io;\n".to_owned()),
+        Just("impl Pool {\n".to_owned()),
+        "fn [a-c]\\(\\) \\{\n",
+        "    let [a-c] = \"[a-c]\";\r?\n",
+        "    [a-c]\\([a-c]\\) // [a-c ]{0,8}\n",
+        "[\\PC\n]{0,12}",
+    ];
+    prop::collection::vec(line, 0..30).prop_map(|lines| lines.concat())
+}
+
+proptest! {
+    #[test]
+    fn both_columns_put_together_are_the_files(
+        old in source(), new in source()
+    ) {
+        assert_whole(&old, &new);
+    }
+
+    #[test]
+    fn a_file_with_itself_has_nothing_that_differs(source in source()) {
+        let file = File::new("main.rs", Some(&source), Some(&source));
+        for part in &file.parts {
+            prop_assert!(part.folded, "{}", part.caption);
+            let same = |it: &Row| it.change() == Change::Same;
+            prop_assert!(part.rows.iter().all(same), "{}", part.caption);
+        }
+    }
+}
+
+#[test]
+fn every_pair_of_steps_is_whole() {
+    for difference in Difference::all().expect("the steps can be read") {
+        for file in &difference.files {
+            let read = |step: &str, is_there: bool| {
+                let src = harness::workspace().join(step).join("src");
+                let text = std::fs::read_to_string(src.join(&file.name));
+                let text = is_there.then(|| text.expect("it can be read"));
+                text.unwrap_or_default().replace("\r\n", "\n")
+            };
+            let (old, new) = difference.steps;
+            let expected = (read(old, file.in_old), read(new, file.in_new));
+            assert_eq!(columns(file), expected, "{} {new}", file.name);
+        }
+    }
+}
+
+/// What is shown, as text: one line for a row that is the same, two for one
+/// that isn't. Changed words stand in «».
+fn plain(difference: &Difference) -> String {
+    let mut text = String::new();
+    for file in &difference.files {
+        text += &format!("==== {}\n", file.name);
+        let shown = file.parts.iter().filter(|it| !it.is_blank());
+        for part in shown {
+            text += &format!("-- {}\n", part.caption);
+            for row in part.rows.iter().filter(|_| !part.folded) {
+                let (old, new) = match row.change() {
+                    Change::Same => (' ', None),
+                    Change::Changed => ('<', Some('>')),
+                    Change::Removed => ('-', None),
+                    Change::Added => ('+', Some('+')),
+                };
+                let line = |sign: char, line: &Line| {
+                    let piece = |it: &difference::Piece| match it.changed {
+                        true => format!("«{}»", it.text),
+                        false => it.text.clone(),
+                    };
+                    let line: String = line.pieces.iter().map(piece).collect();
+                    format!(
+                        "{}\n",
+                        format!("{sign} {line}").replace("»«", "").trim_end()
+                    )
+                };
+                let old = row.old.as_ref().map(|it| line(old, it));
+                let new = row.new.as_ref().zip(new).map(|(it, c)| line(c, it));
+                text.extend(old.into_iter().chain(new));
+            }
+        }
+    }
+    text
+}
+
+#[test]
+fn the_pairs_read_like_lessons() {
+    for difference in Difference::all().expect("the steps can be read") {
+        let (old, new) = difference.numbers;
+        insta::assert_snapshot!(format!("{old}-{new}"), plain(&difference));
+    }
+}
+
+#[test]
+fn a_function_stands_beside_its_namesake_or_what_it_became() {
+    let old = "fn a() {\n    one(1);\n}\n\nfn b() {\n    two(2);\n}\n";
+    let new = "fn c() {\n    one(1);\n}\n\nfn b() {\n    two(3);\n}\n";
+    let file = File::new("main.rs", Some(old), Some(new));
+    let shown = file.parts.iter().filter(|it| !it.folded);
+    let captions: Vec<_> = shown.map(|it| it.caption.as_str()).collect();
+    assert_eq!(captions, ["a → c", "b"]);
+}
