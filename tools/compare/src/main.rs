@@ -49,6 +49,9 @@ const INTERRUPTED: u8 = 130;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
+    if let Some(code) = difference::terminal(std::env::args_os()) {
+        return code;
+    }
     let options = Options::read();
     // Whatever `compare` has started is killed when it is dropped.
     let outcome = tokio::select! {

@@ -1,12 +1,15 @@
 //! The difference of two steps, as those who learn from it read it.
 //!
-//! [`Difference::between`] compares, and [`html`] shows what it has found.
+//! [`Difference::between`] compares; [`terminal()`] and [`html`] show what it has
+//! found.
 //!
 //! | module | what it holds |
 //! |---|---|
 //! | `words` | Rust as words, each with its colour |
 //! | `units` | a file's functions and types |
 //! | `rows` | two files' lines, each beside its counterpart |
+//! | `terminal` | what the terminal shows |
+//! | [`html`] | what the book and the projector show |
 //!
 //! ```
 //! let difference = difference::Difference::between(1, 2)?;
@@ -16,7 +19,9 @@
 //! # Ok::<(), difference::Error>(())
 //! ```
 
+pub mod html;
 mod rows;
+mod terminal;
 mod units;
 mod words;
 
@@ -30,6 +35,7 @@ use std::{
 use harness::STEPS;
 
 pub use rows::{Change, File, Line, Part, Piece, Row};
+pub use terminal::{render, terminal};
 pub use words::Kind;
 
 /// What makes one step the next.

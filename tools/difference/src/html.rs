@@ -1,0 +1,232 @@
+//! The difference of two steps as HTML.
+//!
+//! A [`fragment`] is for a page that has [`STYLE`], as the book's; [`page`] is
+//! a page of its own, for the projector. Both are read without JavaScript:
+//! [`page`] needs it for its keys, and for nothing else.
+
+use crate::{Change, Difference, File, Kind, Line, Part, Row};
+
+/// The style sheet that a page with a [`fragment`] needs.
+pub const STYLE: &str = include_str!("difference.css");
+
+/// The keys of the [`page`].
+const KEYS: &str = include_str!("projector.js");
+
+/// Where a [`fragment`] expects the [`page`], beside the page that it is in.
+pub const PAGE: &str = "difference.html";
+
+/// A difference, for a chapter. No line of it is empty: that would end a
+/// block of HTML in Markdown.
+pub fn fragment(difference: &Difference) -> String {
+    let (before, after) = difference.numbers;
+    let button = format!(
+        "<a class=\"projector\" href=\"{PAGE}#diff-{before}-{after}\">\
+         Projector</a>"
+    );
+    section("div", difference, &button)
+}
+
+/// A page with all of the differences, as large as a class needs it.
+pub fn page(differences: &[Difference]) -> String {
+    let sections: String = differences
+        .iter()
+        .map(|it| {
+            let (before, after) = it.numbers;
+            let id = format!("section id=\"diff-{before}-{after}\"");
+            section(&id, it, "")
+        })
+        .collect();
+    format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width\">\n\
+         <title>From step to step</title>\n<style>\n{STYLE}</style>\n</head>\n\
+         <body class=\"projection\">\n{sections}\
+         <p class=\"keys\"><kbd>→</kbd> <kbd>←</kbd> what differs next, or \
+         before; <kbd>n</kbd> <kbd>p</kbd> the next step, or the one before; \
+         <kbd>f</kbd> the whole screen; <kbd>Esc</kbd> back</p>\n\
+         <script>\n{KEYS}</script>\n</body>\n</html>\n"
+    )
+}
+
+fn section(tag: &str, difference: &Difference, button: &str) -> String {
+    let (old, new) = difference.steps;
+    let files: String =
+        difference.files.iter().map(|it| file(it, old, new)).collect();
+    let (name, _) = tag.split_once(' ').unwrap_or((tag, ""));
+    let tag = tag.replacen(name, &format!("{name} class=\"difference\""), 1);
+    format!(
+        "<{tag}>\n<div class=\"title\"><span>{old} → {new}</span>{button}</div>\n\
+         {files}</{name}>\n"
+    )
+}
+
+fn file(file: &File, old: &str, new: &str) -> String {
+    let name = |step: &str| format!("{step}/src/{}", escaped(&file.name));
+    let (class, names) = match (file.in_old, file.in_new) {
+        (true, true) => (
+            "file",
+            format!("<span>{}</span><span>{}</span>", name(old), name(new)),
+        ),
+        (false, _) => ("file whole", format!("<span>{}</span>", name(new))),
+        (true, false) => ("file whole", format!("<span>{}</span>", name(old))),
+    };
+    let parts = file.parts.iter().filter(|it| !it.is_blank());
+    let parts: String = parts.map(part).collect();
+    format!(
+        "<div class=\"{class}\">\n<div class=\"names\">{names}</div>\n\
+         {parts}</div>\n"
+    )
+}
+
+fn part(part: &Part) -> String {
+    let rows: String = part.rows.iter().map(row).collect();
+    let caption = escaped(&part.caption);
+    match part.folded {
+        true => format!(
+            "<details>\n<summary>{caption}</summary>\n{rows}</details>\n"
+        ),
+        false => format!(
+            "<div class=\"hunk\">\n<div class=\"caption\">{caption}</div>\n\
+             {rows}</div>\n"
+        ),
+    }
+}
+
+fn row(row: &Row) -> String {
+    let class = match row.change() {
+        Change::Same => "same",
+        Change::Changed => "changed",
+        Change::Removed => "removed",
+        Change::Added => "added",
+    };
+    format!(
+        "<div class=\"row {class}\">{}{}</div>\n",
+        side("old", "del", row.old.as_ref()),
+        side("new", "ins", row.new.as_ref()),
+    )
+}
+
+fn side(class: &str, mark: &str, line: Option<&Line>) -> String {
+    let Some(line) = line else {
+        return format!("<div class=\"{class} none\"></div>");
+    };
+    let text = line.text();
+    let indentation = text.len() - text.trim_start_matches(' ').len();
+    let mut html = format!(
+        "<div class=\"{class}\" data-line=\"{}\" \
+         style=\"--indent: {indentation}\">",
+        line.number
+    );
+    for run in line.pieces.chunk_by(|a, b| a.changed == b.changed) {
+        let pieces: String = run
+            .iter()
+            .map(|it| {
+                let text = escaped(it.text.trim_end_matches(['\r', '\n']));
+                match it.kind {
+                    _ if text.is_empty() => text,
+                    Kind::Plain => text,
+                    kind => {
+                        let class = class_of(kind);
+                        format!("<span class=\"{class}\">{text}</span>")
+                    }
+                }
+            })
+            .collect();
+        html += &match run[0].changed {
+            true => format!("<{mark}>{pieces}</{mark}>"),
+            false => pieces,
+        };
+    }
+    html + "</div>"
+}
+
+/// The class of the style sheet.
+fn class_of(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Plain => "plain",
+        Kind::Comment => "comment",
+        Kind::Keyword => "keyword",
+        Kind::Type => "type",
+        Kind::Function => "function",
+        Kind::Text => "text",
+        Kind::Number => "number",
+    }
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    /// The relative luminance of `#rrggbb`
+    /// (<https://www.w3.org/TR/WCAG22/#dfn-relative-luminance>).
+    fn luminance(colour: &str) -> f64 {
+        let channel = |at: usize| {
+            let value = u8::from_str_radix(&colour[at..at + 2], 16);
+            let value = f64::from(value.expect("it is hexadecimal")) / 255.0;
+            match value <= 0.04045 {
+                true => value / 12.92,
+                false => ((value + 0.055) / 1.055).powf(2.4),
+            }
+        };
+        0.2126 * channel(1) + 0.7152 * channel(3) + 0.0722 * channel(5)
+    }
+
+    fn contrast(a: &str, b: &str) -> f64 {
+        let (a, b) = (luminance(a) + 0.05, luminance(b) + 0.05);
+        a.max(b) / a.min(b)
+    }
+
+    /// The colours of the style sheet by their names, light and dark.
+    fn colours() -> BTreeMap<&'static str, [&'static str; 2]> {
+        let colour = |line: &'static str| {
+            let (name, rest) = line.trim().split_once(": light-dark(")?;
+            let (light, dark) = rest.strip_suffix(");")?.split_once(", ")?;
+            Some((name.strip_prefix("--")?, [light, dark]))
+        };
+        STYLE.lines().filter_map(colour).collect()
+    }
+
+    #[test]
+    fn every_colour_can_be_read_on_every_ground_in_light_and_in_dark() {
+        let colours = colours();
+        let is_ground = |name: &str| name.ends_with("ground");
+        let grounds = colours.iter().filter(|it| is_ground(it.0));
+        let grounds: Vec<_> = grounds.collect();
+        assert_eq!(grounds.len(), 6);
+        let mut inks = 0;
+        for (ink, ink_colours) in &colours {
+            if is_ground(ink) || *ink == "line" {
+                continue;
+            }
+            inks += 1;
+            for (ground, ground_colours) in &grounds {
+                for i in [0, 1] {
+                    let found = contrast(ink_colours[i], ground_colours[i]);
+                    assert!(found >= 4.5, "{ink} on {ground}: {found:.2}");
+                }
+            }
+        }
+        assert_eq!(inks, 7);
+    }
+
+    #[test]
+    fn no_line_is_empty_for_that_would_end_the_html_in_markdown() {
+        for difference in Difference::all().expect("the steps are there") {
+            let html = fragment(&difference);
+            assert!(html.lines().all(|line| !line.trim().is_empty()));
+        }
+    }
+
+    #[test]
+    fn code_is_text_and_not_html() {
+        let file = File::new("main.rs", None, Some("a::<&T>();\n"));
+        let html = part(&file.parts[0]);
+        assert!(html.contains("a::&lt;&amp;<span"), "{html}");
+    }
+}
