@@ -16,7 +16,7 @@ use html5ever::tokenizer::{
 use mdbook_driver::MDBook;
 use tracing::{Level, subscriber};
 
-use super::{chapters::plain, workspace};
+use super::{chapters::plain, diffs, generated, workspace};
 
 /// What mdBook had to say.
 #[derive(Clone, Default)]
@@ -38,6 +38,7 @@ impl Write for Log {
 /// # Errors
 /// When it can't be built, or mdBook warns of anything.
 pub fn build(folder: Option<&Path>) -> Result<PathBuf, String> {
+    generated::differences()?;
     let log = Log::default();
     let writer = log.clone();
     let warnings = tracing_subscriber::fmt()
@@ -57,6 +58,9 @@ pub fn build(folder: Option<&Path>) -> Result<PathBuf, String> {
     });
     let folder = built
         .map_err(|error: mdbook_driver::errors::Error| format!("{error:#}"))?;
+    let page = folder.join(diffs::PAGE);
+    fs::write(&page, diffs::page()?)
+        .map_err(|error| format!("{}: {error}", page.display()))?;
     let log = log.0.lock().unwrap_or_else(PoisonError::into_inner);
     if log.is_empty() {
         return Ok(folder);

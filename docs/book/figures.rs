@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{diffs::escaped, read};
+use super::{escaped, read};
 
 /// What `NAME/table.md` and the like ask for.
 pub fn make(request: &str) -> Result<String, String> {

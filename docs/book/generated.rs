@@ -1,5 +1,6 @@
 //! What chapters include from `docs/generated`: made when a chapter asks for
-//! it, deleted when none does.
+//! it, deleted when none does. Differences are made each time that the book is
+//! built; all else is kept.
 
 use std::{
     collections::BTreeMap,
@@ -17,7 +18,7 @@ const FOLDER: &str = "docs/generated";
 /// The page that is generated as a whole.
 const PROOFS: &str = "docs/src/proofs.md";
 
-/// All that is generated: the path in the workspace, and the text.
+/// All that is generated and kept: the path in the workspace, and the text.
 ///
 /// # Errors
 /// What chapters ask for and can't have, a line each.
@@ -26,6 +27,9 @@ pub fn all() -> Result<BTreeMap<PathBuf, String>, String> {
     let mut errors = Vec::new();
     for (chapter, path) in includes()? {
         let Ok(request) = path.strip_prefix(FOLDER) else { continue };
+        if path.starts_with(diffs::FOLDER) {
+            continue;
+        }
         match make(request) {
             Ok(text) => drop(all.insert(path, text)),
             Err(error) => errors.push(format!(
@@ -46,9 +50,8 @@ fn make(request: &Path) -> Result<String, String> {
     let request = request.to_string_lossy().replace('\\', "/");
     match request.split_once('/') {
         Some(("items", request)) => items::make(request),
-        Some(("diffs", request)) => diffs::make(request),
         Some(("figures", request)) => figures::make(request),
-        _ => Err("expected items/…, diffs/… or figures/…".into()),
+        _ => Err("expected items/…, figures/… or diffs/…".into()),
     }
 }
 
@@ -57,6 +60,7 @@ fn present() -> Vec<PathBuf> {
     ["rs", "diff", "html", "md", "svg", "txt"]
         .iter()
         .flat_map(|extension| files(FOLDER, extension))
+        .filter(|path| !path.starts_with(diffs::FOLDER))
         .collect()
 }
 
@@ -89,22 +93,47 @@ pub fn check() -> Result<(), String> {
 /// As [`all`], or when a file can't be written.
 pub fn renew() -> Result<(), String> {
     let all = all()?;
-    let failed = |path: &Path, error| format!("{}: {error}", path.display());
     for (path, text) in &all {
-        if read(path).ok().as_ref() == Some(text) {
-            continue;
+        if write(path, text)? {
+            println!("{}", path.display());
         }
-        let full = workspace(path);
-        let folder = full.parent().unwrap_or(&full);
-        fs::create_dir_all(folder)
-            .and_then(|()| fs::write(&full, text))
-            .map_err(|error| failed(path, error))?;
-        println!("{}", path.display());
     }
     for path in present().iter().filter(|path| !all.contains_key(*path)) {
         fs::remove_file(workspace(path))
-            .map_err(|error| failed(path, error))?;
+            .map_err(|error| format!("{}: {error}", path.display()))?;
         println!("{} deleted: no chapter includes it", path.display());
     }
     Ok(())
+}
+
+/// Writes the differences that chapters include, and their style sheet.
+///
+/// # Errors
+/// What chapters ask for and can't have, a line each, or when a file can't be
+/// written.
+pub fn differences() -> Result<(), String> {
+    write(&Path::new(diffs::FOLDER).join("difference.css"), diffs::STYLE)?;
+    let mut errors = Vec::new();
+    for (chapter, path) in includes()? {
+        let Ok(request) = path.strip_prefix(diffs::FOLDER) else { continue };
+        let request = request.to_string_lossy().replace('\\', "/");
+        let made = diffs::make(&request);
+        if let Err(error) = made.and_then(|html| write(&path, &html)) {
+            errors.push(format!("{}: {error}", chapter.display()));
+        }
+    }
+    if errors.is_empty() { Ok(()) } else { Err(errors.join("\n")) }
+}
+
+/// Writes a file unless it is so already. Returns whether it wasn't.
+fn write(path: &Path, text: &str) -> Result<bool, String> {
+    if read(path).is_ok_and(|it| it == text) {
+        return Ok(false);
+    }
+    let full = workspace(path);
+    let folder = full.parent().unwrap_or(&full);
+    fs::create_dir_all(folder)
+        .and_then(|()| fs::write(&full, text))
+        .map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(true)
 }

@@ -23,7 +23,7 @@ pub fn fragment(difference: &Difference) -> String {
         "<a class=\"projector\" href=\"{PAGE}#diff-{before}-{after}\">\
          Projector</a>"
     );
-    section("div", difference, &button)
+    section(difference, "", &button)
 }
 
 /// A page with all of the differences, as large as a class needs it.
@@ -32,8 +32,8 @@ pub fn page(differences: &[Difference]) -> String {
         .iter()
         .map(|it| {
             let (before, after) = it.numbers;
-            let id = format!("section id=\"diff-{before}-{after}\"");
-            section(&id, it, "")
+            let id = format!(" id=\"diff-{before}-{after}\"");
+            section(it, &id, "")
         })
         .collect();
     format!(
@@ -48,15 +48,14 @@ pub fn page(differences: &[Difference]) -> String {
     )
 }
 
-fn section(tag: &str, difference: &Difference, button: &str) -> String {
+fn section(difference: &Difference, id: &str, button: &str) -> String {
     let (old, new) = difference.steps;
-    let files: String =
-        difference.files.iter().map(|it| file(it, old, new)).collect();
-    let (name, _) = tag.split_once(' ').unwrap_or((tag, ""));
-    let tag = tag.replacen(name, &format!("{name} class=\"difference\""), 1);
+    let files = difference.files.iter().map(|it| file(it, old, new));
+    let files: String = files.collect();
     format!(
-        "<{tag}>\n<div class=\"title\"><span>{old} → {new}</span>{button}</div>\n\
-         {files}</{name}>\n"
+        "<section class=\"difference\"{id}>\n\
+         <div class=\"title\"><span>{old} → {new}</span>{button}</div>\n\
+         {files}</section>\n"
     )
 }
 
@@ -124,7 +123,8 @@ fn side(class: &str, mark: &str, line: Option<&Line>) -> String {
                 let text = escaped(it.text.trim_end_matches(['\r', '\n']));
                 match it.kind {
                     _ if text.is_empty() => text,
-                    Kind::Plain => text,
+                    // A chain of calls wraps between its calls.
+                    Kind::Plain => text.replace(").", ")<wbr>."),
                     kind => {
                         let class = class_of(kind);
                         format!("<span class=\"{class}\">{text}</span>")

@@ -239,8 +239,8 @@ fn cell(line: &Line, sign: Sign, width: usize) -> Vec<String> {
     }
 }
 
-/// How many of the characters fit into a line: up to a space, if there is
-/// one behind the first `at_least`.
+/// How many of the characters fit into a line: up to a space or the next call
+/// of a chain, if there is one behind the first `at_least`.
 fn fitting(
     characters: &[(char, Style)],
     room: usize,
@@ -252,9 +252,12 @@ fn fitting(
         used > room
     });
     let Some(fit) = fit else { return characters.len() };
-    let space = characters[..fit].iter().rposition(|it| it.0 == ' ');
-    let space = space.map(|it| it + 1).filter(|it| *it > at_least);
-    space.unwrap_or(fit).max(1)
+    let breaks = |&i: &usize| {
+        let (before, after) = (characters[i - 1].0, characters[i].0);
+        before == ' ' || (before == ')' && after == '.')
+    };
+    let end = (at_least + 1..=fit).rev().find(breaks);
+    end.unwrap_or(fit).max(1)
 }
 
 fn columns(character: char) -> usize {
