@@ -329,7 +329,8 @@ fn method(results: &Results) -> Markup {
              the probe was to be sent: a server that freezes can't hide it. \
              A probe counts as sent while /blocking ran if its time to be \
              answered lies wholly in that of /blocking. Percentiles are those \
-             of the probes of all runs together. All samples are in "
+             of the probes of all runs together, by the nearest rank: each is one \
+             of the samples. All samples are in "
             a href="results.json" { "results.json" } "; the timeline is in "
             a href="timeline.svg" { "timeline.svg" } " too."
         }

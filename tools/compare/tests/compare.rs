@@ -157,6 +157,98 @@ fn collect(
 }
 
 #[test]
+fn every_published_figure_follows_from_the_published_samples() {
+    let only = "--only=step1-blocking,step3-multi-worker";
+    let two_runs = [only, "--runs=2", "--scaling=2", "--interval=3"];
+    let (_, results) = Compare::new("figures", &two_runs).run();
+    for server in results["servers"].as_array().unwrap() {
+        let runs = server["runs"].as_array().unwrap();
+        assert_eq!(runs.len(), 2);
+        let requests = runs.iter().flat_map(|it| rows(&it["blocking"]));
+        spread(&server["blocking"], requests.map(|it| number(it, "took_ms")));
+
+        let probes = |phase: fn(f64, f64) -> bool| {
+            let of_run = move |run| {
+                let until = number(run, "until_ms");
+                rows(&run["probes"])
+                    .filter(move |it| phase(number(it, "at_ms"), until))
+            };
+            runs.iter().flat_map(of_run).collect::<Vec<_>>()
+        };
+        latencies(&server["idle"], &probes(|at, _| at < 0.0));
+        latencies(
+            &server["during"],
+            &probes(|at, until| at >= 0.0 && at <= until - 10.0),
+        );
+    }
+    let median = |it: &Value| number(&it["blocking"], "median_ms");
+    for server in rows(&results["servers"]) {
+        let speed_up = median(&results["servers"][0]) / median(server);
+        near(number(server, "speed_up"), speed_up);
+    }
+    for scaled in rows(&results["scaling"]) {
+        let runs = rows(&scaled["runs_ms"]).map(|it| it.as_f64().unwrap());
+        spread(&scaled["blocking"], runs);
+        let speed_up = median(&results["scaling"][0]) / median(scaled);
+        near(number(scaled, "speed_up"), speed_up);
+        let threads = number(scaled, "threads");
+        near(number(scaled, "efficiency"), speed_up / threads);
+    }
+}
+
+fn rows(list: &Value) -> impl Iterator<Item = &Value> + Clone {
+    list.as_array().unwrap().iter()
+}
+
+fn number(object: &Value, field: &str) -> f64 {
+    object[field].as_f64().unwrap_or_else(|| panic!("no {field}: {object}"))
+}
+
+fn near(is: f64, should: f64) {
+    assert!((is / should - 1.0).abs() < 1e-12, "{is} should be {should}");
+}
+
+/// Median, least and greatest are those of these times.
+fn spread(published: &Value, times: impl Iterator<Item = f64>) {
+    let mut times: Vec<f64> = times.collect();
+    times.sort_by(f64::total_cmp);
+    let n = times.len();
+    let median = f64::midpoint(times[(n - 1) / 2], times[n / 2]);
+    near(number(published, "median_ms"), median);
+    assert_eq!(number(published, "min_ms"), times[0]);
+    assert_eq!(number(published, "max_ms"), times[n - 1]);
+}
+
+/// What is said of these probes is so, to the last digit.
+fn latencies(published: &Value, probes: &[&Value]) {
+    let answered = probes.iter().filter_map(|it| it["latency_ms"].as_f64());
+    let in_time = answered.clone().filter(|ms| *ms < 10.0).count();
+    let failed = probes.len() - answered.clone().count();
+    assert_eq!(published["probes"], probes.len());
+    assert_eq!(published["in_time"], in_time);
+    assert_eq!(published["failed"], failed);
+    percentiles(published, answered.collect());
+    let late = probes.iter().map(|it| number(it, "late_ms"));
+    percentiles(&published["late"], late.collect());
+}
+
+/// By the nearest rank: no fewer than so many per cent take no longer, and
+/// with any shorter time it would be fewer.
+fn percentiles(published: &Value, times: Vec<f64>) {
+    for (field, percent) in [("p50_ms", 50), ("p99_ms", 99), ("worst_ms", 100)]
+    {
+        let figure = number(published, field);
+        let count = |of: &dyn Fn(f64) -> bool| {
+            100 * times.iter().filter(|ms| of(**ms)).count()
+        };
+        let wanted = percent * times.len();
+        assert!(times.contains(&figure), "{field}: {figure} is no sample");
+        assert!(count(&|ms| ms <= figure) >= wanted, "{field}: {figure}");
+        assert!(count(&|ms| ms < figure) < wanted, "{field}: {figure}");
+    }
+}
+
+#[test]
 fn peers_that_misbehave_are_named_and_the_others_are_still_measured() {
     let (live, frozen) = (Peer::live(), Peer::frozen());
     let (dies, wrong) = (Peer::dies(), Peer::wrong());
