@@ -32,7 +32,7 @@ mod timeline;
 
 use std::{
     error::Error,
-    io::{self, Write},
+    io::{ErrorKind, Write},
     path::Path,
     process::ExitCode,
 };
@@ -54,21 +54,22 @@ async fn main() -> ExitCode {
     let outcome = tokio::select! {
         outcome = compare(&options) => outcome,
         () = stopped() => {
-            eprintln!("stopped; nothing is left running");
+            common::log("stopped; nothing is left running");
             return ExitCode::from(INTERRUPTED);
         }
     };
     match outcome {
-        Ok(results) if results.is_complete() => ExitCode::SUCCESS,
-        Ok(_) => ExitCode::FAILURE,
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("compare: {error}");
+            common::log(format_args!("compare: {error}"));
             ExitCode::FAILURE
         }
     }
 }
 
-async fn compare(options: &Options) -> Result<Results, Box<dyn Error>> {
+/// Measures, and returns whether all that was asked for could be measured.
+async fn compare(options: &Options) -> Result<bool, Box<dyn Error>> {
     let report = Report::create(&options.report())?;
     let programs = steps::build(options).await?;
     let mut progress = Progress::start(options);
@@ -82,13 +83,15 @@ async fn compare(options: &Options) -> Result<Results, Box<dyn Error>> {
 
     let machine = Machine::this();
     let results = Results::new(machine, options.settings(), servers, scaling);
-    let path = report.write(&results)?;
-    print(&results, &path)?;
-    Ok(results)
+    // What was measured is shown, whether or not it can be kept.
+    let written = report.write(&results);
+    print(&results, written.as_deref().ok())?;
+    written?;
+    Ok(results.is_complete())
 }
 
 /// Colours go where they are wanted: see `NO_COLOR` and `CLICOLOR_FORCE`.
-fn print(results: &Results, report: &Path) -> io::Result<()> {
+fn print(results: &Results, report: Option<&Path>) -> Result<(), String> {
     let mut parts = vec![
         report::heading(results).map(|it| table::wrap(&it)).join("\n"),
         table::servers(results),
@@ -101,8 +104,14 @@ fn print(results: &Results, report: &Path) -> io::Result<()> {
     }
     sentences.extend(findings::doubts(results));
     parts.extend(sentences.iter().map(|sentence| table::wrap(sentence)));
-    parts.push(report.display().to_string());
-    writeln!(anstream::stdout(), "{}", parts.join("\n\n"))
+    parts.extend(report.map(|report| report.display().to_string()));
+    match writeln!(anstream::stdout(), "{}", parts.join("\n\n")) {
+        // Whoever reads has read enough.
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(format!("can't print the results: {error}"))
+        }
+        _ => Ok(()),
+    }
 }
 
 async fn stopped() {

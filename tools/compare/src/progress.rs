@@ -115,7 +115,7 @@ impl Progress {
     /// Prints a line above the bar.
     pub fn line(&self, line: &str) {
         if !self.quiet {
-            self.bar.suspend(|| eprintln!("{line}"));
+            self.bar.suspend(|| common::log(line));
         }
     }
 

@@ -2,12 +2,16 @@
 
 use std::{
     collections::BTreeMap,
+    io::{self, IsTerminal},
     path::{Path, PathBuf},
     process::Stdio,
 };
 
 use harness::{Server, StartError};
-use tokio::process::Command;
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{ChildStderr, Command},
+};
 
 use crate::options::Options;
 
@@ -50,13 +54,21 @@ impl Subject<'_> {
 pub async fn build(options: &Options) -> Result<Programs, String> {
     let mut command = harness::build();
     command.args(options.quiet.then_some("--quiet")).stdout(Stdio::piped());
+    // Cargo would fail where standard error can't be written.
+    if !io::stderr().is_terminal() {
+        command.stderr(Stdio::piped());
+    }
     let mut command = Command::from(command);
     command.kill_on_drop(true);
     let scaled = (!options.scaling.is_empty()).then_some(SCALED);
     for step in options.steps().chain(scaled) {
         command.args(["--package", step]);
     }
-    let output = async { command.spawn()?.wait_with_output().await };
+    let output = async {
+        let mut cargo = command.spawn()?;
+        let stderr = cargo.stderr.take();
+        tokio::join!(cargo.wait_with_output(), pass_on(stderr)).0
+    };
     let output =
         output.await.map_err(|error| format!("can't run cargo: {error}"))?;
     if !output.status.success() {
@@ -64,6 +76,14 @@ pub async fn build(options: &Options) -> Result<Programs, String> {
         return Err(format!("cargo could not build the steps: {status}"));
     }
     Ok(harness::programs(&output.stdout))
+}
+
+async fn pass_on(stderr: Option<ChildStderr>) {
+    let Some(stderr) = stderr else { return };
+    let mut lines = BufReader::new(stderr).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        common::log(line);
+    }
 }
 
 /// Starts a step on a free port.

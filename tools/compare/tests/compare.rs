@@ -6,7 +6,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::PathBuf,
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -330,6 +330,41 @@ fn a_report_that_cannot_be_written_is_said_before_the_measuring() {
 }
 
 #[test]
+fn what_was_measured_is_shown_even_if_the_report_cannot_be_written() {
+    let compare = Compare::new("unkept", &["--only=step2-single-worker"]);
+    let Compare { mut command, report, .. } = compare;
+    fs::create_dir_all(report.join("report.html")).unwrap();
+    let output = command.output().unwrap();
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stdout.contains("step2-single-worker stayed live"), "{stdout}");
+    let last = stderr.lines().last().unwrap();
+    assert!(
+        last.contains("report.html") && last.contains("--report"),
+        "{last}"
+    );
+
+    let files = fs::read_dir(&report).unwrap();
+    let files: BTreeSet<_> = files.map(|it| it.unwrap().file_name()).collect();
+    let whole = ["report.html", "results.json", "timeline.svg"];
+    assert_eq!(files, whole.map(Into::into).into());
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn standard_error_that_cannot_be_written_does_not_end_a_measurement() {
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let (reader, broken) = std::io::pipe().unwrap();
+    drop(reader);
+    for stderr in [Stdio::from(full), broken.into()] {
+        let mut compare = Compare::new("mute", &["--only=step2-single-worker"]);
+        compare.command.stderr(stderr);
+        let (output, _) = compare.run();
+        assert!(output.status.success(), "{output:?}");
+    }
+}
+
+#[test]
 fn wrong_options_are_named_with_what_is_accepted() {
     let wrong = [
         ("--only=step9", "step9", "step1-blocking"),
@@ -353,7 +388,7 @@ fn wrong_options_are_named_with_what_is_accepted() {
 mod signals {
     use std::{
         io::{BufRead, BufReader},
-        process::{Child, Stdio},
+        process::Child,
         time::{Duration, Instant},
     };
 
