@@ -12,7 +12,7 @@ use crate::{
     options::Options,
     probe::{self, Failure, Target, probe_until},
     progress::Progress,
-    results::{Probe, Request, Run, Server, in_words, milliseconds},
+    results::{Probe, Request, Run, Server, in_words, milliseconds, plain},
     stats::Latencies,
     steps::{self, Subject},
 };
@@ -25,6 +25,9 @@ pub const AFTER: Duration = Duration::from_millis(300);
 
 /// How long a process that has just broken a connection may take to be gone.
 const LAST_BREATH: Duration = Duration::from_secs(1);
+
+/// What is said of a failure may be so many characters long.
+const LONGEST: usize = 400;
 
 /// Starts the server if it is a step, measures it, and stops it.
 pub async fn measure(
@@ -55,7 +58,7 @@ pub async fn measure(
     };
     let error = outcome.err().map(|error| {
         let (run, all) = (runs.len() + 1, options.runs);
-        format!("failed in run {run} of {all}: {error}")
+        plain(&format!("failed in run {run} of {all}: {error}"), LONGEST)
     });
     if let Some(error) = &error {
         progress.line(&format!("{name} {error}"));
@@ -155,7 +158,7 @@ impl Load {
                 at_ms: since(probe.intended),
                 late_ms: milliseconds(probe.late),
                 latency_ms: latency.ok().map(|it| milliseconds(*it)),
-                error: probe.latency.err().map(|error| error.to_string()),
+                error: latency.err().map(|it| plain(&it.to_string(), LONGEST)),
             }
         });
         Run {
@@ -192,11 +195,11 @@ fn why(mut server: harness::Server, error: Failure) -> Failure {
 }
 
 /// The first and the last line of a long message.
-fn ends(message: &str) -> String {
+pub fn ends(message: &str) -> String {
     let first = message.lines().next().unwrap_or("");
     match last_line(message).filter(|last| *last != first) {
-        Some(last) => format!("{first}; {last}"),
-        None => first.to_owned(),
+        Some(last) => plain(&format!("{first}; {last}"), LONGEST),
+        None => plain(first, LONGEST),
     }
 }
 

@@ -38,7 +38,7 @@ impl Progress {
         let blocking = time_to_count(options.iterations.get());
         let load = blocking * options.concurrency.get() as u32;
         let steps = options.steps().map(str::to_owned);
-        let peers = options.url.iter().map(|peer| peer.name.clone());
+        let peers = options.peers.iter().map(|peer| peer.name.clone());
         let probed =
             steps.chain(peers).map(|name| (name, BEFORE + load + AFTER));
         let scaled = scaling::counts(options).into_iter().map(|threads| {

@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, thread, time::Instant};
 
 use crate::{
+    measure::ends,
     options::Options,
     probe::{Failure, Target},
     progress::Progress,
@@ -43,7 +44,7 @@ pub async fn measure(
         let mut runs_ms = Vec::new();
         let outcome =
             run_all(threads, programs, options, progress, &mut runs_ms).await;
-        let error = outcome.err().map(|error| error.to_string());
+        let error = outcome.err().map(|error| ends(&error.to_string()));
         if let Some(error) = &error {
             progress.line(&format!("{}: {error}", name(threads)));
         }

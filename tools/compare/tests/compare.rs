@@ -287,6 +287,71 @@ fn peers_that_misbehave_are_named_and_the_others_are_still_measured() {
 }
 
 #[test]
+fn what_a_peer_answers_never_reaches_the_terminal_as_a_command() {
+    let peer = Peer::hostile();
+    let url = format!(
+        "--url=\u{4e16}\u{4e16}\u{4e16}\u{4e16}\u{4e16}\u{4e16}\
+                       \u{4e16}\u{4e16}\u{4e16}\u{4e16}\u{4e16}={}",
+        peer.url()
+    );
+    let compare =
+        Compare::new("hostile", &["--only=step2-single-worker", &url]);
+    let report = compare.report.clone();
+    let (output, results) = compare.run();
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert!(stdout.contains("]0;owned"), "it is shown, harmless: {stdout}");
+
+    let file = |name| fs::read_to_string(report.join(name)).unwrap();
+    let mut shown = vec![stdout.clone(), stderr];
+    shown.extend(["report.html", "timeline.svg"].map(file));
+    // In JSON they could hide behind a backslash.
+    strings(&results, &mut shown);
+    for text in shown {
+        let commands = |c: char| {
+            c.is_control() && c != '\n' || "\u{202e}\u{200b}".contains(c)
+        };
+        assert!(!text.contains(commands), "{text:?}");
+    }
+    for line in stdout.lines().filter(|line| !line.contains("report.html")) {
+        // In these lines nothing else is two columns wide.
+        let wide = line.chars().filter(|c| *c == '\u{4e16}').count();
+        assert!(line.chars().count() + wide <= 80, "too wide: {line}");
+    }
+}
+
+fn strings(value: &Value, all: &mut Vec<String>) {
+    match value {
+        Value::String(text) => all.push(text.clone()),
+        Value::Array(list) => list.iter().for_each(|it| strings(it, all)),
+        Value::Object(map) => map.values().for_each(|it| strings(it, all)),
+        _ => (),
+    }
+}
+
+#[test]
+fn a_url_is_honoured_or_refused_and_its_password_is_never_repeated() {
+    let refused = [
+        ("a=http://me:secret@localhost:8000", "password"),
+        ("http://me:secret@localhost:8000", "password"),
+        ("a=http://me@localhost:8000", "password"),
+        ("a=https://me:secret@localhost:8000", "password"),
+        ("a=http://localhost:8000/?token=secret", "query"),
+        ("a=http://localhost:8000/#secret", "query"),
+        ("a=http://localhost:70000", "http://"),
+        ("a\x1b[2J=http://localhost:8000", "NAME"),
+    ];
+    for (url, reason) in refused {
+        let mut compare = Compare::new("url", &["--url", url]);
+        let output = compare.command.output().unwrap();
+        let said = text(&output.stderr) + &text(&output.stdout);
+        assert_eq!(output.status.code(), Some(2), "{url}: {said}");
+        assert!(said.contains(reason), "{url}: {said}");
+        assert!(!said.contains("secret"), "{url}: {said}");
+        assert!(!said.contains('\x1b'), "{url}: {said:?}");
+    }
+}
+
+#[test]
 fn requests_are_kept_in_flight_until_the_first_ones_are_answered() {
     let peer = Peer::live();
     let (output, results) = Compare::new(
