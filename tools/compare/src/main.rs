@@ -42,7 +42,7 @@ use options::Options;
 use progress::Progress;
 use report::Report;
 use results::Results;
-use tokio::signal;
+use tokio::{signal, task::spawn_blocking};
 
 /// Of everything, as a shell reports it for a program that Ctrl-C ended.
 const INTERRUPTED: u8 = 130;
@@ -70,9 +70,10 @@ async fn main() -> ExitCode {
 
 /// Measures, and returns whether all that was asked for could be measured.
 async fn compare(options: &Options) -> Result<bool, Box<dyn Error>> {
-    let report = Report::create(&options.report())?;
+    let folder = options.report();
+    let report = spawn_blocking(move || Report::create(&folder)).await??;
     let programs = steps::build(options).await?;
-    let mut progress = Progress::start(options);
+    let mut progress = Progress::start(options).await?;
 
     let mut servers = Vec::new();
     for subject in options.subjects(&programs) {
@@ -83,11 +84,16 @@ async fn compare(options: &Options) -> Result<bool, Box<dyn Error>> {
 
     let machine = Machine::this();
     let results = Results::new(machine, options.settings(), servers, scaling);
-    // What was measured is shown, whether or not it can be kept.
-    let written = report.write(&results);
-    print(&results, written.as_deref().ok())?;
-    written?;
-    Ok(results.is_complete())
+    let is_complete = results.is_complete();
+    spawn_blocking(move || show(&results, &report)).await??;
+    Ok(is_complete)
+}
+
+/// What was measured is shown, whether or not it can be kept.
+fn show(results: &Results, report: &Report) -> Result<(), String> {
+    let written = report.write(results);
+    print(results, written.as_deref().ok())?;
+    written.map(|_| ())
 }
 
 /// Colours go where they are wanted: see `NO_COLOR` and `CLICOLOR_FORCE`.

@@ -2,11 +2,13 @@
 
 use std::{
     sync::Arc,
-    thread,
     time::{Duration, Instant},
 };
 
-use tokio::{task::JoinSet, time::sleep};
+use tokio::{
+    task::{JoinSet, spawn_blocking},
+    time::sleep,
+};
 
 use crate::{
     options::Options,
@@ -45,12 +47,16 @@ pub async fn measure(
         }
         Subject::Step { program, .. } => {
             let iterations = options.iterations.get();
-            match steps::start(program, iterations, options.threads.get()) {
+            let threads = options.threads.get();
+            match steps::start(program, iterations, threads).await {
                 Ok(server) => {
                     let (url, count) = (server.url(), Some(iterations));
-                    run_all(name, url, count, options, progress, &mut runs)
-                        .await
-                        .map_err(|error| why(server, error))
+                    let all =
+                        run_all(name, url, count, options, progress, &mut runs);
+                    match all.await {
+                        Ok(()) => Ok(()),
+                        Err(error) => Err(why(server, error).await),
+                    }
                 }
                 Err(error) => Err(ends(&error.to_string()).into()),
             }
@@ -178,15 +184,18 @@ fn said(run: &Run) -> String {
 }
 
 /// Why a step failed: it may have ended.
-fn why(mut server: harness::Server, error: Failure) -> Failure {
+async fn why(mut server: harness::Server, error: Failure) -> Failure {
     let start = Instant::now();
-    while !server.has_ended() && start.elapsed() < LAST_BREATH {
-        thread::sleep(Duration::from_millis(10));
+    while !server.has_ended() {
+        if start.elapsed() > LAST_BREATH {
+            return error;
+        }
+        sleep(Duration::from_millis(10)).await;
     }
-    if !server.has_ended() {
-        return error;
-    }
-    let ended = server.kill();
+    let ended = match spawn_blocking(|| server.kill()).await {
+        Ok(ended) => ended,
+        Err(error) => return error.into(),
+    };
     let said = match last_line(&ended.stderr) {
         Some(line) => format!("its last words: {line}"),
         None => "it said nothing".into(),

@@ -141,10 +141,15 @@ impl Server {
         if self.error.is_some() {
             return self.error.clone();
         }
-        self.during.is_none().then(|| {
-            "/blocking was over before it could be probed: raise --iterations"
-                .into()
-        })
+        if self.during.is_none() {
+            return Some(
+                "/blocking was over before it could be probed: raise \
+                 --iterations"
+                    .into(),
+            );
+        }
+        let probes = self.runs.iter().flat_map(|run| &run.probes);
+        stood_still(probes.map(|it| it.late_ms).fold(0.0, f64::max))
     }
 }
 
@@ -213,6 +218,18 @@ impl Results {
         self.servers.iter().all(|server| server.lacks().is_none())
             && self.scaling.iter().all(|scaled| scaled.error.is_none())
     }
+}
+
+/// What to say of a measurement for so long of which this program didn't run,
+/// if that is more than a busy machine's doing.
+pub fn stood_still(longest_ms: f64) -> Option<String> {
+    (longest_ms >= 1_000.0).then(|| {
+        format!(
+            "figures are worthless: compare stood still for {} (suspended, or \
+             without a core); measure again",
+            in_words(longest_ms)
+        )
+    })
 }
 
 /// Milliseconds, to the microsecond.

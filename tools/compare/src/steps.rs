@@ -5,15 +5,17 @@ use std::{
     io::{self, IsTerminal},
     path::{Path, PathBuf},
     process::Stdio,
+    sync::Arc,
 };
 
-use harness::{Server, StartError};
+use harness::Server;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::{ChildStderr, Command},
+    task::spawn_blocking,
 };
 
-use crate::options::Options;
+use crate::{options::Options, probe::Failure};
 
 /// The step that the others are compared with.
 pub const BASELINE: &str = "step1-blocking";
@@ -86,19 +88,23 @@ async fn pass_on(stderr: Option<ChildStderr>) {
     }
 }
 
-/// Starts a step on a free port.
+/// Starts a step on a free port. To drop this future is to kill the step.
 ///
 /// # Errors
 /// When it doesn't listen.
-pub fn start(
+pub async fn start(
     program: &Path,
     iterations: u64,
     threads: usize,
-) -> Result<Server, StartError> {
+) -> Result<Server, Failure> {
+    let mut command = harness::command(program);
     // A step without threads ignores THREADS.
-    Server::start(
-        harness::command(program)
-            .env("ITERATIONS", iterations.to_string())
-            .env("THREADS", threads.to_string()),
-    )
+    command
+        .env("ITERATIONS", iterations.to_string())
+        .env("THREADS", threads.to_string());
+    let here = Arc::new(());
+    let wanted = Arc::downgrade(&here);
+    let start =
+        move || Server::start_while(&mut command, || wanted.strong_count() > 0);
+    Ok(spawn_blocking(start).await??)
 }

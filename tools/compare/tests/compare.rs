@@ -452,17 +452,20 @@ fn wrong_options_are_named_with_what_is_accepted() {
 #[cfg(target_os = "linux")]
 mod signals {
     use std::{
+        fs::Permissions,
         io::{BufRead, BufReader},
+        os::unix::fs::PermissionsExt,
         process::Child,
         time::{Duration, Instant},
     };
 
     use rustix::process::{Pid, Signal, kill_process};
+    use serde_json::json;
 
     use super::*;
 
-    /// Starts it and waits until a step runs. Returns that step's process.
-    fn start(compare: &mut Compare) -> (Child, Pid) {
+    /// Starts it and waits until it has said so much.
+    fn spawn(compare: &mut Compare, until: &str) -> Child {
         let mut child = compare
             .command
             .stdout(Stdio::piped())
@@ -471,19 +474,29 @@ mod signals {
             .unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let mut lines = stderr.lines().map_while(Result::ok);
-        lines.find(|line| line.contains("takes about")).unwrap();
+        lines.find(|line| line.contains(until)).unwrap();
         // What comes later is read on, so that nobody waits for it.
         std::thread::spawn(move || lines.count());
+        child
+    }
+
+    /// Starts it and waits until a step runs. Returns that step's process.
+    fn start(compare: &mut Compare) -> (Child, Pid) {
+        let child = spawn(compare, "takes about");
         let id = child.id();
         let step = wait_for(|| {
-            let path = format!("/proc/{id}/task/{id}/children");
-            let children = fs::read_to_string(path).ok()?;
-            Pid::from_raw(children.split(' ').next()?.parse().ok()?)
+            // Each thread has its own children.
+            let threads = fs::read_dir(format!("/proc/{id}/task")).ok()?;
+            threads.flatten().find_map(|thread| {
+                let children = thread.path().join("children");
+                let children = fs::read_to_string(children).ok()?;
+                Pid::from_raw(children.split(' ').next()?.parse().ok()?)
+            })
         });
         (child, step)
     }
 
-    fn wait_for<T>(what: impl Fn() -> Option<T>) -> T {
+    fn wait_for<T>(mut what: impl FnMut() -> Option<T>) -> T {
         let start = Instant::now();
         loop {
             if let Some(it) = what() {
@@ -532,5 +545,49 @@ mod signals {
         assert_eq!(status.code(), Some(130));
         let left = PathBuf::from(format!("/proc/{}", step.as_raw_nonzero()));
         wait_for(|| (!left.exists()).then_some(()));
+    }
+
+    #[test]
+    fn a_signal_is_heard_while_a_step_does_not_come_up() {
+        let mut compare = Compare::new("mute-step", &["--only=step1-blocking"]);
+        fs::create_dir_all(&compare.report).unwrap();
+        let script = |name: &str, lines: &str| {
+            let path = compare.report.join(name);
+            fs::write(&path, format!("#!/bin/sh\n{lines}\n")).unwrap();
+            fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+            path
+        };
+        let step = script("step", "exec sleep 1000");
+        let built = json!({
+            "target": {"name": "step1-blocking"},
+            "executable": step,
+        });
+        let cargo = script("cargo", &format!("echo '{built}'"));
+        compare.command.env("CARGO", cargo);
+        let (mut child, step) = start(&mut compare);
+        kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+        let status = wait_for(|| child.try_wait().unwrap());
+        assert_eq!(status.code(), Some(130));
+        let left = PathBuf::from(format!("/proc/{}", step.as_raw_nonzero()));
+        wait_for(|| (!left.exists()).then_some(()));
+    }
+
+    #[test]
+    fn a_measurement_that_was_suspended_says_that_it_is_worthless() {
+        for begins_after in ["takes about", "run 1 of 1: /blocking"] {
+            let only = "--only=step2-single-worker";
+            let long = "--iterations=10_000_000_000";
+            let mut compare =
+                Compare::new("suspended", &[only, long, "--scaling=1"]);
+            let child = spawn(&mut compare, begins_after);
+            std::thread::sleep(Duration::from_millis(1_500));
+            kill_process(Pid::from_child(&child), Signal::STOP).unwrap();
+            std::thread::sleep(Duration::from_millis(2_000));
+            kill_process(Pid::from_child(&child), Signal::CONT).unwrap();
+            let output = child.wait_with_output().unwrap();
+            let stdout = text(&output.stdout);
+            assert!(stdout.contains("worthless"), "{begins_after}: {stdout}");
+            assert_eq!(output.status.code(), Some(1), "{stdout}");
+        }
     }
 }
