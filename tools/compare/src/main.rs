@@ -32,7 +32,7 @@ mod timeline;
 
 use std::{
     error::Error,
-    io::{self, Write},
+    io::{ErrorKind, Write},
     path::Path,
     process::ExitCode,
 };
@@ -42,7 +42,7 @@ use options::Options;
 use progress::Progress;
 use report::Report;
 use results::Results;
-use tokio::signal;
+use tokio::{signal, task::spawn_blocking};
 
 /// Of everything, as a shell reports it for a program that Ctrl-C ended.
 const INTERRUPTED: u8 = 130;
@@ -57,24 +57,26 @@ async fn main() -> ExitCode {
     let outcome = tokio::select! {
         outcome = compare(&options) => outcome,
         () = stopped() => {
-            eprintln!("stopped; nothing is left running");
+            common::log("stopped; nothing is left running");
             return ExitCode::from(INTERRUPTED);
         }
     };
     match outcome {
-        Ok(results) if results.is_complete() => ExitCode::SUCCESS,
-        Ok(_) => ExitCode::FAILURE,
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("compare: {error}");
+            common::log(format_args!("compare: {error}"));
             ExitCode::FAILURE
         }
     }
 }
 
-async fn compare(options: &Options) -> Result<Results, Box<dyn Error>> {
-    let report = Report::create(&options.report())?;
+/// Measures, and returns whether all that was asked for could be measured.
+async fn compare(options: &Options) -> Result<bool, Box<dyn Error>> {
+    let folder = options.report();
+    let report = spawn_blocking(move || Report::create(&folder)).await??;
     let programs = steps::build(options).await?;
-    let mut progress = Progress::start(options);
+    let mut progress = Progress::start(options).await?;
 
     let mut servers = Vec::new();
     for subject in options.subjects(&programs) {
@@ -85,13 +87,20 @@ async fn compare(options: &Options) -> Result<Results, Box<dyn Error>> {
 
     let machine = Machine::this();
     let results = Results::new(machine, options.settings(), servers, scaling);
-    let path = report.write(&results)?;
-    print(&results, &path)?;
-    Ok(results)
+    let is_complete = results.is_complete();
+    spawn_blocking(move || show(&results, &report)).await??;
+    Ok(is_complete)
+}
+
+/// What was measured is shown, whether or not it can be kept.
+fn show(results: &Results, report: &Report) -> Result<(), String> {
+    let written = report.write(results);
+    print(results, written.as_deref().ok())?;
+    written.map(|_| ())
 }
 
 /// Colours go where they are wanted: see `NO_COLOR` and `CLICOLOR_FORCE`.
-fn print(results: &Results, report: &Path) -> io::Result<()> {
+fn print(results: &Results, report: Option<&Path>) -> Result<(), String> {
     let mut parts = vec![
         report::heading(results).map(|it| table::wrap(&it)).join("\n"),
         table::servers(results),
@@ -104,8 +113,14 @@ fn print(results: &Results, report: &Path) -> io::Result<()> {
     }
     sentences.extend(findings::doubts(results));
     parts.extend(sentences.iter().map(|sentence| table::wrap(sentence)));
-    parts.push(report.display().to_string());
-    writeln!(anstream::stdout(), "{}", parts.join("\n\n"))
+    parts.extend(report.map(|report| report.display().to_string()));
+    match writeln!(anstream::stdout(), "{}", parts.join("\n\n")) {
+        // Whoever reads has read enough.
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(format!("can't print the results: {error}"))
+        }
+        _ => Ok(()),
+    }
 }
 
 async fn stopped() {

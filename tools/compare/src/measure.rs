@@ -2,17 +2,19 @@
 
 use std::{
     sync::Arc,
-    thread,
     time::{Duration, Instant},
 };
 
-use tokio::{task::JoinSet, time::sleep};
+use tokio::{
+    task::{JoinSet, spawn_blocking},
+    time::sleep,
+};
 
 use crate::{
     options::Options,
     probe::{self, Failure, Target, probe_until},
     progress::Progress,
-    results::{Probe, Request, Run, Server, in_words, milliseconds},
+    results::{Probe, Request, Run, Server, in_words, milliseconds, plain},
     stats::Latencies,
     steps::{self, Subject},
 };
@@ -25,6 +27,9 @@ pub const AFTER: Duration = Duration::from_millis(300);
 
 /// How long a process that has just broken a connection may take to be gone.
 const LAST_BREATH: Duration = Duration::from_secs(1);
+
+/// What is said of a failure may be so many characters long.
+const LONGEST: usize = 400;
 
 /// Starts the server if it is a step, measures it, and stops it.
 pub async fn measure(
@@ -42,12 +47,16 @@ pub async fn measure(
         }
         Subject::Step { program, .. } => {
             let iterations = options.iterations.get();
-            match steps::start(program, iterations, options.threads.get()) {
+            let threads = options.threads.get();
+            match steps::start(program, iterations, threads).await {
                 Ok(server) => {
                     let (url, count) = (server.url(), Some(iterations));
-                    run_all(name, url, count, options, progress, &mut runs)
-                        .await
-                        .map_err(|error| why(server, error))
+                    let all =
+                        run_all(name, url, count, options, progress, &mut runs);
+                    match all.await {
+                        Ok(()) => Ok(()),
+                        Err(error) => Err(why(server, error).await),
+                    }
                 }
                 Err(error) => Err(ends(&error.to_string()).into()),
             }
@@ -55,7 +64,7 @@ pub async fn measure(
     };
     let error = outcome.err().map(|error| {
         let (run, all) = (runs.len() + 1, options.runs);
-        format!("failed in run {run} of {all}: {error}")
+        plain(&format!("failed in run {run} of {all}: {error}"), LONGEST)
     });
     if let Some(error) = &error {
         progress.line(&format!("{name} {error}"));
@@ -155,7 +164,7 @@ impl Load {
                 at_ms: since(probe.intended),
                 late_ms: milliseconds(probe.late),
                 latency_ms: latency.ok().map(|it| milliseconds(*it)),
-                error: probe.latency.err().map(|error| error.to_string()),
+                error: latency.err().map(|it| plain(&it.to_string(), LONGEST)),
             }
         });
         Run {
@@ -175,15 +184,18 @@ fn said(run: &Run) -> String {
 }
 
 /// Why a step failed: it may have ended.
-fn why(mut server: harness::Server, error: Failure) -> Failure {
+async fn why(mut server: harness::Server, error: Failure) -> Failure {
     let start = Instant::now();
-    while !server.has_ended() && start.elapsed() < LAST_BREATH {
-        thread::sleep(Duration::from_millis(10));
+    while !server.has_ended() {
+        if start.elapsed() > LAST_BREATH {
+            return error;
+        }
+        sleep(Duration::from_millis(10)).await;
     }
-    if !server.has_ended() {
-        return error;
-    }
-    let ended = server.kill();
+    let ended = match spawn_blocking(|| server.kill()).await {
+        Ok(ended) => ended,
+        Err(error) => return error.into(),
+    };
     let said = match last_line(&ended.stderr) {
         Some(line) => format!("its last words: {line}"),
         None => "it said nothing".into(),
@@ -192,11 +204,11 @@ fn why(mut server: harness::Server, error: Failure) -> Failure {
 }
 
 /// The first and the last line of a long message.
-fn ends(message: &str) -> String {
+pub fn ends(message: &str) -> String {
     let first = message.lines().next().unwrap_or("");
     match last_line(message).filter(|last| *last != first) {
-        Some(last) => format!("{first}; {last}"),
-        None => first.to_owned(),
+        Some(last) => plain(&format!("{first}; {last}"), LONGEST),
+        None => plain(first, LONGEST),
     }
 }
 

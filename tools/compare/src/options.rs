@@ -16,7 +16,7 @@ use clap::{
 use harness::STEPS;
 
 use crate::{
-    results::Settings,
+    results::{Settings, plain},
     stats::IN_TIME_MS,
     steps::{Programs, Subject},
 };
@@ -37,8 +37,12 @@ pub struct Options {
 
     /// A server that runs already and has the two routes, as a further lane;
     /// can be repeated
-    #[arg(long, value_name = "NAME=URL", value_parser = peer)]
-    pub url: Vec<Peer>,
+    #[arg(long = "url", value_name = "NAME=URL")]
+    urls: Vec<String>,
+
+    /// What `urls` say.
+    #[arg(skip)]
+    pub peers: Vec<Peer>,
 
     /// How far /blocking counts; 10_000_000_000 is accepted too
     #[arg(long, value_name = "N", env, default_value = "10000000000")]
@@ -100,15 +104,13 @@ pub struct Peer {
 impl Options {
     /// Reads the command line. A mistake in it ends the process with status 2.
     pub fn read() -> Self {
-        let options = Self::parse();
-        let mut names: HashSet<&str> = STEPS.iter().copied().collect();
-        for Peer { name, .. } in &options.url {
-            if !names.insert(name) {
-                let message = format!("two servers can't both be '{name}'");
-                Self::command()
-                    .error(ErrorKind::ValueValidation, message)
-                    .exit();
-            }
+        let mut options = Self::parse();
+        match peers(&options.urls) {
+            Ok(peers) => options.peers = peers,
+            // Clap's own message would repeat the value, and a password in it.
+            Err(error) => Self::command()
+                .error(ErrorKind::ValueValidation, format!("--url: {error}"))
+                .exit(),
         }
         options
     }
@@ -142,7 +144,7 @@ impl Options {
         let step = |name| Subject::Step { name, program: &programs[name] };
         let peer =
             |peer: &'a Peer| Subject::Peer { name: &peer.name, url: &peer.url };
-        self.steps().map(step).chain(self.url.iter().map(peer))
+        self.steps().map(step).chain(self.peers.iter().map(peer))
     }
 
     /// From one probe to the next.
@@ -164,19 +166,53 @@ impl Options {
     }
 }
 
+fn peers(urls: &[String]) -> Result<Vec<Peer>, String> {
+    let mut names: HashSet<_> = STEPS.iter().map(|it| it.to_string()).collect();
+    let peers = urls.iter().map(|text| {
+        let peer = peer(text)?;
+        if names.insert(peer.name.clone()) {
+            Ok(peer)
+        } else {
+            Err(format!("two servers can't both be '{}'", peer.name))
+        }
+    });
+    peers.collect()
+}
+
 fn peer(text: &str) -> Result<Peer, String> {
+    if text.contains('@') {
+        return Err(
+            "a user name or password (before an @) isn't sent; leave it out"
+                .into(),
+        );
+    }
+    if text.contains(['?', '#']) {
+        return Err("a query or fragment isn't sent; leave it out".into());
+    }
+    let shown = plain(text, text.len());
     let (name, url) = text
         .split_once('=')
-        .filter(|(name, _)| !name.trim().is_empty())
-        .ok_or("expected NAME=URL, as in node=http://localhost:8000")?;
-    // Nothing but the scheme, the host and a path has a meaning here.
-    match url.parse::<hyper::Uri>() {
-        Ok(uri) if uri.scheme_str() == Some("http") => Ok(Peer {
-            name: name.trim().to_owned(),
-            url: url.trim_end_matches('/').to_owned(),
-        }),
-        _ => Err(format!("expected a URL that begins with http://, not {url}")),
+        .filter(|(name, _)| !name.trim().is_empty() && shown == text.trim())
+        .ok_or_else(|| {
+            format!(
+                "expected NAME=URL, as in node=http://localhost:8000, not \
+                 {shown}"
+            )
+        })?;
+    let expected =
+        || format!("expected a URL that begins with http://, not {shown}");
+    let uri: hyper::Uri = url.parse().map_err(|_| expected())?;
+    // A port that is none would be dropped in silence.
+    let is_whole = uri.authority().is_some_and(|authority| {
+        authority.port().is_some() || authority.as_str() == authority.host()
+    });
+    if uri.scheme_str() != Some("http") || !is_whole {
+        return Err(expected());
     }
+    Ok(Peer {
+        name: name.trim().to_owned(),
+        url: url.trim_end_matches('/').to_owned(),
+    })
 }
 
 fn iterations(text: &str) -> Result<NonZeroU64, String> {

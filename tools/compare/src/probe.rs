@@ -26,6 +26,8 @@ use tokio::{
     time::timeout,
 };
 
+use crate::results::plain;
+
 /// How many probes may wait for their answers at once. The others wait for a
 /// connection to become free, and that time counts too.
 const MOST_CONNECTIONS: usize = 100;
@@ -166,7 +168,7 @@ impl Target {
 
 /// So much of a wrong answer as fits into a message.
 fn line(body: &str) -> String {
-    body.trim().lines().next().unwrap_or("").chars().take(60).collect()
+    plain(body.trim().lines().next().unwrap_or(""), 60)
 }
 
 /// A request that was to be sent at a certain moment.

@@ -10,6 +10,8 @@ use indicatif::{
     ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle,
 };
 
+use tokio::task::{JoinError, spawn_blocking};
+
 use crate::{
     measure::{AFTER, BEFORE},
     options::Options,
@@ -34,11 +36,16 @@ pub struct Progress {
 
 impl Progress {
     /// Says about how long it will take, and begins.
-    pub fn start(options: &Options) -> Self {
-        let blocking = time_to_count(options.iterations.get());
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub async fn start(options: &Options) -> Result<Self, JoinError> {
+        let iterations = options.iterations.get();
+        let blocking =
+            spawn_blocking(move || time_to_count(iterations)).await?;
         let load = blocking * options.concurrency.get() as u32;
         let steps = options.steps().map(str::to_owned);
-        let peers = options.url.iter().map(|peer| peer.name.clone());
+        let peers = options.peers.iter().map(|peer| peer.name.clone());
         let probed =
             steps.chain(peers).map(|name| (name, BEFORE + load + AFTER));
         let scaled = scaling::counts(options).into_iter().map(|threads| {
@@ -69,7 +76,7 @@ impl Progress {
             progress.plan.len(),
             in_words(total)
         ));
-        progress
+        Ok(progress)
     }
 
     /// How long an answer may take before it counts as missing.
@@ -115,7 +122,7 @@ impl Progress {
     /// Prints a line above the bar.
     pub fn line(&self, line: &str) {
         if !self.quiet {
-            self.bar.suspend(|| eprintln!("{line}"));
+            self.bar.suspend(|| common::log(line));
         }
     }
 

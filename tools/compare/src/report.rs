@@ -52,27 +52,40 @@ impl Report {
     /// Writes the three files. Returns the path of the page.
     ///
     /// # Errors
-    /// When one can't be written.
+    /// When one can't be written; the others are then written all the same.
     pub fn write(&self, results: &Results) -> Result<PathBuf, String> {
         let timeline = chart::timeline(results);
-        let page = self.folder.join("report.html");
-        let write = || -> io::Result<()> {
-            let json = serde_json::to_string(results)?;
-            fs::write(self.folder.join("results.json"), json + "\n")?;
-            let svg = chart::alone(&timeline);
-            fs::write(self.folder.join("timeline.svg"), svg)?;
-            fs::write(&page, html(results, &timeline).into_string())
-        };
-        write().map_err(|error| cannot_write(&self.folder, &error))?;
-        Ok(page)
+        let json = serde_json::to_string(results);
+        let files = [
+            ("results.json", json.map(|it| it + "\n")),
+            ("timeline.svg", Ok(chart::alone(&timeline))),
+            ("report.html", Ok(html(results, &timeline).into_string())),
+        ];
+        let outcomes = files.map(|(name, text)| {
+            text.map_err(io::Error::from)
+                .and_then(|text| self.write_whole(name, &text))
+                .map_err(|error| cannot_write(&self.folder.join(name), &error))
+        });
+        outcomes.into_iter().collect::<Result<(), _>>()?;
+        Ok(self.folder.join("report.html"))
+    }
+
+    /// A file is there whole or not at all: it has another name first.
+    fn write_whole(&self, name: &str, text: &str) -> io::Result<()> {
+        let new = self.folder.join(format!(".{name}.new"));
+        let outcome = fs::write(&new, text)
+            .and_then(|()| fs::rename(&new, self.folder.join(name)));
+        if outcome.is_err() {
+            fs::remove_file(new).ok();
+        }
+        outcome
     }
 }
 
-fn cannot_write(folder: &Path, error: &io::Error) -> String {
+fn cannot_write(path: &Path, error: &io::Error) -> String {
     format!(
-        "can't write the report to {}: {error}; choose another folder with \
-         --report",
-        folder.display()
+        "can't write {}: {error}; choose another folder with --report",
+        path.display()
     )
 }
 
@@ -329,7 +342,8 @@ fn method(results: &Results) -> Markup {
              the probe was to be sent: a server that freezes can't hide it. \
              A probe counts as sent while /blocking ran if its time to be \
              answered lies wholly in that of /blocking. Percentiles are those \
-             of the probes of all runs together. All samples are in "
+             of the probes of all runs together, by the nearest rank: each is one \
+             of the samples. All samples are in "
             a href="results.json" { "results.json" } "; the timeline is in "
             a href="timeline.svg" { "timeline.svg" } " too."
         }

@@ -141,10 +141,15 @@ impl Server {
         if self.error.is_some() {
             return self.error.clone();
         }
-        self.during.is_none().then(|| {
-            "/blocking was over before it could be probed: raise --iterations"
-                .into()
-        })
+        if self.during.is_none() {
+            return Some(
+                "/blocking was over before it could be probed: raise \
+                 --iterations"
+                    .into(),
+            );
+        }
+        let probes = self.runs.iter().flat_map(|run| &run.probes);
+        stood_still(probes.map(|it| it.late_ms).fold(0.0, f64::max))
     }
 }
 
@@ -215,6 +220,18 @@ impl Results {
     }
 }
 
+/// What to say of a measurement for so long of which this program didn't run,
+/// if that is more than a busy machine's doing.
+pub fn stood_still(longest_ms: f64) -> Option<String> {
+    (longest_ms >= 1_000.0).then(|| {
+        format!(
+            "figures are worthless: compare stood still for {} (suspended, or \
+             without a core); measure again",
+            in_words(longest_ms)
+        )
+    })
+}
+
 /// Milliseconds, to the microsecond.
 pub fn milliseconds(duration: Duration) -> f64 {
     common::milliseconds(duration)
@@ -223,6 +240,29 @@ pub fn milliseconds(duration: Duration) -> f64 {
 /// Milliseconds as people read them: three digits and a unit.
 pub fn in_words(ms: f64) -> String {
     common::short(Duration::from_secs_f64(ms / 1e3))
+}
+
+/// What others have said, as one line of plain text: whatever a terminal could
+/// obey, or could hide, is replaced by a mark, and the line isn't longer than
+/// `most` characters.
+pub fn plain(text: &str, most: usize) -> String {
+    let text = text.trim();
+    let plain = text.chars().map(|c| match c {
+        '\n' | '\r' | '\t' => ' ',
+        // Zero width, direction, line separators: none of them is control.
+        '\u{ad}'
+        | '\u{61c}'
+        | '\u{200b}'..='\u{200f}'
+        | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}'
+        | '\u{feff}'
+        | '\u{fff9}'..='\u{fffb}'
+        | '\u{e0000}'..='\u{e0fff}' => char::REPLACEMENT_CHARACTER,
+        c if c.is_control() => char::REPLACEMENT_CHARACTER,
+        c => c,
+    });
+    let cut = if text.chars().nth(most).is_some() { "…" } else { "" };
+    plain.take(most).chain(cut.chars()).collect()
 }
 
 /// A share from 0 to 1 as people read it. 100 % and 0 % are exact: nothing is
@@ -275,6 +315,17 @@ mod tests {
         let server = server("short", vec![run(4.0, |_| Some(0.4))]);
         let lacks = server.lacks().unwrap();
         assert!(lacks.contains("raise --iterations"), "{lacks}");
+    }
+
+    #[test]
+    fn what_a_terminal_could_obey_becomes_a_mark() {
+        let hostile = "  \x1b]0;title\x07a\u{9b}31m\tb\u{202e}c\r\n";
+        assert_eq!(
+            plain(hostile, 30),
+            "\u{fffd}]0;title\u{fffd}a\u{fffd}31m b\u{fffd}c"
+        );
+        assert_eq!(plain("Übermaß 世界", 10), "Übermaß 世界");
+        assert_eq!(plain("Übermaß 世界", 9), "Übermaß 世…");
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! Percentiles, median, spread. All times are in milliseconds.
 
-use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use crate::results::Probe;
@@ -32,7 +31,9 @@ impl Spread {
     }
 }
 
-/// How long many things took, as percentiles.
+/// How long many things took, as percentiles by the nearest rank: the 99th is
+/// the least sample that 99 of 100 samples don't exceed. So each is a sample,
+/// and the worst is the largest; a histogram would round it up.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Percentiles {
     pub p50_ms: f64,
@@ -43,18 +44,16 @@ pub struct Percentiles {
 impl Percentiles {
     /// `None` when there are no times.
     pub fn of(times: impl IntoIterator<Item = f64>) -> Option<Self> {
-        // Microseconds, with three digits; it grows as it has to.
-        let mut histogram = Histogram::<u64>::new(3).ok()?;
-        for time in times {
-            histogram.record((time * 1e3) as u64).ok()?;
-        }
-        let at = |q| histogram.value_at_quantile(q) as f64 / 1e3;
-        (!histogram.is_empty()).then(|| Self {
-            p50_ms: at(0.50),
-            p99_ms: at(0.99),
-            worst_ms: at(1.0),
-        })
+        let mut times: Vec<f64> = times.into_iter().collect();
+        times.sort_by(f64::total_cmp);
+        let at = |percent| nearest_rank(&times, percent);
+        Some(Self { p50_ms: at(50)?, p99_ms: at(99)?, worst_ms: at(100)? })
     }
+}
+
+fn nearest_rank(sorted: &[f64], percent: usize) -> Option<f64> {
+    let rank = (percent * sorted.len()).div_ceil(100);
+    sorted.get(rank.checked_sub(1)?).copied()
 }
 
 /// How a set of probes was answered.
@@ -106,14 +105,17 @@ mod tests {
     }
 
     #[test]
-    fn percentiles_are_exact_to_three_digits() {
-        let times = (1..=1_000).map(f64::from);
-        let percentiles = Percentiles::of(times).unwrap();
-        let near = |is: f64, should: f64| (is / should - 1.0).abs() < 1e-3;
-        assert!(near(percentiles.p50_ms, 500.0), "{percentiles:?}");
-        assert!(near(percentiles.p99_ms, 990.0), "{percentiles:?}");
-        assert!(near(percentiles.worst_ms, 1_000.0), "{percentiles:?}");
-        assert_eq!(Percentiles::of([]), None);
+    fn a_percentile_is_the_sample_of_the_nearest_rank() {
+        let of = |n: u32| Percentiles::of((1..=n).rev().map(f64::from));
+        let are = |p50_ms, p99_ms, worst_ms| {
+            Some(Percentiles { p50_ms, p99_ms, worst_ms })
+        };
+        assert_eq!(of(1_000), are(500.0, 990.0, 1_000.0));
+        assert_eq!(of(101), are(51.0, 100.0, 101.0));
+        assert_eq!(of(100), are(50.0, 99.0, 100.0));
+        assert_eq!(of(5), are(3.0, 5.0, 5.0));
+        assert_eq!(of(1), are(1.0, 1.0, 1.0));
+        assert_eq!(of(0), None);
     }
 
     #[test]

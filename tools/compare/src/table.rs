@@ -10,6 +10,7 @@ use tabled::{
         object::Columns, style::HorizontalLine,
     },
 };
+use textwrap::core::display_width;
 
 use crate::{
     results::{Results, Server, in_words, percent},
@@ -146,11 +147,15 @@ fn speed_up(speed_up: Option<f64>) -> String {
 
 /// A name in the width that there is for it.
 pub fn name(name: &str) -> String {
-    if name.chars().count() <= LONGEST_NAME {
+    if display_width(name) <= LONGEST_NAME {
         return name.to_owned();
     }
-    let head: String = name.chars().take(LONGEST_NAME - 1).collect();
-    format!("{head}…")
+    // Some characters are two columns wide.
+    let mut head = name.to_owned();
+    while display_width(&head) >= LONGEST_NAME {
+        head.pop();
+    }
+    head + "…"
 }
 
 /// A text in lines of the width that there is, the others indented.

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
+use textwrap::core::display_width;
 
 use crate::{
     measure::AFTER,
@@ -124,7 +125,8 @@ pub fn timeline(results: &Results) -> String {
     let mut text = format!("{:20}{}\n", "", axis(span));
     for (name, run) in lanes {
         let (marks, bar) = (marks(run, span), bar(run, span));
-        writeln!(text, "{name:20}{marks}\n{:20}{bar}", "").ok();
+        let gap = " ".repeat(20 - display_width(&name));
+        writeln!(text, "{name}{gap}{marks}\n{:20}{bar}", "").ok();
     }
     let legend = Wait::ALL
         .map(|wait| format!("{} {}", wait.mark(), wait.meaning()))

@@ -6,7 +6,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::PathBuf,
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -157,6 +157,98 @@ fn collect(
 }
 
 #[test]
+fn every_published_figure_follows_from_the_published_samples() {
+    let only = "--only=step1-blocking,step3-multi-worker";
+    let two_runs = [only, "--runs=2", "--scaling=2", "--interval=3"];
+    let (_, results) = Compare::new("figures", &two_runs).run();
+    for server in results["servers"].as_array().unwrap() {
+        let runs = server["runs"].as_array().unwrap();
+        assert_eq!(runs.len(), 2);
+        let requests = runs.iter().flat_map(|it| rows(&it["blocking"]));
+        spread(&server["blocking"], requests.map(|it| number(it, "took_ms")));
+
+        let probes = |phase: fn(f64, f64) -> bool| {
+            let of_run = move |run| {
+                let until = number(run, "until_ms");
+                rows(&run["probes"])
+                    .filter(move |it| phase(number(it, "at_ms"), until))
+            };
+            runs.iter().flat_map(of_run).collect::<Vec<_>>()
+        };
+        latencies(&server["idle"], &probes(|at, _| at < 0.0));
+        latencies(
+            &server["during"],
+            &probes(|at, until| at >= 0.0 && at <= until - 10.0),
+        );
+    }
+    let median = |it: &Value| number(&it["blocking"], "median_ms");
+    for server in rows(&results["servers"]) {
+        let speed_up = median(&results["servers"][0]) / median(server);
+        near(number(server, "speed_up"), speed_up);
+    }
+    for scaled in rows(&results["scaling"]) {
+        let runs = rows(&scaled["runs_ms"]).map(|it| it.as_f64().unwrap());
+        spread(&scaled["blocking"], runs);
+        let speed_up = median(&results["scaling"][0]) / median(scaled);
+        near(number(scaled, "speed_up"), speed_up);
+        let threads = number(scaled, "threads");
+        near(number(scaled, "efficiency"), speed_up / threads);
+    }
+}
+
+fn rows(list: &Value) -> impl Iterator<Item = &Value> + Clone {
+    list.as_array().unwrap().iter()
+}
+
+fn number(object: &Value, field: &str) -> f64 {
+    object[field].as_f64().unwrap_or_else(|| panic!("no {field}: {object}"))
+}
+
+fn near(is: f64, should: f64) {
+    assert!((is / should - 1.0).abs() < 1e-12, "{is} should be {should}");
+}
+
+/// Median, least and greatest are those of these times.
+fn spread(published: &Value, times: impl Iterator<Item = f64>) {
+    let mut times: Vec<f64> = times.collect();
+    times.sort_by(f64::total_cmp);
+    let n = times.len();
+    let median = f64::midpoint(times[(n - 1) / 2], times[n / 2]);
+    near(number(published, "median_ms"), median);
+    assert_eq!(number(published, "min_ms"), times[0]);
+    assert_eq!(number(published, "max_ms"), times[n - 1]);
+}
+
+/// What is said of these probes is so, to the last digit.
+fn latencies(published: &Value, probes: &[&Value]) {
+    let answered = probes.iter().filter_map(|it| it["latency_ms"].as_f64());
+    let in_time = answered.clone().filter(|ms| *ms < 10.0).count();
+    let failed = probes.len() - answered.clone().count();
+    assert_eq!(published["probes"], probes.len());
+    assert_eq!(published["in_time"], in_time);
+    assert_eq!(published["failed"], failed);
+    percentiles(published, answered.collect());
+    let late = probes.iter().map(|it| number(it, "late_ms"));
+    percentiles(&published["late"], late.collect());
+}
+
+/// By the nearest rank: no fewer than so many per cent take no longer, and
+/// with any shorter time it would be fewer.
+fn percentiles(published: &Value, times: Vec<f64>) {
+    for (field, percent) in [("p50_ms", 50), ("p99_ms", 99), ("worst_ms", 100)]
+    {
+        let figure = number(published, field);
+        let count = |of: &dyn Fn(f64) -> bool| {
+            100 * times.iter().filter(|ms| of(**ms)).count()
+        };
+        let wanted = percent * times.len();
+        assert!(times.contains(&figure), "{field}: {figure} is no sample");
+        assert!(count(&|ms| ms <= figure) >= wanted, "{field}: {figure}");
+        assert!(count(&|ms| ms < figure) < wanted, "{field}: {figure}");
+    }
+}
+
+#[test]
 fn peers_that_misbehave_are_named_and_the_others_are_still_measured() {
     let (live, frozen) = (Peer::live(), Peer::frozen());
     let (dies, wrong) = (Peer::dies(), Peer::wrong());
@@ -192,6 +284,71 @@ fn peers_that_misbehave_are_named_and_the_others_are_still_measured() {
     assert!(in_time(&results, "live") > 2.0 * frozen, "{stdout}");
     assert!(stdout.contains("frozen froze"), "{stdout}");
     assert!(!stdout.contains("live froze"), "{stdout}");
+}
+
+#[test]
+fn what_a_peer_answers_never_reaches_the_terminal_as_a_command() {
+    let peer = Peer::hostile();
+    let url = format!(
+        "--url=\u{4e16}\u{4e16}\u{4e16}\u{4e16}\u{4e16}\u{4e16}\
+                       \u{4e16}\u{4e16}\u{4e16}\u{4e16}\u{4e16}={}",
+        peer.url()
+    );
+    let compare =
+        Compare::new("hostile", &["--only=step2-single-worker", &url]);
+    let report = compare.report.clone();
+    let (output, results) = compare.run();
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert!(stdout.contains("]0;owned"), "it is shown, harmless: {stdout}");
+
+    let file = |name| fs::read_to_string(report.join(name)).unwrap();
+    let mut shown = vec![stdout.clone(), stderr];
+    shown.extend(["report.html", "timeline.svg"].map(file));
+    // In JSON they could hide behind a backslash.
+    strings(&results, &mut shown);
+    for text in shown {
+        let commands = |c: char| {
+            c.is_control() && c != '\n' || "\u{202e}\u{200b}".contains(c)
+        };
+        assert!(!text.contains(commands), "{text:?}");
+    }
+    for line in stdout.lines().filter(|line| !line.contains("report.html")) {
+        // In these lines nothing else is two columns wide.
+        let wide = line.chars().filter(|c| *c == '\u{4e16}').count();
+        assert!(line.chars().count() + wide <= 80, "too wide: {line}");
+    }
+}
+
+fn strings(value: &Value, all: &mut Vec<String>) {
+    match value {
+        Value::String(text) => all.push(text.clone()),
+        Value::Array(list) => list.iter().for_each(|it| strings(it, all)),
+        Value::Object(map) => map.values().for_each(|it| strings(it, all)),
+        _ => (),
+    }
+}
+
+#[test]
+fn a_url_is_honoured_or_refused_and_its_password_is_never_repeated() {
+    let refused = [
+        ("a=http://me:secret@localhost:8000", "password"),
+        ("http://me:secret@localhost:8000", "password"),
+        ("a=http://me@localhost:8000", "password"),
+        ("a=https://me:secret@localhost:8000", "password"),
+        ("a=http://localhost:8000/?token=secret", "query"),
+        ("a=http://localhost:8000/#secret", "query"),
+        ("a=http://localhost:70000", "http://"),
+        ("a\x1b[2J=http://localhost:8000", "NAME"),
+    ];
+    for (url, reason) in refused {
+        let mut compare = Compare::new("url", &["--url", url]);
+        let output = compare.command.output().unwrap();
+        let said = text(&output.stderr) + &text(&output.stdout);
+        assert_eq!(output.status.code(), Some(2), "{url}: {said}");
+        assert!(said.contains(reason), "{url}: {said}");
+        assert!(!said.contains("secret"), "{url}: {said}");
+        assert!(!said.contains('\x1b'), "{url}: {said:?}");
+    }
 }
 
 #[test]
@@ -238,6 +395,41 @@ fn a_report_that_cannot_be_written_is_said_before_the_measuring() {
 }
 
 #[test]
+fn what_was_measured_is_shown_even_if_the_report_cannot_be_written() {
+    let compare = Compare::new("unkept", &["--only=step2-single-worker"]);
+    let Compare { mut command, report, .. } = compare;
+    fs::create_dir_all(report.join("report.html")).unwrap();
+    let output = command.output().unwrap();
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stdout.contains("step2-single-worker stayed live"), "{stdout}");
+    let last = stderr.lines().last().unwrap();
+    assert!(
+        last.contains("report.html") && last.contains("--report"),
+        "{last}"
+    );
+
+    let files = fs::read_dir(&report).unwrap();
+    let files: BTreeSet<_> = files.map(|it| it.unwrap().file_name()).collect();
+    let whole = ["report.html", "results.json", "timeline.svg"];
+    assert_eq!(files, whole.map(Into::into).into());
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn standard_error_that_cannot_be_written_does_not_end_a_measurement() {
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let (reader, broken) = std::io::pipe().unwrap();
+    drop(reader);
+    for stderr in [Stdio::from(full), broken.into()] {
+        let mut compare = Compare::new("mute", &["--only=step2-single-worker"]);
+        compare.command.stderr(stderr);
+        let (output, _) = compare.run();
+        assert!(output.status.success(), "{output:?}");
+    }
+}
+
+#[test]
 fn wrong_options_are_named_with_what_is_accepted() {
     let wrong = [
         ("--only=step9", "step9", "step1-blocking"),
@@ -260,17 +452,20 @@ fn wrong_options_are_named_with_what_is_accepted() {
 #[cfg(target_os = "linux")]
 mod signals {
     use std::{
+        fs::Permissions,
         io::{BufRead, BufReader},
-        process::{Child, Stdio},
+        os::unix::fs::PermissionsExt,
+        process::Child,
         time::{Duration, Instant},
     };
 
     use rustix::process::{Pid, Signal, kill_process};
+    use serde_json::json;
 
     use super::*;
 
-    /// Starts it and waits until a step runs. Returns that step's process.
-    fn start(compare: &mut Compare) -> (Child, Pid) {
+    /// Starts it and waits until it has said so much.
+    fn spawn(compare: &mut Compare, until: &str) -> Child {
         let mut child = compare
             .command
             .stdout(Stdio::piped())
@@ -279,19 +474,29 @@ mod signals {
             .unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let mut lines = stderr.lines().map_while(Result::ok);
-        lines.find(|line| line.contains("takes about")).unwrap();
+        lines.find(|line| line.contains(until)).unwrap();
         // What comes later is read on, so that nobody waits for it.
         std::thread::spawn(move || lines.count());
+        child
+    }
+
+    /// Starts it and waits until a step runs. Returns that step's process.
+    fn start(compare: &mut Compare) -> (Child, Pid) {
+        let child = spawn(compare, "takes about");
         let id = child.id();
         let step = wait_for(|| {
-            let path = format!("/proc/{id}/task/{id}/children");
-            let children = fs::read_to_string(path).ok()?;
-            Pid::from_raw(children.split(' ').next()?.parse().ok()?)
+            // Each thread has its own children.
+            let threads = fs::read_dir(format!("/proc/{id}/task")).ok()?;
+            threads.flatten().find_map(|thread| {
+                let children = thread.path().join("children");
+                let children = fs::read_to_string(children).ok()?;
+                Pid::from_raw(children.split(' ').next()?.parse().ok()?)
+            })
         });
         (child, step)
     }
 
-    fn wait_for<T>(what: impl Fn() -> Option<T>) -> T {
+    fn wait_for<T>(mut what: impl FnMut() -> Option<T>) -> T {
         let start = Instant::now();
         loop {
             if let Some(it) = what() {
@@ -340,5 +545,49 @@ mod signals {
         assert_eq!(status.code(), Some(130));
         let left = PathBuf::from(format!("/proc/{}", step.as_raw_nonzero()));
         wait_for(|| (!left.exists()).then_some(()));
+    }
+
+    #[test]
+    fn a_signal_is_heard_while_a_step_does_not_come_up() {
+        let mut compare = Compare::new("mute-step", &["--only=step1-blocking"]);
+        fs::create_dir_all(&compare.report).unwrap();
+        let script = |name: &str, lines: &str| {
+            let path = compare.report.join(name);
+            fs::write(&path, format!("#!/bin/sh\n{lines}\n")).unwrap();
+            fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+            path
+        };
+        let step = script("step", "exec sleep 1000");
+        let built = json!({
+            "target": {"name": "step1-blocking"},
+            "executable": step,
+        });
+        let cargo = script("cargo", &format!("echo '{built}'"));
+        compare.command.env("CARGO", cargo);
+        let (mut child, step) = start(&mut compare);
+        kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+        let status = wait_for(|| child.try_wait().unwrap());
+        assert_eq!(status.code(), Some(130));
+        let left = PathBuf::from(format!("/proc/{}", step.as_raw_nonzero()));
+        wait_for(|| (!left.exists()).then_some(()));
+    }
+
+    #[test]
+    fn a_measurement_that_was_suspended_says_that_it_is_worthless() {
+        for begins_after in ["takes about", "run 1 of 1: /blocking"] {
+            let only = "--only=step2-single-worker";
+            let long = "--iterations=10_000_000_000";
+            let mut compare =
+                Compare::new("suspended", &[only, long, "--scaling=1"]);
+            let child = spawn(&mut compare, begins_after);
+            std::thread::sleep(Duration::from_millis(1_500));
+            kill_process(Pid::from_child(&child), Signal::STOP).unwrap();
+            std::thread::sleep(Duration::from_millis(2_000));
+            kill_process(Pid::from_child(&child), Signal::CONT).unwrap();
+            let output = child.wait_with_output().unwrap();
+            let stdout = text(&output.stdout);
+            assert!(stdout.contains("worthless"), "{begins_after}: {stdout}");
+            assert_eq!(output.status.code(), Some(1), "{stdout}");
+        }
     }
 }

@@ -20,7 +20,7 @@ use std::{
     process::{Child, Command, ExitStatus, Stdio},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        mpsc::{self, RecvTimeoutError},
+        mpsc::{self, TryRecvError},
     },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -118,14 +118,36 @@ impl Server {
     /// # Errors
     /// When it can't be run, ends, or doesn't print that line within a minute.
     pub fn start(command: &mut Command) -> Result<Self, StartError> {
+        Self::start_while(command, || true)
+    }
+
+    /// Does as [`Server::start`] for as long as it is wanted, and kills the
+    /// program once it isn't any more.
+    ///
+    /// # Errors
+    /// Those of [`Server::start`], and when it isn't wanted any more.
+    pub fn start_while(
+        command: &mut Command,
+        wanted: impl Fn() -> bool,
+    ) -> Result<Self, StartError> {
         let program = command.get_program().to_string_lossy().into_owned();
         let started = Process::start(command);
         let (mut process, first_line) = started.map_err(|source| {
             StartError::NotRun { program: program.clone(), source }
         })?;
-
-        let said = match first_line.recv_timeout(PATIENCE) {
-            Ok(line) => match url_in(&line) {
+        let mut line = None;
+        wait_until(PATIENCE, || match first_line.try_recv() {
+            Ok(first) => {
+                line = Some(first);
+                true
+            }
+            Err(TryRecvError::Empty) => !wanted(),
+            Err(TryRecvError::Disconnected) => {
+                process.ends_within(Duration::ZERO) || !wanted()
+            }
+        });
+        let said = match line {
+            Some(line) => match url_in(&line) {
                 Some(url) => {
                     let url = url.to_owned();
                     let agent = agent();
@@ -133,16 +155,11 @@ impl Server {
                 }
                 None => format!("its first line is: {line}"),
             },
-            Err(RecvTimeoutError::Disconnected) => {
-                if process.ends_within(PATIENCE) {
-                    let Ended { status, stderr, .. } = process.wait();
-                    return Err(StartError::Ended { program, status, stderr });
-                }
-                "it closed its standard output".into()
+            None if process.ends_within(Duration::ZERO) => {
+                let Ended { status, stderr, .. } = process.wait();
+                return Err(StartError::Ended { program, status, stderr });
             }
-            Err(RecvTimeoutError::Timeout) => {
-                format!("it said nothing for {PATIENCE:?}")
-            }
+            None => "it said nothing".into(),
         };
         process.kill();
         let stderr = process.wait().stderr;

@@ -11,6 +11,14 @@ use std::{
 /// How far `/blocking` counts.
 pub const COUNT: u64 = 1_000_000_000;
 
+/// A window title and its bell, a cleared screen, a C1 sequence, a line that
+/// runs from right to left, and characters that are two columns wide.
+const HOSTILE: &str = "\x1b]0;owned\x07\x1b[2J\u{9b}31m\u{202e}\u{200b}\
+    \u{4e16}\u{4e16}\u{4e16}\u{4e16}\u{4e16}\u{4e16}\u{4e16}\u{4e16}\
+    \u{4e16}\u{4e16}\u{4e16}\u{4e16}\u{4e16}\u{4e16}\u{4e16}\u{4e16}\
+    \u{4e16}\u{4e16}\u{4e16}\u{4e16}\u{4e16}\u{4e16}\u{4e16}\u{4e16}\
+    \u{4e16}\u{4e16}\u{4e16}\u{4e16}\u{4e16}\u{4e16}\u{4e16}\u{4e16}";
+
 /// A server on a free port, until the test is over.
 pub struct Peer {
     url: String,
@@ -53,6 +61,17 @@ impl Peer {
     pub fn wrong() -> Self {
         Self::serve(|stream, _| {
             respond(stream, "404 Not Found", "no such page");
+            true
+        })
+    }
+
+    /// It answers what a terminal would obey, in an error and in a page.
+    pub fn hostile() -> Self {
+        Self::serve(|stream, path| {
+            match path {
+                "/non-blocking" => respond(stream, "200 OK", HOSTILE),
+                _ => respond(stream, "500 Internal Server Error", HOSTILE),
+            }
             true
         })
     }
