@@ -106,13 +106,15 @@ pub fn renew() -> Result<(), String> {
     Ok(())
 }
 
-/// Writes the differences that chapters include, and their style sheet.
+/// Writes the differences that chapters include, and the style sheets of all
+/// that is drawn elsewhere.
 ///
 /// # Errors
 /// What chapters ask for and can't have, a line each, or when a file can't be
 /// written.
 pub fn differences() -> Result<(), String> {
     write(&Path::new(diffs::FOLDER).join("difference.css"), diffs::STYLE)?;
+    write(&Path::new(FOLDER).join("chart.css"), figures::STYLE)?;
     let mut errors = Vec::new();
     for (chapter, path) in includes()? {
         let Ok(request) = path.strip_prefix(diffs::FOLDER) else { continue };

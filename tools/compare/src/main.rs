@@ -1,61 +1,28 @@
-//! Runs the steps one after another and measures what their users feel.
-//!
-//! | module | what it holds |
-//! |---|---|
-//! | `options` | the command line |
-//! | `steps` | the list of steps; building and starting them |
-//! | `probe` | requests on a fixed schedule |
-//! | `measure` | one server, from its start to its end |
-//! | `scaling` | the time of step 3 against its threads |
-//! | `stats` | percentiles, median, spread |
-//! | `results` | all that was measured: what `results.json` holds |
-//! | `table`, `timeline`, `findings` | what the terminal shows |
-//! | `chart`, `report` | SVG and HTML |
-//! | `progress`, `machine` | what runs now, and on what |
+//! Measures the steps side by side: see the library.
 
-mod chart;
-mod findings;
-mod machine;
-mod measure;
-mod options;
-mod probe;
-mod progress;
-mod report;
-mod results;
-#[cfg(test)]
-mod samples;
-mod scaling;
-mod stats;
-mod steps;
-mod table;
-mod timeline;
+use std::{env, process::ExitCode};
 
-use std::{
-    error::Error,
-    io::{ErrorKind, Write},
-    path::Path,
-    process::ExitCode,
+use compare::{
+    measure::{Failure, measure},
+    options::Options,
+    plan::Plan,
+    show::{self, report::Report},
 };
-
-use machine::Machine;
-use options::Options;
-use progress::Progress;
-use report::Report;
-use results::Results;
 use tokio::{signal, task::spawn_blocking};
 
 /// Of everything, as a shell reports it for a program that Ctrl-C ended.
 const INTERRUPTED: u8 = 130;
 
+fn main() -> ExitCode {
+    difference::terminal(env::args_os())
+        .unwrap_or_else(|| until_stopped(&Options::read()))
+}
+
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
-    if let Some(code) = difference::terminal(std::env::args_os()) {
-        return code;
-    }
-    let options = Options::read();
+async fn until_stopped(options: &Options) -> ExitCode {
     // Whatever `compare` has started is killed when it is dropped.
     let outcome = tokio::select! {
-        outcome = compare(&options) => outcome,
+        outcome = compare(options) => outcome,
         () = stopped() => {
             common::log("stopped; nothing is left running");
             return ExitCode::from(INTERRUPTED);
@@ -72,55 +39,14 @@ async fn main() -> ExitCode {
 }
 
 /// Measures, and returns whether all that was asked for could be measured.
-async fn compare(options: &Options) -> Result<bool, Box<dyn Error>> {
+async fn compare(options: &Options) -> Result<bool, Failure> {
     let folder = options.report();
     let report = spawn_blocking(move || Report::create(&folder)).await??;
-    let programs = steps::build(options).await?;
-    let mut progress = Progress::start(options).await?;
-
-    let mut servers = Vec::new();
-    for subject in options.subjects(&programs) {
-        servers.push(measure::measure(&subject, options, &mut progress).await);
-    }
-    let scaling = scaling::measure(&programs, options, &mut progress).await;
-    progress.finish();
-
-    let machine = Machine::this();
-    let results = Results::new(machine, options.settings(), servers, scaling);
+    let plan = Plan::of(options).await?;
+    let results = measure(&plan, options.quiet).await?;
     let is_complete = results.is_complete();
-    spawn_blocking(move || show(&results, &report)).await??;
+    spawn_blocking(move || show::all(&results, &report)).await??;
     Ok(is_complete)
-}
-
-/// What was measured is shown, whether or not it can be kept.
-fn show(results: &Results, report: &Report) -> Result<(), String> {
-    let written = report.write(results);
-    print(results, written.as_deref().ok())?;
-    written.map(|_| ())
-}
-
-/// Colours go where they are wanted: see `NO_COLOR` and `CLICOLOR_FORCE`.
-fn print(results: &Results, report: Option<&Path>) -> Result<(), String> {
-    let mut parts = vec![
-        report::heading(results).map(|it| table::wrap(&it)).join("\n"),
-        table::servers(results),
-        timeline::timeline(results),
-    ];
-    let mut sentences = findings::findings(results);
-    if !results.scaling.is_empty() {
-        parts.push(table::scaling(results));
-        sentences.extend(findings::scaling(results));
-    }
-    sentences.extend(findings::doubts(results));
-    parts.extend(sentences.iter().map(|sentence| table::wrap(sentence)));
-    parts.extend(report.map(|report| report.display().to_string()));
-    match writeln!(anstream::stdout(), "{}", parts.join("\n\n")) {
-        // Whoever reads has read enough.
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(format!("can't print the results: {error}"))
-        }
-        _ => Ok(()),
-    }
 }
 
 async fn stopped() {

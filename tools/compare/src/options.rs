@@ -6,7 +6,6 @@ use std::{
     num::{NonZeroU64, NonZeroUsize},
     path::PathBuf,
     thread,
-    time::Duration,
 };
 
 use clap::{
@@ -15,11 +14,7 @@ use clap::{
 
 use harness::STEPS;
 
-use crate::{
-    results::{Settings, plain},
-    stats::IN_TIME_MS,
-    steps::{Programs, Subject},
-};
+use crate::words::plain;
 
 /// The most that can be asked for: enough to see that more isn't faster.
 const MOST: usize = 1024;
@@ -97,7 +92,9 @@ The exit status is 0 only when all that was asked for was measured.";
 /// A server that somebody else has started.
 #[derive(Clone, Debug)]
 pub struct Peer {
+    /// What it is to be called.
     pub name: String,
+    /// Where it is, without a slash at the end.
     pub url: String,
 }
 
@@ -131,38 +128,6 @@ impl Options {
             self.only.is_empty() || self.only.iter().any(|name| name == step)
         };
         STEPS.iter().copied().filter(chosen)
-    }
-
-    /// What to measure, in order.
-    ///
-    /// # Panics
-    /// When a chosen step has no program.
-    pub fn subjects<'a>(
-        &'a self,
-        programs: &'a Programs,
-    ) -> impl Iterator<Item = Subject<'a>> {
-        let step = |name| Subject::Step { name, program: &programs[name] };
-        let peer =
-            |peer: &'a Peer| Subject::Peer { name: &peer.name, url: &peer.url };
-        self.steps().map(step).chain(self.peers.iter().map(peer))
-    }
-
-    /// From one probe to the next.
-    pub fn interval(&self) -> Duration {
-        Duration::from_millis(self.interval.get() as u64)
-    }
-
-    /// What the results say about how they came about.
-    pub fn settings(&self) -> Settings {
-        Settings {
-            iterations: self.iterations.get(),
-            threads: self.threads.get(),
-            concurrency: self.concurrency.get(),
-            runs: self.runs.get(),
-            interval_ms: self.interval.get(),
-            in_time_ms: IN_TIME_MS,
-            connection: "a fresh connection",
-        }
     }
 }
 

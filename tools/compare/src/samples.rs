@@ -1,9 +1,7 @@
 //! Made-up measurements for the tests.
 
-use crate::{
-    machine::Machine,
-    results::{Probe, Request, Results, Run, Scaled, Server, Settings},
-    stats::IN_TIME_MS,
+use crate::results::{
+    IN_TIME_MS, Machine, Probe, Request, Results, Run, Scaled, Server, Settings,
 };
 
 pub const ITERATIONS: u64 = 10_000_000_000;
@@ -58,7 +56,7 @@ pub fn results() -> Results {
             cpu: "A CPU".into(),
             cores: Some(2),
             os: "An OS".into(),
-            profile: "release",
+            profile: "release".into(),
         },
         Settings {
             iterations: ITERATIONS,
@@ -67,7 +65,7 @@ pub fn results() -> Results {
             runs: 3,
             interval_ms: 10,
             in_time_ms: IN_TIME_MS,
-            connection: "a fresh connection",
+            connection: "a fresh connection".into(),
         },
         vec![
             server(

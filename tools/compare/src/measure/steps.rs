@@ -1,9 +1,9 @@
-//! The steps: their list, how they are built and started.
+//! Builds the steps, and starts them.
 
 use std::{
     collections::BTreeMap,
     io::{self, IsTerminal},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::Stdio,
     sync::Arc,
 };
@@ -15,55 +15,26 @@ use tokio::{
     task::spawn_blocking,
 };
 
-use crate::{options::Options, probe::Failure};
-
-/// The step that the others are compared with.
-pub const BASELINE: &str = "step1-blocking";
-
-/// The step whose time is measured against its number of threads.
-pub const SCALED: &str = "step3-multi-worker";
+use super::probe::Failure;
+use crate::plan::Plan;
 
 /// Where the binary of each step is.
 pub type Programs = BTreeMap<String, PathBuf>;
 
-/// A server to measure.
-pub enum Subject<'a> {
-    /// A step, which is to be started.
-    Step { name: &'a str, program: &'a Path },
-    /// One that runs already.
-    Peer { name: &'a str, url: &'a str },
-}
-
-impl Subject<'_> {
-    pub fn name(&self) -> &str {
-        match self {
-            Self::Step { name, .. } | Self::Peer { name, .. } => name,
-        }
-    }
-
-    pub fn url(&self) -> Option<&str> {
-        match self {
-            Self::Step { .. } => None,
-            Self::Peer { url, .. } => Some(url),
-        }
-    }
-}
-
-/// Builds the chosen steps. What cargo has to say goes to standard error.
+/// Builds the steps of the plan. What cargo has to say goes to standard error.
 ///
 /// # Errors
 /// When cargo can't be run, or can't build them.
-pub async fn build(options: &Options) -> Result<Programs, String> {
+pub async fn build(plan: &Plan, quiet: bool) -> Result<Programs, String> {
     let mut command = harness::build();
-    command.args(options.quiet.then_some("--quiet")).stdout(Stdio::piped());
+    command.args(quiet.then_some("--quiet")).stdout(Stdio::piped());
     // Cargo would fail where standard error can't be written.
     if !io::stderr().is_terminal() {
         command.stderr(Stdio::piped());
     }
     let mut command = Command::from(command);
     command.kill_on_drop(true);
-    let scaled = (!options.scaling.is_empty()).then_some(SCALED);
-    for step in options.steps().chain(scaled) {
+    for step in plan.steps() {
         command.args(["--package", step]);
     }
     let output = async {
@@ -91,12 +62,14 @@ async fn pass_on(stderr: Option<ChildStderr>) {
 /// Starts a step on a free port. To drop this future is to kill the step.
 ///
 /// # Errors
-/// When it doesn't listen.
+/// When it wasn't built, or doesn't listen.
 pub async fn start(
-    program: &Path,
+    programs: &Programs,
+    step: &str,
     iterations: u64,
     threads: usize,
 ) -> Result<Server, Failure> {
+    let program = programs.get(step).ok_or("cargo built no program for it")?;
     let mut command = harness::command(program);
     // A step without threads ignores THREADS.
     command

@@ -1,18 +1,25 @@
 //! All that was measured. This is what `results.json` holds; its fields are
 //! explained in `docs/src/results.md`.
 
-use std::time::Duration;
+// docs/src/results.md explains each field, held by a test.
+#![allow(missing_docs)]
 
-use serde::Serialize;
+mod stats;
 
-use crate::{
-    machine::Machine,
-    stats::{IN_TIME_MS, Latencies, Spread},
-    steps::BASELINE,
-};
+use serde::{Deserialize, Serialize};
+
+pub use stats::{Percentiles, Spread};
+
+use crate::words;
+
+/// The step that the others are compared with.
+pub const BASELINE: &str = "step1-blocking";
+
+/// An answer within this time is in time: nobody notices that it took any.
+pub const IN_TIME_MS: f64 = 10.0;
 
 /// The whole of it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Results {
     pub machine: Machine,
     pub settings: Settings,
@@ -20,8 +27,19 @@ pub struct Results {
     pub scaling: Vec<Scaled>,
 }
 
+/// A machine, and the build that ran on it.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Machine {
+    pub cpu: String,
+    /// How many cores this process may use.
+    pub cores: Option<usize>,
+    pub os: String,
+    /// The build profile of this program and of the steps.
+    pub profile: String,
+}
+
 /// What the measuring was asked for.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Settings {
     pub iterations: u64,
     pub threads: usize,
@@ -29,11 +47,11 @@ pub struct Settings {
     pub runs: usize,
     pub interval_ms: usize,
     pub in_time_ms: f64,
-    pub connection: &'static str,
+    pub connection: String,
 }
 
 /// One server: a step, or what `--url` named.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Server {
     pub name: String,
     /// Where it was when it wasn't started here.
@@ -51,7 +69,7 @@ pub struct Server {
 }
 
 /// One run. Its clock starts when `/blocking` is sent.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Run {
     pub blocking: Vec<Request>,
     /// Until when as many requests as wanted were in flight.
@@ -60,7 +78,7 @@ pub struct Run {
 }
 
 /// A request to `/blocking`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Request {
     pub sent_ms: f64,
     pub took_ms: f64,
@@ -69,7 +87,7 @@ pub struct Request {
 }
 
 /// A request to `/non-blocking`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Probe {
     /// When it was to be sent; below zero: before /blocking was.
     pub at_ms: f64,
@@ -81,8 +99,22 @@ pub struct Probe {
     pub error: Option<String>,
 }
 
+/// How a set of probes was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Latencies {
+    pub probes: usize,
+    pub failed: usize,
+    /// How many were answered in time.
+    pub in_time: usize,
+    /// Of those that were answered; none when none was.
+    #[serde(flatten)]
+    pub answered: Option<Percentiles>,
+    /// How late the prober itself was to send them.
+    pub late: Percentiles,
+}
+
 /// The time of `/blocking` with so many threads.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Scaled {
     pub threads: usize,
     pub error: Option<String>,
@@ -150,6 +182,27 @@ impl Server {
         }
         let probes = self.runs.iter().flat_map(|run| &run.probes);
         stood_still(probes.map(|it| it.late_ms).fold(0.0, f64::max))
+    }
+}
+
+impl Latencies {
+    /// `None` when there are no probes.
+    pub fn of<'a>(
+        probes: impl Iterator<Item = &'a Probe> + Clone,
+    ) -> Option<Self> {
+        let answered = probes.clone().filter_map(|probe| probe.latency_ms);
+        Some(Self {
+            probes: probes.clone().count(),
+            failed: probes.clone().count() - answered.clone().count(),
+            in_time: answered.clone().filter(|ms| *ms < IN_TIME_MS).count(),
+            answered: Percentiles::of(answered),
+            late: Percentiles::of(probes.map(|probe| probe.late_ms))?,
+        })
+    }
+
+    /// The share that was answered in time, from 0 to 1.
+    pub fn in_time_share(&self) -> f64 {
+        self.in_time as f64 / self.probes as f64
     }
 }
 
@@ -227,58 +280,15 @@ pub fn stood_still(longest_ms: f64) -> Option<String> {
         format!(
             "figures are worthless: compare stood still for {} (suspended, or \
              without a core); measure again",
-            in_words(longest_ms)
+            words::short(longest_ms)
         )
     })
-}
-
-/// Milliseconds, to the microsecond.
-pub fn milliseconds(duration: Duration) -> f64 {
-    common::milliseconds(duration)
-}
-
-/// Milliseconds as people read them: three digits and a unit.
-pub fn in_words(ms: f64) -> String {
-    common::short(Duration::from_secs_f64(ms / 1e3))
-}
-
-/// What others have said, as one line of plain text: whatever a terminal could
-/// obey, or could hide, is replaced by a mark, and the line isn't longer than
-/// `most` characters.
-pub fn plain(text: &str, most: usize) -> String {
-    let text = text.trim();
-    let plain = text.chars().map(|c| match c {
-        '\n' | '\r' | '\t' => ' ',
-        // Zero width, direction, line separators: none of them is control.
-        '\u{ad}'
-        | '\u{61c}'
-        | '\u{200b}'..='\u{200f}'
-        | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}'
-        | '\u{feff}'
-        | '\u{fff9}'..='\u{fffb}'
-        | '\u{e0000}'..='\u{e0fff}' => char::REPLACEMENT_CHARACTER,
-        c if c.is_control() => char::REPLACEMENT_CHARACTER,
-        c => c,
-    });
-    let cut = if text.chars().nth(most).is_some() { "…" } else { "" };
-    plain.take(most).chain(cut.chars()).collect()
-}
-
-/// A share from 0 to 1 as people read it. 100 % and 0 % are exact: nothing is
-/// rounded to them.
-pub fn percent(share: f64) -> String {
-    let tenths = match share * 1e3 {
-        small @ ..1.0 if small > 0.0 => return "<0.1 %".into(),
-        tenths => tenths.floor(),
-    };
-    format!("{} %", tenths / 10.0)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::samples::{live, results, run, server};
+    use crate::samples::{frozen, live, results, run, server};
 
     #[test]
     fn a_probe_just_before_the_end_of_blocking_says_nothing_about_it() {
@@ -318,22 +328,24 @@ mod tests {
     }
 
     #[test]
-    fn what_a_terminal_could_obey_becomes_a_mark() {
-        let hostile = "  \x1b]0;title\x07a\u{9b}31m\tb\u{202e}c\r\n";
-        assert_eq!(
-            plain(hostile, 30),
-            "\u{fffd}]0;title\u{fffd}a\u{fffd}31m b\u{fffd}c"
-        );
-        assert_eq!(plain("Übermaß 世界", 10), "Übermaß 世界");
-        assert_eq!(plain("Übermaß 世界", 9), "Übermaß 世…");
+    fn a_freeze_shows_in_every_percentile() {
+        let server = server("frozen", vec![frozen(3_000.0)]);
+        let during = server.during.unwrap();
+        let answered = during.answered.unwrap();
+        assert_eq!(during.in_time, 0);
+        // Who comes during a freeze waits for half of it, on the average.
+        assert!((1_490.0..1_510.0).contains(&answered.p50_ms), "{during:?}");
+        assert!(answered.p99_ms > 2_900.0, "{during:?}");
+        let idle = server.idle.unwrap();
+        assert_eq!(idle.in_time, idle.probes);
     }
 
     #[test]
-    fn a_percentage_is_not_rounded_to_none_or_all() {
-        assert_eq!(percent(0.0), "0 %");
-        assert_eq!(percent(0.000_1), "<0.1 %");
-        assert_eq!(percent(0.5), "50 %");
-        assert_eq!(percent(0.999_9), "99.9 %");
-        assert_eq!(percent(1.0), "100 %");
+    fn a_probe_that_failed_is_not_in_time() {
+        let fails = run(1_000.0, |at| (at < 500.0).then_some(1.0));
+        let during = server("fails", vec![fails]).during.unwrap();
+        assert_eq!(during.in_time + during.failed, during.probes);
+        assert!((0.4..0.6).contains(&during.in_time_share()), "{during:?}");
+        assert_eq!(during.answered.unwrap().worst_ms, 1.0);
     }
 }

@@ -10,16 +10,7 @@ use indicatif::{
     ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle,
 };
 
-use tokio::task::{JoinError, spawn_blocking};
-
-use crate::{
-    measure::{AFTER, BEFORE},
-    options::Options,
-    scaling,
-};
-
-/// So many rounds are counted to see how fast this machine is.
-const SAMPLE: u64 = 50_000_000;
+use crate::{plan::Plan, words};
 
 /// A bar on a terminal, lines elsewhere; both on standard error.
 pub struct Progress {
@@ -30,58 +21,21 @@ pub struct Progress {
     plan: VecDeque<(String, Duration)>,
     /// When the run that goes on has started, and about when it ends.
     run: (Instant, Duration),
-    patience: Duration,
     runs: usize,
 }
 
 impl Progress {
-    /// Says about how long it will take, and begins.
-    ///
-    /// # Errors
-    /// When no thread can be started.
-    pub async fn start(options: &Options) -> Result<Self, JoinError> {
-        let iterations = options.iterations.get();
-        let blocking =
-            spawn_blocking(move || time_to_count(iterations)).await?;
-        let load = blocking * options.concurrency.get() as u32;
-        let steps = options.steps().map(str::to_owned);
-        let peers = options.peers.iter().map(|peer| peer.name.clone());
-        let probed =
-            steps.chain(peers).map(|name| (name, BEFORE + load + AFTER));
-        let scaled = scaling::counts(options).into_iter().map(|threads| {
-            let cores = scaling::cores().unwrap_or(threads);
-            let time = blocking / threads.min(cores) as u32;
-            (scaling::name(threads), time)
-        });
-        let runs = options.runs.get();
-        let plan: VecDeque<_> = probed
-            .chain(scaled)
-            .flat_map(|run| std::iter::repeat_n(run, runs))
-            .collect();
+    /// The first run is about to begin.
+    pub fn start(plan: &Plan, quiet: bool) -> Self {
         let now = Instant::now();
-        let progress = Self {
-            quiet: options.quiet,
-            bar: bar(options.quiet),
+        Self {
+            quiet,
+            bar: bar(quiet),
             start: now,
-            plan,
+            plan: plan.runs().collect(),
             run: (now, Duration::ZERO),
-            // A server may be ten times as slow as this machine's own counting
-            // in one thread.
-            patience: Duration::from_secs(60) + 10 * load,
-            runs,
-        };
-        let total = progress.rest();
-        progress.line(&format!(
-            "{} runs: this takes about {}",
-            progress.plan.len(),
-            in_words(total)
-        ));
-        Ok(progress)
-    }
-
-    /// How long an answer may take before it counts as missing.
-    pub fn patience(&self) -> Duration {
-        self.patience
+            runs: plan.settings.runs,
+        }
     }
 
     /// A run of this server begins.
@@ -150,24 +104,8 @@ fn bar(quiet: bool) -> ProgressBar {
             "left",
             |state: &ProgressState, to: &mut dyn std::fmt::Write| {
                 let left = state.len().unwrap_or(0).saturating_sub(state.pos());
-                write!(to, "{}", in_words(Duration::from_millis(left))).ok();
+                write!(to, "{}", words::time(Duration::from_millis(left))).ok();
             },
         );
     bar.with_style(style)
-}
-
-/// As 45 s, or 1 min 30 s.
-fn in_words(time: Duration) -> String {
-    match (time.as_secs() / 60, time.as_secs() % 60) {
-        (0, seconds) => format!("{seconds} s"),
-        (minutes, seconds) => format!("{minutes} min {seconds} s"),
-    }
-}
-
-/// About how long one thread takes to count so far.
-fn time_to_count(iterations: u64) -> Duration {
-    let sample = iterations.min(SAMPLE);
-    let start = Instant::now();
-    common::count(sample);
-    start.elapsed().mul_f64(iterations as f64 / sample as f64)
 }

@@ -26,7 +26,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::results::plain;
+use crate::words::plain;
 
 /// How many probes may wait for their answers at once. The others wait for a
 /// connection to become free, and that time counts too.

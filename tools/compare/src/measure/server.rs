@@ -5,71 +5,67 @@ use std::{
     time::{Duration, Instant},
 };
 
+use common::milliseconds;
 use tokio::{
     task::{JoinSet, spawn_blocking},
     time::sleep,
 };
 
-use crate::{
-    options::Options,
+use super::{
     probe::{self, Failure, Target, probe_until},
     progress::Progress,
-    results::{Probe, Request, Run, Server, in_words, milliseconds, plain},
-    stats::Latencies,
-    steps::{self, Subject},
+    steps::{self, Programs},
 };
-
-/// How long a server is probed idle, before /blocking is sent.
-pub const BEFORE: Duration = Duration::from_secs(1);
-
-/// How long it is probed on, after /blocking was answered.
-pub const AFTER: Duration = Duration::from_millis(300);
+use crate::{
+    plan::{AFTER, BEFORE, Plan, Subject},
+    results::{Latencies, Probe, Request, Run, Server},
+    words::{self, failure, last_line},
+};
 
 /// How long a process that has just broken a connection may take to be gone.
 const LAST_BREATH: Duration = Duration::from_secs(1);
 
-/// What is said of a failure may be so many characters long.
-const LONGEST: usize = 400;
-
 /// Starts the server if it is a step, measures it, and stops it.
 pub async fn measure(
-    subject: &Subject<'_>,
-    options: &Options,
+    subject: &Subject,
+    plan: &Plan,
+    programs: &Programs,
     progress: &mut Progress,
 ) -> Server {
+    let name = &subject.name;
     let mut runs = Vec::new();
-    let (name, url) = (subject.name(), subject.url());
-    let outcome = match subject {
-        Subject::Peer { url, .. } => {
-            run_all(name, url, None, options, progress, &mut runs)
-                .await
-                .map_err(|error| format!("{url}: {error}").into())
-        }
-        Subject::Step { program, .. } => {
-            let iterations = options.iterations.get();
-            let threads = options.threads.get();
-            match steps::start(program, iterations, threads).await {
-                Ok(server) => {
-                    let (url, count) = (server.url(), Some(iterations));
-                    let all =
-                        run_all(name, url, count, options, progress, &mut runs);
-                    match all.await {
-                        Ok(()) => Ok(()),
-                        Err(error) => Err(why(server, error).await),
-                    }
-                }
-                Err(error) => Err(ends(&error.to_string()).into()),
-            }
-        }
+    let outcome = match &subject.url {
+        Some(url) => run_all(name, url, None, plan, progress, &mut runs)
+            .await
+            .map_err(|error| format!("{url}: {error}").into()),
+        None => run_step(name, plan, programs, progress, &mut runs).await,
     };
     let error = outcome.err().map(|error| {
-        let (run, all) = (runs.len() + 1, options.runs);
-        plain(&format!("failed in run {run} of {all}: {error}"), LONGEST)
+        let (run, all) = (runs.len() + 1, plan.settings.runs);
+        failure(format!("failed in run {run} of {all}: {error}"))
     });
     if let Some(error) = &error {
         progress.line(&format!("{name} {error}"));
     }
-    Server::new(name, url, runs, error)
+    Server::new(name, subject.url.as_deref(), runs, error)
+}
+
+async fn run_step(
+    name: &str,
+    plan: &Plan,
+    programs: &Programs,
+    progress: &mut Progress,
+    runs: &mut Vec<Run>,
+) -> Result<(), Failure> {
+    let iterations = plan.settings.iterations;
+    let threads = plan.settings.threads;
+    let server = steps::start(programs, name, iterations, threads).await;
+    let server = server.map_err(words::ends)?;
+    let (url, count) = (server.url(), Some(iterations));
+    match run_all(name, url, count, plan, progress, runs).await {
+        Ok(()) => Ok(()),
+        Err(error) => Err(why(server, error).await),
+    }
 }
 
 /// Measures the server at `url` and adds each run to `runs`. If `count` is
@@ -78,26 +74,25 @@ async fn run_all(
     name: &str,
     url: &str,
     count: Option<u64>,
-    options: &Options,
+    plan: &Plan,
     progress: &mut Progress,
     runs: &mut Vec<Run>,
 ) -> Result<(), Failure> {
-    let target = Target::find(url, progress.patience(), count).await?;
-    let target = Arc::new(target);
+    let target = Arc::new(Target::find(url, plan.patience(), count).await?);
     target.non_blocking().await?;
-    for run in 1..=options.runs.get() {
+    let interval = Duration::from_millis(plan.settings.interval_ms as u64);
+    for run in 1..=plan.settings.runs {
         progress.begin(name, run);
         let load = async {
             // Then half of the interval, so that no probe is sent at the same
             // moment as /blocking.
-            sleep(BEFORE + options.interval() / 2).await;
-            let load = load(&target, options.concurrency.get()).await;
+            sleep(BEFORE + interval / 2).await;
+            let load = load(&target, plan.settings.concurrency).await;
             sleep(AFTER).await;
             load
         };
-        let (load, probes) =
-            probe_until(load, &target, options.interval(), || progress.tick())
-                .await;
+        let tick = || progress.tick();
+        let (load, probes) = probe_until(load, &target, interval, tick).await;
         let run = load?.probed(probes);
         progress.end(&said(&run));
         runs.push(run);
@@ -164,7 +159,7 @@ impl Load {
                 at_ms: since(probe.intended),
                 late_ms: milliseconds(probe.late),
                 latency_ms: latency.ok().map(|it| milliseconds(*it)),
-                error: latency.err().map(|it| plain(&it.to_string(), LONGEST)),
+                error: latency.err().map(failure),
             }
         });
         Run {
@@ -179,7 +174,7 @@ fn said(run: &Run) -> String {
     let during = Latencies::of(run.during());
     let (in_time, all) =
         during.map_or((0, 0), |during| (during.in_time, during.probes));
-    let took = in_words(run.until_ms);
+    let took = words::short(run.until_ms);
     format!("/blocking {took}, {in_time} of {all} probes in time")
 }
 
@@ -201,20 +196,4 @@ async fn why(mut server: harness::Server, error: Failure) -> Failure {
         None => "it said nothing".into(),
     };
     format!("it ended ({}); {said}", ended.status).into()
-}
-
-/// The first and the last line of a long message.
-pub fn ends(message: &str) -> String {
-    let first = message.lines().next().unwrap_or("");
-    match last_line(message).filter(|last| *last != first) {
-        Some(last) => plain(&format!("{first}; {last}"), LONGEST),
-        None => plain(first, LONGEST),
-    }
-}
-
-/// The last line with something in it. What a panic adds about backtraces
-/// says nothing.
-fn last_line(text: &str) -> Option<&str> {
-    let mut lines = text.lines().rev().map(str::trim);
-    lines.find(|line| !line.is_empty() && !line.starts_with("note: "))
 }

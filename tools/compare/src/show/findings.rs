@@ -1,10 +1,8 @@
-//! What one sees, in a sentence per server, made from its figures.
+//! What one sees, in sentences made from the figures.
 
 use crate::{
-    results::{Results, Server, Settings, in_words, percent},
-    stats::Latencies,
-    steps::BASELINE,
-    timeline::in_ticks,
+    results::{BASELINE, Latencies, Results, Server, Settings},
+    words::{counted, percent, short, tick},
 };
 
 /// Times that differ by less than this count as the same.
@@ -23,6 +21,38 @@ const DISTURBED: f64 = 0.25;
 /// A prober that is later than this has something to say about its figures.
 const LATE_MS: f64 = 1.0;
 
+/// What it was measured on.
+pub fn machine(results: &Results) -> String {
+    let machine = &results.machine;
+    let cores = match machine.cores {
+        Some(cores) => counted(cores, "core"),
+        None => "an unknown number of cores".into(),
+    };
+    format!("{}, {cores} available, {}", machine.cpu, machine.os)
+}
+
+/// What was asked for.
+pub fn settings(results: &Results) -> String {
+    let it = &results.settings;
+    format!(
+        "{} build, {} iterations, {}, {} /blocking in flight, {}, a probe \
+         every {} ms on {}",
+        results.machine.profile,
+        it.iterations,
+        counted(it.threads, "thread"),
+        it.concurrency,
+        counted(it.runs, "run"),
+        it.interval_ms,
+        it.connection,
+    )
+}
+
+/// All that follows from the figures.
+pub fn all(results: &Results) -> impl Iterator<Item = String> {
+    let servers = findings(results).into_iter();
+    servers.chain(scaling(results)).chain(doubts(results))
+}
+
 /// A sentence for each server that was measured.
 pub fn findings(results: &Results) -> Vec<String> {
     let settings = &results.settings;
@@ -33,8 +63,7 @@ pub fn findings(results: &Results) -> Vec<String> {
 fn finding(server: &Server, settings: &Settings) -> Option<String> {
     let (during, name) = (server.during?, &server.name);
     let (blocking, answered) = (server.blocking?, during.answered?);
-    let (time, worst) =
-        (in_words(blocking.median_ms), in_words(answered.worst_ms));
+    let (time, worst) = (short(blocking.median_ms), short(answered.worst_ms));
     let share = during.in_time_share();
     let answers = answers(&during, settings);
     let waits = answered.worst_ms >= blocking.median_ms / 2.0;
@@ -49,7 +78,7 @@ fn finding(server: &Server, settings: &Settings) -> Option<String> {
              the worst took {worst}"
         )
     } else {
-        let p99 = in_words(answered.p99_ms);
+        let p99 = short(answered.p99_ms);
         format!(
             "{name} stayed live: while /blocking ran ({time}), {answers}, 99 \
              % of them within {p99}"
@@ -64,7 +93,7 @@ fn finding(server: &Server, settings: &Settings) -> Option<String> {
 }
 
 fn answers(during: &Latencies, settings: &Settings) -> String {
-    let limit = in_ticks(settings.in_time_ms);
+    let limit = tick(settings.in_time_ms);
     let probes = during.probes;
     match during.in_time {
         0 => format!("none of {probes} probes was answered within {limit}"),
@@ -138,7 +167,7 @@ fn lateness(results: &Results) -> Option<String> {
     Some(format!(
         "The prober needs a core too and didn't always get one: it was up to \
          {} late (p99) while /blocking ran in {all}. The latencies include it.",
-        in_words(worst)
+        short(worst)
     ))
 }
 

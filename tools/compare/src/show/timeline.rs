@@ -5,15 +5,17 @@ use std::fmt::Write;
 use anstyle::{AnsiColor, Style};
 use textwrap::core::display_width;
 
+use super::table::{self, WIDTH};
 use crate::{
-    measure::AFTER,
-    results::{Probe, Results, Run, in_words, milliseconds},
-    stats::IN_TIME_MS,
-    table::{self, WIDTH},
+    results::{IN_TIME_MS, Probe, Results, Run},
+    words::{short, tick},
 };
 
 /// The most that is shown of the time before /blocking is sent.
 const BEFORE_MS: f64 = 500.0;
+
+/// The most that is shown of the time after /blocking was answered.
+const AFTER_MS: f64 = 300.0;
 
 /// What is left of a line beside the name of the lane.
 const COLUMNS: usize = WIDTH - 20;
@@ -53,7 +55,7 @@ impl Wait {
     /// What it means.
     pub fn meaning(self) -> String {
         match self {
-            Self::InTime => format!("under {}", in_ticks(IN_TIME_MS)),
+            Self::InTime => format!("under {}", tick(IN_TIME_MS)),
             Self::Short => "under 100 ms".into(),
             Self::Long => "under 1 s".into(),
             Self::Frozen => "1 s and more".into(),
@@ -86,7 +88,7 @@ impl Span {
         let end = runs.map(|run| run.until_ms).fold(0.0, f64::max);
         // Short runs aren't lost between what comes before and after.
         let before = (end / 5.0).min(BEFORE_MS);
-        Self { from: -before, to: end + before.min(milliseconds(AFTER)) }
+        Self { from: -before, to: end + before.min(AFTER_MS) }
     }
 
     /// Where a moment lies: 0 at the beginning, 1 at the end.
@@ -136,24 +138,14 @@ pub fn timeline(results: &Results) -> String {
 
 fn axis(span: Span) -> String {
     let mut line = vec![' '; COLUMNS];
-    for tick in span.ticks() {
-        let label = in_ticks(tick);
-        let column = column(tick, span);
+    for ms in span.ticks() {
+        let (label, column) = (tick(ms), column(ms, span));
         // Not a part of it.
         if let Some(places) = line.get_mut(column..column + label.len()) {
             places.iter_mut().zip(label.chars()).for_each(|(to, c)| *to = c);
         }
     }
     line.into_iter().collect::<String>().trim_end().to_owned()
-}
-
-/// The time at a tick of an axis.
-pub fn in_ticks(ms: f64) -> String {
-    if ms != 0.0 && ms < 1_000.0 {
-        format!("{ms} ms")
-    } else {
-        format!("{} s", ms / 1e3)
-    }
 }
 
 /// A mark per column: the longest wait of those that began in its time.
@@ -172,7 +164,7 @@ fn marks(run: &Run, span: Span) -> String {
 /// A bar for as long as /blocking ran.
 fn bar(run: &Run, span: Span) -> String {
     let (start, end) = (column(0.0, span), column(run.until_ms, span));
-    let label = format!(" /blocking {} ", in_words(run.until_ms));
+    let label = format!(" /blocking {} ", short(run.until_ms));
     let length = (end - start).max(1);
     let line = if length > label.chars().count() + 2 {
         format!("{label:━^length$}")

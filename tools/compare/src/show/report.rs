@@ -8,13 +8,13 @@ use std::{
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use super::{
+    chart, figures,
+    findings::{doubts, findings, machine, scaling, settings},
+};
 use crate::{
-    chart,
-    findings::{doubts, findings, scaling},
-    results::{Results, Scaled, Server, in_words, percent},
-    stats::{IN_TIME_MS, Latencies, Spread},
-    table::NONE,
-    timeline::in_ticks,
+    results::{IN_TIME_MS, Results, Scaled, Server, Spread},
+    words::{NONE, percent, ratio, tick},
 };
 
 const STYLE: &str = include_str!("report.css");
@@ -150,8 +150,7 @@ pub fn html(results: &Results, timeline: &Markup) -> Markup {
                     (figure(
                         "What each thread brings",
                         &chart::scaling(results),
-                        "How many times as fast as with one thread, by the \
-                         medians. Nothing was probed meanwhile.",
+                        chart::SCALING,
                     ))
                     section { h2 { "Threads in figures" } (threads(results)) }
                 }
@@ -181,7 +180,7 @@ fn figure(title: &str, chart: &Markup, caption: &str) -> Markup {
 }
 
 fn servers(results: &Results) -> Markup {
-    let limit = in_ticks(IN_TIME_MS);
+    let limit = tick(IN_TIME_MS);
     html! {
         div.wide tabindex="0" role="group" aria-label="The figures" {
             table {
@@ -222,43 +221,21 @@ fn servers(results: &Results) -> Markup {
 }
 
 fn row(server: &Server) -> Markup {
-    let figure = |of: &Option<Latencies>,
-                  which: fn(&Latencies) -> Option<f64>| {
-        of.as_ref().and_then(which).map_or(NONE.into(), in_words)
-    };
-    let share = |of: &Option<Latencies>| {
-        of.map_or(NONE.into(), |it| percent(it.in_time_share()))
-    };
+    let [idle, during] = [server.idle, server.during].map(figures::latencies);
     html! {
         tr {
             th scope="row" { (server.name) }
             td { (spread(server.blocking)) }
-            td { (speed_up(server.speed_up)) }
-            td { (figure(&server.idle, |it| Some(it.answered?.p50_ms))) }
-            td { (figure(&server.idle, |it| Some(it.answered?.p99_ms))) }
-            td { (share(&server.idle)) }
-            td { (figure(&server.during, |it| Some(it.answered?.p50_ms))) }
-            td { (figure(&server.during, |it| Some(it.answered?.p99_ms))) }
-            td { (figure(&server.during, |it| Some(it.answered?.worst_ms))) }
-            td { (share(&server.during)) }
+            td { (ratio(server.speed_up)) }
+            @for i in [0, 1, 3] { td { (idle[i]) } }
+            @for figure in during { td { (figure) } }
         }
     }
 }
 
 fn spread(spread: Option<Spread>) -> Markup {
-    html! {
-        @match spread {
-            Some(Spread { median_ms, min_ms, max_ms }) => {
-                (in_words(median_ms))
-                span.range { (in_words(min_ms)) " to " (in_words(max_ms)) }
-            }
-            None => (NONE),
-        }
-    }
-}
-
-fn speed_up(speed_up: Option<f64>) -> String {
-    speed_up.map_or(NONE.into(), |it| format!("{it:.2}"))
+    let [median, range] = figures::spread(spread);
+    html! { (median) span.range { (range) } }
 }
 
 fn threads(results: &Results) -> Markup {
@@ -267,7 +244,7 @@ fn threads(results: &Results) -> Markup {
             tr {
                 th scope="row" { (scaled.threads) }
                 td { (spread(scaled.blocking)) }
-                td { (speed_up(scaled.speed_up)) }
+                td { (ratio(scaled.speed_up)) }
                 td { (scaled.threads) ".00" }
                 td { (scaled.efficiency.map_or(NONE.into(), percent)) }
                 td { (scaled.error.as_deref().unwrap_or("")) }
@@ -293,33 +270,6 @@ fn threads(results: &Results) -> Markup {
             }
         }
     }
-}
-
-fn machine(results: &Results) -> String {
-    let machine = &results.machine;
-    let cores = machine.cores.map_or("?".into(), |it| it.to_string());
-    format!("{}, {cores} cores available, {}", machine.cpu, machine.os)
-}
-
-/// What was asked for, in a sentence.
-fn settings(results: &Results) -> String {
-    let it = &results.settings;
-    format!(
-        "{} build, {} iterations, {} threads, {} /blocking in flight, {} runs, \
-         a probe every {} ms on {}",
-        results.machine.profile,
-        it.iterations,
-        it.threads,
-        it.concurrency,
-        it.runs,
-        it.interval_ms,
-        it.connection,
-    )
-}
-
-/// What every printed result begins with.
-pub fn heading(results: &Results) -> [String; 2] {
-    [machine(results), settings(results)]
 }
 
 fn method(results: &Results) -> Markup {

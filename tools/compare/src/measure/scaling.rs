@@ -1,59 +1,38 @@
 //! The time of step 3 against its number of threads.
 
-use std::{
-    collections::BTreeSet,
-    thread,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use crate::{
-    measure::ends,
-    options::Options,
+use common::milliseconds;
+
+use super::{
     probe::{Failure, Target},
     progress::Progress,
-    results::{Scaled, in_words, milliseconds, stood_still},
-    steps::{self, Programs, SCALED},
+    steps::{self, Programs},
+};
+use crate::{
+    plan::{Plan, SCALED, scaled},
+    results::{Scaled, stood_still},
+    words,
 };
 
 /// So often it is seen whether this program runs.
 const BEAT: Duration = Duration::from_millis(100);
 
-/// The numbers of threads to measure, in order. One is always among them: the
-/// speed-up is against it.
-pub fn counts(options: &Options) -> BTreeSet<usize> {
-    let mut counts: BTreeSet<_> =
-        options.scaling.iter().map(|count| count.get()).collect();
-    if !counts.is_empty() {
-        counts.insert(1);
-    }
-    counts
-}
-
-/// What such a measurement is called.
-pub fn name(threads: usize) -> String {
-    format!("{SCALED}, threads: {threads}")
-}
-
-/// How many cores this process may use, if the system tells.
-pub fn cores() -> Option<usize> {
-    thread::available_parallelism().ok().map(Into::into)
-}
-
 /// Measures all of them. Nothing is probed meanwhile: that would take time
 /// from the threads.
 pub async fn measure(
+    plan: &Plan,
     programs: &Programs,
-    options: &Options,
     progress: &mut Progress,
 ) -> Vec<Scaled> {
     let mut all = Vec::new();
-    for threads in counts(options) {
+    for &threads in &plan.scaling {
         let mut runs_ms = Vec::new();
         let outcome =
-            run_all(threads, programs, options, progress, &mut runs_ms).await;
-        let error = outcome.err().map(|error| ends(&error.to_string()));
+            run_all(threads, plan, programs, progress, &mut runs_ms).await;
+        let error = outcome.err().map(words::ends);
         if let Some(error) = &error {
-            progress.line(&format!("{}: {error}", name(threads)));
+            progress.line(&format!("{}: {error}", scaled(threads)));
         }
         // One thread comes first.
         let one = all.first().and_then(|one: &Scaled| one.blocking);
@@ -64,20 +43,19 @@ pub async fn measure(
 
 async fn run_all(
     threads: usize,
+    plan: &Plan,
     programs: &Programs,
-    options: &Options,
     progress: &mut Progress,
     runs_ms: &mut Vec<f64>,
 ) -> Result<(), Failure> {
-    let iterations = options.iterations.get();
-    let server = steps::start(&programs[SCALED], iterations, threads).await?;
+    let iterations = plan.settings.iterations;
+    let server = steps::start(programs, SCALED, iterations, threads).await?;
     let target =
-        Target::find(server.url(), progress.patience(), Some(iterations))
-            .await?;
-    for run in 1..=options.runs.get() {
-        progress.begin(&name(threads), run);
+        Target::find(server.url(), plan.patience(), Some(iterations)).await?;
+    for run in 1..=plan.settings.runs {
+        progress.begin(&scaled(threads), run);
         let took = milliseconds(undisturbed(&target, progress).await?);
-        progress.end(&format!("/blocking {}", in_words(took)));
+        progress.end(&format!("/blocking {}", words::short(took)));
         runs_ms.push(took);
     }
     Ok(())

@@ -12,10 +12,10 @@ use tabled::{
 };
 use textwrap::core::display_width;
 
+use super::figures::{latencies, spread};
 use crate::{
-    results::{Results, Server, in_words, percent},
-    stats::{IN_TIME_MS, Latencies, Spread},
-    timeline::in_ticks,
+    results::{IN_TIME_MS, Results, Server},
+    words::{self, NONE, percent, ratio},
 };
 
 /// All that is printed fits into so many columns.
@@ -24,12 +24,9 @@ pub const WIDTH: usize = 80;
 /// A name that is longer is cut off.
 const LONGEST_NAME: usize = 19;
 
-/// What stands where there is no figure.
-pub const NONE: &str = "–";
-
 /// The servers, a row each; one that failed has a row that says so.
 pub fn servers(results: &Results) -> String {
-    let in_time = format!("<{}", in_ticks(IN_TIME_MS));
+    let in_time = format!("<{}", words::tick(IN_TIME_MS));
     let head = [
         "server",
         "/blocking",
@@ -63,22 +60,17 @@ pub fn servers(results: &Results) -> String {
 }
 
 fn row(server: &Server) -> [String; 8] {
-    let two = |figure: fn(&Latencies) -> Option<String>| {
-        let line = |latencies: &Option<Latencies>| {
-            let figure = latencies.as_ref().and_then(figure);
-            figure.unwrap_or_else(|| NONE.into())
-        };
-        format!("{}\n{}", line(&server.idle), line(&server.during))
-    };
+    let (idle, during) = (latencies(server.idle), latencies(server.during));
+    let two = |i: usize| format!("{}\n{}", idle[i], during[i]);
     [
         name(&server.name),
-        server.blocking.map_or(NONE.into(), spread),
-        speed_up(server.speed_up),
+        spread(server.blocking).join("\n"),
+        ratio(server.speed_up),
         "idle\nduring".into(),
-        two(|it| Some(in_words(it.answered?.p50_ms))),
-        two(|it| Some(in_words(it.answered?.p99_ms))),
-        two(|it| Some(in_words(it.answered?.worst_ms))),
-        two(|it| Some(percent(it.in_time_share()))),
+        two(0),
+        two(1),
+        two(2),
+        two(3),
     ]
 }
 
@@ -98,8 +90,8 @@ pub fn scaling(results: &Results) -> String {
         let past = scaled.threads > cores;
         builder.push_record([
             scaled.threads.to_string(),
-            scaled.blocking.map_or(NONE.into(), spread),
-            speed_up(scaled.speed_up),
+            spread(scaled.blocking).join("\n"),
+            ratio(scaled.speed_up),
             format!("{}.00", scaled.threads),
             scaled.efficiency.map_or(NONE.into(), percent),
             match &scaled.error {
@@ -127,22 +119,6 @@ fn style(table: &mut Table) {
     table.modify(Columns::new(2..3), Alignment::right());
     table.modify(Columns::new(4..), Alignment::right());
     table.with(AlignmentStrategy::PerLine);
-}
-
-/// The median, and under it the least and the greatest.
-fn spread(spread: Spread) -> String {
-    let (min, max) = (in_words(spread.min_ms), in_words(spread.max_ms));
-    let range = match (min.split_once(' '), max.split_once(' ')) {
-        (Some((min, unit)), Some((_, same))) if unit == same => {
-            format!("{min}–{max}")
-        }
-        _ => format!("{min}–{max}"),
-    };
-    format!("{}\n{range}", in_words(spread.median_ms))
-}
-
-fn speed_up(speed_up: Option<f64>) -> String {
-    speed_up.map_or(NONE.into(), |it| format!("{it:.2}"))
 }
 
 /// A name in the width that there is for it.

@@ -4,11 +4,13 @@
 
 use maud::{Markup, html};
 
-use crate::{
+use super::{
     findings::findings,
-    results::{Probe, Results, Server, in_words, percent},
-    stats::IN_TIME_MS,
-    timeline::{Span, Wait, in_ticks},
+    timeline::{Span, Wait},
+};
+use crate::{
+    results::{IN_TIME_MS, Probe, Results, Server},
+    words::{counted, percent, short, tick},
 };
 
 /// The colours, for light, dark and paper.
@@ -34,7 +36,7 @@ fn svg(
     content: Markup,
 ) -> Markup {
     html! {
-        svg xmlns="http://www.w3.org/2000/svg"
+        svg.chart xmlns="http://www.w3.org/2000/svg"
             viewBox=(format!("0 0 {WIDTH} {height}"))
             role="img"
             aria-labelledby={ (name) "-title " (name) "-description" } {
@@ -67,10 +69,10 @@ pub fn timeline(results: &Results) -> Markup {
     let latencies = lanes.iter().flat_map(|(_, run)| &run.probes);
     let scale = Scale::of(latencies.filter_map(|probe| probe.latency_ms));
     let content = html! {
-        @for tick in span.ticks() {
-            line.grid x1=(px(x(tick))) x2=(px(x(tick)))
+        @for ms in span.ticks() {
+            line.grid x1=(px(x(ms))) x2=(px(x(ms)))
                 y1=(TOP - 8.0) y2=(bottom - 6.0) {}
-            text.tick x=(px(x(tick))) y=(TOP - 14.0) { (in_ticks(tick)) }
+            text.tick x=(px(x(ms))) y=(TOP - 14.0) { (tick(ms)) }
         }
         @for (i, (server, run)) in lanes.iter().enumerate() {
             @let top = TOP + LANE * i as f64;
@@ -78,10 +80,10 @@ pub fn timeline(results: &Results) -> Markup {
             @let (start, end) = (x(0.0), x(run.until_ms));
             rect.blocking x=(px(start)) y=(top + 106.0) rx="3"
                 width=(px((end - start).max(2.0))) height="20" {
-                title { "/blocking: " (in_words(run.until_ms)) }
+                title { "/blocking: " (short(run.until_ms)) }
             }
             text.on-bar x=(px(start + 8.0)) y=(top + 121.0) {
-                "/blocking " (in_words(run.until_ms))
+                "/blocking " (short(run.until_ms))
             }
         }
         @for (i, wait) in Wait::ALL.into_iter().enumerate() {
@@ -118,7 +120,7 @@ fn lane(
         text.name x=(LEFT) y=(top + 18.0) { (server.name) }
         @for limit in [IN_TIME_MS, 1_000.0] {
             line.limit x1=(LEFT) x2=(RIGHT) y1=(px(y(limit))) y2=(px(y(limit))) {}
-            text.axis x=(LEFT - 8.0) y=(px(y(limit) + 5.0)) { (in_ticks(limit)) }
+            text.axis x=(LEFT - 8.0) y=(px(y(limit) + 5.0)) { (tick(limit)) }
         }
         line.base x1=(LEFT) x2=(RIGHT) y1=(base) y2=(base) {}
         @for probe in shown {
@@ -135,9 +137,9 @@ fn lane(
 }
 
 fn said(probe: &Probe) -> String {
-    let at = in_ticks(probe.at_ms.round());
+    let at = tick(probe.at_ms.round());
     match (&probe.latency_ms, &probe.error) {
-        (Some(latency), _) => format!("{} at {at}", in_words(*latency)),
+        (Some(latency), _) => format!("{} at {at}", short(*latency)),
         (None, error) => {
             format!("{} at {at}", error.as_deref().unwrap_or("no answer"))
         }
@@ -185,7 +187,7 @@ pub fn blocking(results: &Results) -> Markup {
             let speed_up = server
                 .speed_up
                 .map_or(String::new(), |it| format!(" · {it:.2} ×"));
-            let median = in_words(time.median_ms);
+            let median = short(time.median_ms);
             Row {
                 name: &server.name,
                 part: time.median_ms / longest,
@@ -220,7 +222,7 @@ pub fn in_time(results: &Results) -> Markup {
         .collect();
     let title = format!(
         "Probes of /non-blocking answered within {} while /blocking ran",
-        in_ticks(IN_TIME_MS)
+        tick(IN_TIME_MS)
     );
     bars("in-time", &title, "in-time", &rows)
 }
@@ -266,11 +268,20 @@ fn bars(name: &str, title: &str, class: &str, rows: &[Row]) -> Markup {
     svg(name, height, title, &description, content)
 }
 
-/// The speed-up against the number of threads, with the ideal line.
+/// What [`scaling`] shows.
+pub const SCALING: &str = "How many times as fast as with one thread, by the \
+    medians: ideal, measured, and by Amdahl's law if the share p of the work \
+    can be divided. Nothing was probed meanwhile.";
+
+/// The shares of the work for which Amdahl's law is drawn.
+const DIVISIBLE: [f64; 3] = [0.5, 0.8, 0.95];
+
+/// The speed-up against the number of threads, beside the ideal one and that
+/// of Amdahl's law.
 pub fn scaling(results: &Results) -> Markup {
     const HEIGHT: f64 = 460.0;
     const BOTTOM: f64 = HEIGHT - 52.0;
-    const TOP: f64 = 16.0;
+    const TOP: f64 = 40.0;
     let points: Vec<_> = results
         .scaling
         .iter()
@@ -278,43 +289,59 @@ pub fn scaling(results: &Results) -> Markup {
         .collect();
     let most =
         points.iter().fold(2.0, |most: f64, (n, s)| most.max(*n).max(*s));
-    let x = |n: f64| LEFT + n / most * (RIGHT - LEFT - 120.0);
+    let x = |n: f64| LEFT + (n - 1.0) / (most - 1.0) * (RIGHT - LEFT - 120.0);
     let y = |n: f64| BOTTOM - n / most * (BOTTOM - TOP);
-    let line: Vec<_> = points
-        .iter()
-        .map(|(n, speed_up)| format!("{},{}", px(x(*n)), px(y(*speed_up))))
-        .collect();
+    let line = |points: &[(f64, f64)]| {
+        let point = |(n, s): &(f64, f64)| format!("{:.1},{:.1}", x(*n), y(*s));
+        points.iter().map(point).collect::<Vec<_>>().join(" ")
+    };
+    let law = |p: f64| {
+        let n = (0..=60).map(|i| 1.0 + f64::from(i) / 60.0 * (most - 1.0));
+        n.map(|n| (n, 1.0 / (1.0 - p + p / n))).collect::<Vec<_>>()
+    };
     let words = |(n, speed_up): &(f64, f64)| {
         format!(
-            "{n} threads: {speed_up:.2} times as fast, efficiency {}.",
+            "{}: {speed_up:.2} times as fast, efficiency {}.",
+            counted(*n as usize, "thread"),
             percent(speed_up / n)
         )
     };
     let description: Vec<_> = points.iter().map(words).collect();
     let cores = results.machine.cores.map(|cores| cores as f64);
+    let end = px(x(most) + 10.0);
     let content = html! {
         @for (n, _) in &points {
-            line.grid x1=(LEFT) x2=(px(x(most))) y1=(px(y(*n))) y2=(px(y(*n))) {}
+            line.grid x1=(px(x(1.0))) x2=(px(x(most)))
+                y1=(px(y(*n))) y2=(px(y(*n))) {}
             text.axis x=(LEFT - 8.0) y=(px(y(*n) + 5.0)) { (n) " ×" }
             text.tick x=(px(x(*n))) y=(BOTTOM + 22.0) { (n) }
         }
-        text.tick x=(px(x(most / 2.0))) y=(BOTTOM + 44.0) { "threads" }
+        text.tick x=(px(x(most.midpoint(1.0)))) y=(BOTTOM + 44.0) { "threads" }
         @if let Some(cores) = cores.filter(|cores| *cores <= most) {
-            line.limit x1=(px(x(cores))) x2=(px(x(cores))) y1=(TOP) y2=(BOTTOM) {}
-            text x=(px(x(cores) + 8.0)) y=(TOP + 14.0) { (cores) " cores" }
+            line.limit x1=(px(x(cores))) x2=(px(x(cores))) y1="8" y2=(BOTTOM) {}
+            text x=(px(x(cores) + 8.0)) y="22" {
+                (counted(cores as usize, "core"))
+            }
         }
-        line.base x1=(LEFT) x2=(px(x(most))) y1=(BOTTOM) y2=(BOTTOM) {}
-        line.ideal x1=(px(x(0.0))) y1=(px(y(0.0))) x2=(px(x(most))) y2=(px(y(most))) {}
-        text.value x=(px(x(most) + 10.0)) y=(px(y(most) + 5.0)) { "ideal" }
-        polyline.measured points=(line.join(" ")) {}
+        line.base x1=(px(x(1.0))) x2=(px(x(most))) y1=(BOTTOM) y2=(BOTTOM) {}
+        @for p in DIVISIBLE {
+            @let law = law(p);
+            polyline.law points=(line(&law)) {}
+            @if let Some((_, speed_up)) = law.last() {
+                text x=(end) y=(px(y(*speed_up) + 5.0)) { "p = " (percent(p)) }
+            }
+        }
+        polyline.ideal points=(line(&[(1.0, 1.0), (most, most)])) {}
+        text x=(end) y=(px(y(most) + 5.0)) { "ideal" }
+        polyline.measured points=(line(&points)) {}
         @for point in &points {
             circle.point cx=(px(x(point.0))) cy=(px(y(point.1))) r="6" {
                 title { (words(point)) }
             }
         }
         @if let Some((n, speed_up)) = points.last() {
-            text.value x=(px(x(*n) + 12.0)) y=(px(y(*speed_up) + 5.0)) {
-                (format!("{speed_up:.2} ×"))
+            text.value.end x=(px(x(*n))) y=(px(y(*speed_up) - 14.0)) {
+                (format!("{speed_up:.2} × measured"))
             }
         }
     };
@@ -355,7 +382,7 @@ mod tests {
             assert!(!text((ns, "title")).unwrap().is_empty());
             assert!(
                 text((ns, "desc")).unwrap().contains("step1-blocking")
-                    || text((ns, "desc")).unwrap().contains("1 threads")
+                    || text((ns, "desc")).unwrap().contains("1 thread:")
             );
         }
     }

@@ -1,0 +1,22 @@
+//! Runs the steps one after another and measures what their users feel.
+//!
+//! Data flows one way, from the top of this table to its end. `results` and
+//! `words` know nobody else, and `show` knows only these two.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`options`] | the command line |
+//! | [`plan`] | what is measured, in which order, for how long |
+//! | [`measure`] | starts the servers, probes them, says how far it is |
+//! | [`results`] | facts and figures: what `results.json` holds |
+//! | [`show`] | the terminal, the report and its charts, from results only |
+//! | [`words`] | what others say, and figures, as people read them |
+
+pub mod measure;
+pub mod options;
+pub mod plan;
+pub mod results;
+#[cfg(test)]
+mod samples;
+pub mod show;
+pub mod words;

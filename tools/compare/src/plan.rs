@@ -1,0 +1,145 @@
+//! What is measured, in which order, and about how long that takes.
+
+use std::{
+    collections::BTreeSet,
+    iter::repeat_n,
+    thread,
+    time::{Duration, Instant},
+};
+
+use harness::STEPS;
+use tokio::task::{JoinError, spawn_blocking};
+
+use crate::{
+    options::Options,
+    results::{IN_TIME_MS, Settings},
+    words,
+};
+
+/// How long a server is probed idle, before /blocking is sent.
+pub const BEFORE: Duration = Duration::from_secs(1);
+
+/// How long it is probed on, after /blocking was answered.
+pub const AFTER: Duration = Duration::from_millis(300);
+
+/// The step whose time is measured against its number of threads.
+pub const SCALED: &str = "step3-multi-worker";
+
+/// So many rounds are counted to see how fast this machine is.
+const SAMPLE: u64 = 50_000_000;
+
+/// First the servers, several runs of each, then step 3 with more and more
+/// threads.
+pub struct Plan {
+    /// What all of it is measured with.
+    pub settings: Settings,
+    /// The servers, in order.
+    pub subjects: Vec<Subject>,
+    /// The numbers of threads, if any. One is among them: the speed-up is
+    /// against it.
+    pub scaling: BTreeSet<usize>,
+    /// About how long one thread takes to count once.
+    count: Duration,
+}
+
+/// A server to measure.
+pub struct Subject {
+    /// What it is called.
+    pub name: String,
+    /// Where it runs already; a step is to be started.
+    pub url: Option<String>,
+}
+
+impl Plan {
+    /// What the command line asks for, on this machine.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub async fn of(options: &Options) -> Result<Self, JoinError> {
+        let settings = Settings {
+            iterations: options.iterations.get(),
+            threads: options.threads.get(),
+            concurrency: options.concurrency.get(),
+            runs: options.runs.get(),
+            interval_ms: options.interval.get(),
+            in_time_ms: IN_TIME_MS,
+            connection: "a fresh connection".into(),
+        };
+        let steps = options.steps().map(|step| (step.to_owned(), None));
+        let peers = options.peers.iter().cloned();
+        let peers = peers.map(|peer| (peer.name, Some(peer.url)));
+        let subjects = steps.chain(peers);
+        let scaling = options.scaling.iter().map(|count| count.get());
+        let one = (!options.scaling.is_empty()).then_some(1);
+        let iterations = settings.iterations;
+        let count = spawn_blocking(move || time_to_count(iterations)).await?;
+        Ok(Self {
+            settings,
+            subjects: subjects
+                .map(|(name, url)| Subject { name, url })
+                .collect(),
+            scaling: scaling.chain(one).collect(),
+            count,
+        })
+    }
+
+    /// The steps that have to be built.
+    pub fn steps(&self) -> impl Iterator<Item = &str> {
+        let wanted = |step: &str| {
+            let mut subjects = self.subjects.iter();
+            subjects.any(|it| it.url.is_none() && it.name == step)
+                || step == SCALED && !self.scaling.is_empty()
+        };
+        STEPS.into_iter().filter(move |step| wanted(step))
+    }
+
+    /// All runs in order: of which server, and about how long.
+    pub fn runs(&self) -> impl Iterator<Item = (String, Duration)> {
+        let probed = BEFORE + self.load() + AFTER;
+        let servers =
+            self.subjects.iter().map(move |it| (it.name.clone(), probed));
+        let scaled = self.scaling.iter().map(|&threads| {
+            let cores = cores().unwrap_or(threads);
+            (scaled(threads), self.count / threads.min(cores) as u32)
+        });
+        let runs = self.settings.runs;
+        servers.chain(scaled).flat_map(move |run| repeat_n(run, runs))
+    }
+
+    /// How long an answer may take before it counts as missing: a server may be
+    /// ten times as slow as this machine's own counting in one thread.
+    pub fn patience(&self) -> Duration {
+        Duration::from_secs(60) + 10 * self.load()
+    }
+
+    fn load(&self) -> Duration {
+        self.count * self.settings.concurrency as u32
+    }
+
+    /// About how long all of it takes, in a sentence.
+    pub fn sentence(&self) -> String {
+        let time = self.runs().map(|(_, time)| time).sum();
+        format!(
+            "{}: this takes about {}",
+            words::counted(self.runs().count(), "run"),
+            words::time(time)
+        )
+    }
+}
+
+/// What the measurement of step 3 with so many threads is called.
+pub fn scaled(threads: usize) -> String {
+    format!("{SCALED}, threads: {threads}")
+}
+
+/// How many cores this process may use, if the system tells.
+pub fn cores() -> Option<usize> {
+    thread::available_parallelism().ok().map(Into::into)
+}
+
+fn time_to_count(iterations: u64) -> Duration {
+    let sample = iterations.min(SAMPLE);
+    let start = Instant::now();
+    common::count(sample);
+    start.elapsed().mul_f64(iterations as f64 / sample as f64)
+}
