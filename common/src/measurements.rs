@@ -230,3 +230,219 @@ impl Serialize for Named<'_> {
         object.end()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::vec, prelude::*, sample::Index};
+
+    use super::*;
+
+    /// What a table must do, as plainly as it can be said. The number of the
+    /// first bad line, or the summary.
+    fn reference(file: &str) -> Result<String, u64> {
+        let mut names = BTreeMap::<&str, Vec<i64>>::new();
+        for (number, line) in (1..).zip(file.trim_end_matches('\n').split('\n'))
+        {
+            let (name, value) = line.split_once(';').ok_or(number)?;
+            let shape = value.trim_start_matches('-').len() + 1 >= value.len()
+                && matches!(value.trim_start_matches('-').len(), 3..=4)
+                && value.as_bytes()[value.len() - 2] == b'.'
+                && value.bytes().filter(u8::is_ascii_digit).count()
+                    == value.trim_start_matches('-').len() - 1;
+            if !shape || !(1..=100).contains(&name.len()) {
+                return Err(number);
+            }
+            let tenths = value.replace('.', "").parse().map_err(|_| number)?;
+            names.entry(name).or_default().push(tenths);
+        }
+        let decimal = |tenths: i64| {
+            let sign = if tenths < 0 { "-" } else { "" };
+            format!("{sign}{}.{}", tenths.abs() / 10, tenths.abs() % 10)
+        };
+        let name = |(name, values): (&&str, &Vec<i64>)| {
+            let mean = values.iter().sum::<i64>() as f64 / values.len() as f64;
+            let [min, mean, max] = [
+                *values.iter().min().unwrap(),
+                (mean + 0.5).floor() as i64,
+                *values.iter().max().unwrap(),
+            ]
+            .map(decimal);
+            format!("{name}={min}/{mean}/{max}")
+        };
+        let all: Vec<String> = names.iter().map(name).collect();
+        Ok(format!("{{{}}}", all.join(", ")))
+    }
+
+    /// Divides a file as a server might: after any of its lines. The pieces go
+    /// to so many tables in turn.
+    fn divided(
+        file: &str,
+        cuts: &[Index],
+        tables: usize,
+    ) -> Result<String, u64> {
+        let mut ends: Vec<usize> =
+            file.match_indices('\n').map(|(at, _)| at + 1).collect();
+        let chosen: std::collections::BTreeSet<usize> = cuts
+            .iter()
+            .filter(|_| !ends.is_empty())
+            .map(|cut| *cut.get(&ends))
+            .collect();
+        ends.clear();
+        let mut all: Vec<Table> = Vec::new();
+        all.resize_with(tables, Table::default);
+        let (mut begin, mut lines) = (0, 0);
+        for (at, end) in chosen.into_iter().chain([file.len()]).enumerate() {
+            if end > begin {
+                let piece = &file.as_bytes()[begin..end];
+                lines += all[at % tables]
+                    .add(piece)
+                    .map_err(|bad| lines + bad.number)?;
+                begin = end;
+            }
+        }
+        let mut whole = Table::default();
+        all.into_iter().for_each(|table| whole.merge(table));
+        Ok(whole.summary().unwrap().to_string())
+    }
+
+    proptest! {
+        #[test]
+        fn any_division_comes_to_the_same_for_files_that_are_well_formed(
+            lines in vec(("[a-cé☃]{1,3}", -999_i64..=999), 1..60),
+            cuts in vec(any::<Index>(), 0..8),
+            tables in 1_usize..5,
+            ends: bool,
+        ) {
+            let lines = lines.into_iter().map(|(name, tenths)| {
+                format!("{name};{}", Tenths(tenths))
+            });
+            let mut file = lines.collect::<Vec<_>>().join("\n");
+            if ends {
+                file.push('\n');
+            }
+            let expected = reference(&file);
+            prop_assert!(expected.is_ok());
+            prop_assert_eq!(divided(&file, &cuts, tables), expected);
+        }
+
+        #[test]
+        fn the_first_bad_line_is_the_same_for_any_division(
+            lines in vec("[a;]{0,2};?-?[0-9;]{0,2}[.]?[0-9-]{0,2}", 1..6),
+            good in vec("[a-c]{1,2};-?[0-9]{1,2}[.][0-9]", 0..20),
+            cuts in vec(any::<Index>(), 0..8),
+            tables in 1_usize..5,
+        ) {
+            let file = [good, lines].concat().join("\n") + "x\n";
+            prop_assert_eq!(divided(&file, &cuts, tables), reference(&file));
+        }
+
+        #[test]
+        fn random_bytes_harm_nobody(piece: Vec<u8>) {
+            let mut table = Table::default();
+            if let Err(bad) = table.add(&piece) {
+                let text = bad.to_string();
+                let (_, shown) = text.split_once("begins with: ").unwrap();
+                prop_assert!(shown.chars().count() <= SHOWN);
+                prop_assert!(!shown.chars().any(char::is_control));
+            }
+        }
+    }
+
+    /// What a file comes to, or the number of its first bad line.
+    fn of(file: &[u8]) -> Result<String, u64> {
+        let mut table = Table::default();
+        table.add(file).map_err(|bad| bad.number)?;
+        Ok(table.summary().unwrap().to_string())
+    }
+
+    #[test]
+    fn a_half_is_rounded_upwards() {
+        assert_eq!(of(b"a;0.0\na;-0.1\n").unwrap(), "{a=-0.1/0.0/0.0}");
+        assert_eq!(of(b"a;0.0\na;0.1").unwrap(), "{a=0.0/0.1/0.1}");
+        assert_eq!(of(b"a;-0.2\na;-0.1").unwrap(), "{a=-0.2/-0.1/-0.1}");
+        assert_eq!(of(b"a;-99.9\na;99.9").unwrap(), "{a=-99.9/0.0/99.9}");
+        assert_eq!(of(b"a;-0.0").unwrap(), "{a=0.0/0.0/0.0}");
+    }
+
+    #[test]
+    fn names_stand_in_the_order_of_their_bytes() {
+        // In UTF-16 the last two would change places.
+        let file = "\u{1f600};1.0\n\u{ff5e};1.0\nb;1.0\nB;1.0\n a;1.0\n";
+        assert_eq!(
+            of(file.as_bytes()).unwrap(),
+            "{ a=1.0/1.0/1.0, B=1.0/1.0/1.0, b=1.0/1.0/1.0, \
+             \u{ff5e}=1.0/1.0/1.0, \u{1f600}=1.0/1.0/1.0}"
+        );
+    }
+
+    #[test]
+    fn a_line_is_as_it_should_be_or_it_is_bad() {
+        let long = |n: usize| ["n".repeat(n).as_bytes(), b";1.0"].concat();
+        assert!(of(&long(100)).is_ok());
+        for bad in [
+            b"".as_slice(),
+            b"\n",
+            b";1.0",
+            b"a",
+            b"a;",
+            b"a;1",
+            b"a;1.",
+            b"a;.1",
+            b"a;1.00",
+            b"a;100.0",
+            b"a;-100.0",
+            b"a;+1.0",
+            b"a;1,0",
+            b"a; 1.0",
+            b"a;1.0 ",
+            b"a;1.0\r",
+            b"a;1.0\r\n",
+            b"a;--1.0",
+            b"a;-",
+            b"a;1e1",
+            b"a;b;1.0",
+            b"a;;1.0",
+            b"a;NaN",
+            b"\xff;1.0",
+            b"a\xc3;1.0",
+            b"a\t1.0",
+            b"\0",
+            b"a;1.0;",
+            &long(101),
+        ] {
+            assert_eq!(of(bad), Err(1), "{:?}", bad.escape_ascii().to_string());
+            let second = [b"a;1.0\n", bad].concat();
+            if !bad.is_empty() {
+                assert_eq!(of(&second), Err(2));
+            }
+        }
+    }
+
+    #[test]
+    fn ten_thousand_names_are_enough() {
+        let add = |table: &mut Table, names: std::ops::Range<u32>| {
+            for name in names {
+                table.add(format!("{name};1.0\n").as_bytes()).unwrap();
+            }
+        };
+        let mut one = Table::default();
+        add(&mut one, 0..10_000);
+        add(&mut one, 0..10_000);
+        assert!(one.summary().is_ok());
+
+        let mut one = Table::default();
+        add(&mut one, 0..10_001);
+        assert_eq!(
+            one.add(b"bad\n").unwrap_err().number,
+            1,
+            "that comes first"
+        );
+        assert_eq!(one.summary(), Err(TooManyNames));
+
+        let (mut one, mut other) = <(Table, Table)>::default();
+        add(&mut one, 0..6_000);
+        add(&mut other, 5_000..10_001);
+        one.merge(other);
+        assert_eq!(one.summary(), Err(TooManyNames));
+    }
+}
