@@ -28,7 +28,7 @@ use common::{
 use futures::future::{FutureExt, OptionFuture, try_join_all};
 use pool::{Figures, Pool};
 use progress::{Requests, Running, events};
-use summary::summarise;
+use summary::{has_left, summarise};
 use tokio::{
     select,
     sync::{Semaphore, oneshot::error::RecvError},
@@ -135,11 +135,10 @@ async fn summary(
 ) -> Result<SummaryReport> {
     let start = Instant::now();
     let running = requests.begin(&pool, &id, length).ok_or_else(no_room)?;
-    let patience = settings.body_timeout;
     let (rows, summary) =
-        summarise(body, patience, places.into_inner(), &pool, &running)
+        summarise(&settings, body, places.into_inner(), &pool, &running)
             .await
-            .inspect_err(|_| running.failed.set(true))?;
+            .inspect_err(|error| running.failed.set(!has_left(error)))?;
     Ok(SummaryReport::new(&settings, rows, summary, start.elapsed()))
 }
 

@@ -7,12 +7,12 @@ use std::{
 };
 
 use actix_web::{
-    Result,
+    Error, Result,
     dev::Payload,
-    error::{ErrorRequestTimeout, ErrorUnprocessableEntity},
+    error::{ErrorRequestTimeout, ErrorUnprocessableEntity, PayloadError},
     rt::time::timeout,
 };
-use common::{Summary, Table};
+use common::{Settings, Summary, Table};
 use futures::{TryStreamExt, future::try_join};
 use memchr::memrchr;
 use tokio::sync::{Semaphore, mpsc::unbounded_channel};
@@ -28,8 +28,8 @@ const PIECE: usize = 512 * 1024;
 /// Each piece has one of the server's `places` until its job ends. When there
 /// is none, the body isn't read on, and its client has to wait.
 pub async fn summarise(
+    settings: &Settings,
     body: Payload,
-    patience: Duration,
     places: Arc<Semaphore>,
     pool: &Pool,
     running: &Running<'_>,
@@ -64,7 +64,7 @@ pub async fn summarise(
         }
         Ok(lines)
     };
-    let cut = cut(body, patience, start);
+    let cut = cut(body, settings.body_timeout, start);
     let (bytes, lines) = try_join(cut, check).await?;
     running.progress.total.store(bytes, Relaxed);
     if lines == 0 {
@@ -115,6 +115,11 @@ async fn cut(
         start(piece).await;
     }
     Ok(bytes)
+}
+
+/// Whether the body has ended too early: so the client has left.
+pub fn has_left(error: &Error) -> bool {
+    error.as_error::<PayloadError>().is_some()
 }
 
 fn with<T, U>(mutex: &Mutex<T>, work: impl FnOnce(&mut T) -> U) -> U {
