@@ -60,7 +60,9 @@ pub enum Error {
         number: usize,
     },
     /// A file can't be read.
-    #[error("can't read {path}: {source}")]
+    #[error(
+        "can't read {path}: {source}; build this again where the steps are now"
+    )]
     Unreadable {
         /// Where it is.
         path: PathBuf,

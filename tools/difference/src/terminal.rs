@@ -11,7 +11,7 @@ use anstyle::{AnsiColor, Style};
 use console::Term;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use crate::{Change, Difference, Error, File, Kind, Line, Part, Row, steps};
+use crate::{Change, Difference, File, Kind, Line, Part, Row, steps};
 
 /// From how many columns on two files stand side by side.
 const SIDE_BY_SIDE: usize = 100;
@@ -48,56 +48,55 @@ pub fn terminal(
         .skip(1)
         .map(|it| it.to_string_lossy().into_owned())
         .collect();
-    let at = arguments.iter().position(|it| it == "--diff")?;
-    arguments.remove(at);
-    let mistake = |said: &str| {
-        // Who can't be told isn't told.
-        writeln!(io::stderr(), "--diff: {said}").ok();
-        ExitCode::from(MISTAKE)
-    };
-    let (before, after) = match asked(&arguments) {
-        Ok(asked) => asked,
-        Err(said) => return Some(mistake(&said)),
-    };
-    let text = match Difference::between(before, after) {
-        Ok(difference) => render(&difference, width()),
-        Err(error @ Error::NoStep { .. }) => {
-            return Some(mistake(&error.to_string()));
+    let at = arguments.iter().position(|it| it.starts_with("--diff"))?;
+    match arguments.remove(at).strip_prefix("--diff") {
+        Some("") => (),
+        // As `--diff=3`, clap's other spelling of `--diff 3`.
+        rest => arguments.insert(at, rest?.strip_prefix('=')?.to_owned()),
+    }
+    Some(match asked(&arguments) {
+        Ok(difference) => {
+            let text = render(&difference, width());
+            // It fails when the reader has seen enough, as `head` has.
+            write!(anstream::stdout(), "{text}").ok();
+            ExitCode::SUCCESS
         }
-        Err(error) => {
-            writeln!(io::stderr(), "--diff: {error}").ok();
-            return Some(ExitCode::FAILURE);
+        Err(said) => {
+            // Who can't be told isn't told.
+            writeln!(io::stderr(), "--diff: {said}").ok();
+            ExitCode::from(MISTAKE)
         }
-    };
-    // It fails when the reader has seen enough, as `head` has.
-    write!(anstream::stdout(), "{text}").ok();
-    Some(ExitCode::SUCCESS)
+    })
 }
 
-/// The numbers of the two steps.
-fn asked(arguments: &[String]) -> Result<(usize, usize), String> {
+/// The difference of the steps whose numbers these are.
+fn asked(arguments: &[String]) -> Result<Difference, String> {
     let number = |argument: &String| {
         argument.parse::<usize>().map_err(|_| {
             format!("\"{argument}\" is no step; name a step by its number")
         })
     };
-    match arguments {
+    let (before, after) = match arguments {
         [after] => match number(after)? {
-            1 => Err("there is no step before step 1".into()),
-            after => Ok((after.saturating_sub(1), after)),
+            1 => return Err("there is no step before step 1".into()),
+            after => (after.saturating_sub(1), after),
         },
-        [before, after] => match (number(before)?, number(after)?) {
-            (before, after) if before == after => {
-                Err(format!("step {after} doesn't differ from itself"))
-            }
-            both => Ok(both),
-        },
-        _ => Err(format!(
-            "name a step, or two, as in `--diff 3 4`; the steps are {} to {}",
-            steps().start(),
-            steps().end(),
-        )),
+        [before, after] => (number(before)?, number(after)?),
+        _ => {
+            return Err(format!(
+                "name a step, or two, as in `--diff 3 4`; the steps are {} \
+                 to {}",
+                steps().start(),
+                steps().end(),
+            ));
+        }
+    };
+    let difference = Difference::between(before, after);
+    let difference = difference.map_err(|error| error.to_string())?;
+    if before == after {
+        return Err(format!("step {after} doesn't differ from itself"));
     }
+    Ok(difference)
 }
 
 fn width() -> usize {
@@ -365,6 +364,7 @@ mod tests {
         assert!(told(&[]).contains("`--diff 3 4`"));
         assert!(told(&["two"]).contains("\"two\" is no step"));
         assert!(told(&["1"]).contains("before step 1"));
+        assert!(told(&["99", "99"]).contains("no step 99"));
         assert!(told(&["3", "3"]).contains("itself"));
         assert!(told(&["1", "2", "3"]).contains("`--diff 3 4`"));
     }
