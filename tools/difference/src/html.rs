@@ -128,8 +128,11 @@ fn side(class: &str, mark: &str, line: Option<&Line>) -> String {
                 let text = escaped(it.text.trim_end_matches(['\r', '\n']));
                 match it.kind {
                     _ if text.is_empty() => text,
-                    // A chain of calls wraps between its calls.
-                    Kind::Plain => text.replace(").", ")<wbr>."),
+                    // A long line wraps between calls and before arguments.
+                    Kind::Plain => text
+                        .replace('(', "(<wbr>")
+                        .replace("(<wbr>)", "()")
+                        .replace(").", ")<wbr>."),
                     kind => {
                         let class = class_of(kind);
                         format!("<span class=\"{class}\">{text}</span>")

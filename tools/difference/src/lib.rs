@@ -35,7 +35,7 @@ use std::{
 use harness::STEPS;
 
 pub use rows::{Change, File, Line, Part, Piece, Row};
-pub use terminal::{render, terminal};
+pub use terminal::terminal;
 pub use words::Kind;
 
 /// What makes one step the next.

@@ -107,7 +107,7 @@ fn width() -> usize {
 
 /// All that differs, with the escape sequences for its colours, in lines of
 /// at most `width` columns: side by side from 100 columns on.
-pub fn render(difference: &Difference, width: usize) -> String {
+fn render(difference: &Difference, width: usize) -> String {
     let mut screen = Screen { width, text: String::new() };
     let (old, new) = difference.steps;
     for file in &difference.files {
@@ -238,8 +238,8 @@ fn cell(line: &Line, sign: Sign, width: usize) -> Vec<String> {
     }
 }
 
-/// How many of the characters fit into a line: up to a space or the next call
-/// of a chain, if there is one behind the first `at_least`.
+/// How many of the characters fit into a line: up to a space, the next call
+/// of a chain or its arguments, if there is one behind the first `at_least`.
 fn fitting(
     characters: &[(char, Style)],
     room: usize,
@@ -253,7 +253,9 @@ fn fitting(
     let Some(fit) = fit else { return characters.len() };
     let breaks = |&i: &usize| {
         let (before, after) = (characters[i - 1].0, characters[i].0);
-        before == ' ' || (before == ')' && after == '.')
+        before == ' '
+            || (before == ')' && after == '.')
+            || (before == '(' && after != ')')
     };
     let end = (at_least + 1..=fit).rev().find(breaks);
     end.unwrap_or(fit).max(1)
