@@ -45,6 +45,14 @@ pub(crate) fn units(lines: &[Vec<Word<'_>>]) -> Vec<Unit> {
             continue;
         }
         let unit = &lines[start..=i];
+        let is_preamble = container.is_none() && is_preamble(unit);
+        if let Some(last) =
+            units.last_mut().filter(|it| it.is_preamble && is_preamble)
+        {
+            last.lines.end = i + 1;
+            start = i + 1;
+            continue;
+        }
         let name = match &container {
             Some(of) if closes => format!("end of {of}"),
             Some(of) => {
@@ -56,7 +64,6 @@ pub(crate) fn units(lines: &[Vec<Word<'_>>]) -> Vec<Unit> {
                 .or_else(|| name(unit))
                 .unwrap_or_default(),
         };
-        let is_preamble = container.is_none() && is_preamble(unit);
         units.push(Unit { name, is_preamble, lines: start..i + 1 });
         start = i + 1;
         if opens {
