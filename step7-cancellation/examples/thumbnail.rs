@@ -4,6 +4,8 @@
 //! Watch: press Ctrl-C in curl, and the decoder stops.
 //! Send: curl --data-binary @photo.jpg 'localhost:3000/thumbnail?width=400'
 
+#[path = "thumbnail/bands.rs"]
+mod bands;
 #[path = "thumbnail/picture.rs"]
 mod picture;
 #[path = "../src/pool.rs"]
@@ -17,10 +19,11 @@ use actix_web::{
     rt::time::timeout,
     web::{Bytes, BytesMut, Data, Json, Payload, Query, get, post},
 };
+use bands::in_bands;
 use common::{Settings, log, stop_signal};
 use futures::StreamExt;
 use image::codecs::jpeg::JpegEncoder;
-use picture::{Header, Upload};
+use picture::{DAMAGED, Header, Refusal, TOO_MANY_PIXELS, Upload};
 use pool::Pool;
 use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -31,19 +34,10 @@ const MOST_BYTES: usize = 20 << 20;
 /// How many uploads may be under way, or wait for a thread.
 const UPLOADS: usize = 32;
 
-/// Why there is no thumbnail: a status of HTTP, and what to do.
-type Refusal = (u16, &'static str);
-
 const SILENT: Refusal =
     (408, "No byte came for too long. Send the picture again.");
 const TOO_MANY_BYTES: Refusal =
     (413, "The picture has more than 20 MiB. Send a smaller one.");
-const TOO_MANY_PIXELS: Refusal =
-    (413, "There is no memory for so many pixels. Send a smaller picture.");
-const OTHER_FORMAT: Refusal =
-    (415, "This is neither a JPEG nor a PNG. Send one of these.");
-const DAMAGED: Refusal =
-    (422, "The picture is damaged, or of a rare kind. Send another.");
 const FAILED: Refusal = (500, "The worker failed. The server goes on.");
 const NO_ROOM: Refusal =
     (503, "No room for this picture now. Try again later.");
@@ -52,6 +46,8 @@ const NO_ROOM: Refusal =
 struct Doors {
     uploads: Arc<Semaphore>,
     silence: Duration,
+    /// How many threads shrink a picture: one, but to compare.
+    bands: usize,
     /// What decoders may take together, in KiB.
     budget: usize,
     memory: Arc<Semaphore>,
@@ -74,6 +70,7 @@ async fn main() -> io::Result<()> {
     let doors = Doors {
         uploads: Arc::new(Semaphore::new(UPLOADS)),
         silence: Duration::from_secs(setting("SILENCE", 10) as u64),
+        bands: setting("BANDS", 1),
         budget,
         memory: Arc::new(Semaphore::new(budget)),
     };
@@ -170,9 +167,10 @@ fn shrink(
 ) -> Result<Vec<u8>, Refusal> {
     let header = Header::read(upload)?;
     let memory = doors.take(&header)?;
-    let (image, orientation) = header.decode()?;
-    let small = picture::shrink(&image, orientation, width);
-    drop((image, memory));
+    let small = header.decode()?.shrink(width, |image, width, height| {
+        in_bands(image, width, height, doors.bands)
+    });
+    drop(memory);
     let mut jpeg = Vec::new();
     let encoder = JpegEncoder::new(&mut jpeg);
     small.write_with_encoder(encoder).map_err(|_| DAMAGED)?;

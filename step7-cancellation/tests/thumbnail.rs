@@ -5,6 +5,8 @@ use std::{
     io::{Cursor, Read, Write},
     path::PathBuf,
     sync::LazyLock,
+    thread,
+    time::{Duration, Instant},
 };
 
 use harness::{Pending, Server};
@@ -12,6 +14,7 @@ use image::{
     DynamicImage, ImageFormat, Luma, Rgb, RgbImage, Rgba, RgbaImage,
     load_from_memory,
 };
+use serde_json::Value;
 
 fn start(settings: &[(&str, &str)]) -> Server {
     static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
@@ -181,15 +184,20 @@ fn zeros_deflated(many: usize) -> Vec<u8> {
 
 #[test]
 fn a_picture_comes_back_as_a_smaller_jpeg() {
-    let server = start(&[]);
-    for format in [ImageFormat::Jpeg, ImageFormat::Png] {
+    let whole = start(&[]);
+    let in_bands = start(&[("BANDS", "3")]);
+    for (server, format) in [
+        (&whole, ImageFormat::Jpeg),
+        (&whole, ImageFormat::Png),
+        (&in_bands, ImageFormat::Jpeg),
+    ] {
         let picture = written(flag(80, 40), format);
-        let small = small(&server, 20, &picture).to_rgb8();
+        let small = small(server, 20, &picture).to_rgb8();
         assert_eq!(small.dimensions(), (20, 10));
         assert!(small.get_pixel(2, 5).0[0] > 200, "{small:?}");
         assert!(small.get_pixel(17, 5).0[2] > 200, "{small:?}");
         // It is never made larger.
-        assert_eq!(self::small(&server, 400, &picture).width(), 80);
+        assert_eq!(self::small(server, 400, &picture).width(), 80);
     }
 }
 
@@ -279,4 +287,115 @@ fn a_hostile_picture_is_refused_or_harmless() {
         assert!(grown < 24, "{what}: {grown} MiB more");
     }
     assert_eq!(server.get("/non-blocking").status(), 200);
+}
+
+/// `DynamicImage::from_decoder` doesn't look at `Limits::max_alloc`. If it ever
+/// does, this picture needs another way to decode it.
+#[test]
+fn the_limit_for_what_stands_beside_the_pixels_isnt_for_the_pixels() {
+    let server = start(&[]);
+    let (width, height) = (2048, 2048);
+    let lines = height as usize * (1 + 3 * width as usize);
+    let picture = png((width, height, [8, 2, 0, 0, 0]), b"", lines);
+    assert_eq!(small(&server, 8, &picture).width(), 8);
+}
+
+#[test]
+fn a_picture_of_too_many_bytes_is_refused_and_so_is_a_wrong_width() {
+    let server = start(&[]);
+    let text = refused(&post(&server, "width=8", &[0xff; (20 << 20) + 1]), 413);
+    assert!(text.contains("20 MiB"), "{text}");
+    for query in ["", "width=wide", "width=-1"] {
+        assert_eq!(post(&server, query, b"").status, 400, "{query}");
+    }
+}
+
+#[test]
+fn slow_uploads_dont_hold_up_fast_ones_and_silent_ones_end() {
+    let server = start(&[("SILENCE", "1")]);
+    let picture = written(flag(80, 40), ImageFormat::Jpeg);
+    let (half, rest) = picture.split_at(picture.len() / 2);
+    let silent = begin(&server, "width=8", 1000, half);
+    let mut slow: Vec<_> = (0..16)
+        .map(|_| begin(&server, "width=8", picture.len(), half))
+        .collect();
+    assert_eq!(small(&server, 8, &picture).width(), 8);
+    assert!(slow.iter().all(|it| !it.is_answered()), "they have time left");
+    for slow in &mut slow {
+        slow.stream().write_all(rest).unwrap();
+    }
+    for slow in slow {
+        assert_eq!(end(slow).status, 200);
+    }
+    refused(&end(silent), 408);
+}
+
+#[test]
+fn uploads_have_a_bound_and_give_their_slot_back() {
+    let server = start(&[]);
+    let picture = written(flag(80, 40), ImageFormat::Jpeg);
+    let slow: Vec<_> =
+        (0..32).map(|_| begin(&server, "width=8", 1000, b"")).collect();
+    wait_until(|| post(&server, "width=8", &picture).status != 200);
+    refused(&post(&server, "width=8", &picture), 503);
+    drop(slow);
+    wait_until(|| post(&server, "width=8", &picture).status == 200);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn however_many_large_pictures_come_they_stay_within_the_budget() {
+    let server = start(&[("MEMORY_MIB", "64"), ("THREADS", "8")]);
+    // It needs 54 MB at most.
+    let picture = jpeg(3000, 2000, 3, BASELINE);
+    let before = server.status("VmHWM:");
+    let pending: Vec<_> = (0..16)
+        .map(|_| begin(&server, "width=8", picture.len(), &picture))
+        .collect();
+    let answers: Vec<_> = pending.into_iter().map(end).collect();
+    let grown = (server.status("VmHWM:") - before) / 1024;
+    assert!(grown < 64, "{grown} MiB more");
+    let (made, not): (Vec<_>, Vec<_>) =
+        answers.iter().partition(|it| it.status == 200);
+    assert!(!made.is_empty(), "none has been let in");
+    assert!(!not.is_empty(), "all have been let in");
+    not.into_iter().for_each(|it| drop(refused(it, 503)));
+    assert_eq!(small(&server, 8, &picture).width(), 8, "it is given back");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_decoder_stops_when_its_client_goes_away() {
+    let server = start(&[]);
+    let admitted = || {
+        let figures = server.get("/pool");
+        let figures: Value = serde_json::from_str(figures.body()).unwrap();
+        figures["admitted"].as_u64().unwrap()
+    };
+    let lines = 5000 * (1 + 3 * 5000);
+    for picture in [
+        jpeg(6000, 6000, 1, BASELINE),
+        png((5000, 5000, [8, 2, 0, 0, 0]), b"", lines),
+    ] {
+        let start = Instant::now();
+        assert_eq!(small(&server, 8, &picture).width(), 8);
+        let whole = start.elapsed();
+
+        let idle = server.status("VmRSS:");
+        let client = begin(&server, "width=8", picture.len(), &picture);
+        wait_until(|| server.status("VmRSS:") > idle + (8 << 10));
+        let start = Instant::now();
+        drop(client);
+        wait_until(|| admitted() == 0);
+        let rest = start.elapsed();
+        assert!(rest < whole / 3, "it goes on for {rest:?} of {whole:?}");
+    }
+}
+
+fn wait_until(is_so: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < Duration::from_secs(60), "it never is");
+        thread::sleep(Duration::from_millis(5));
+    }
 }

@@ -7,13 +7,21 @@ use std::{
 
 use actix_web::web::Bytes;
 use image::{
-    DynamicImage, ImageDecoder, ImageError, ImageFormat, Limits, RgbImage,
-    Rgba, RgbaImage, codecs::png::PngDecoder, guess_format, imageops::overlay,
-    metadata::Orientation,
+    DynamicImage, GenericImageView, ImageDecoder, ImageError, ImageFormat,
+    Limits, RgbImage, Rgba, RgbaImage, codecs::png::PngDecoder, guess_format,
+    imageops::overlay, metadata::Orientation,
 };
 use zune_jpeg::{ImageInfo, JpegDecoder, zune_core::options::DecoderOptions};
 
-use crate::{DAMAGED, OTHER_FORMAT, Refusal, TOO_MANY_PIXELS};
+/// Why there is no thumbnail: a status of HTTP, and what to do.
+pub type Refusal = (u16, &'static str);
+
+pub const TOO_MANY_PIXELS: Refusal =
+    (413, "There is no memory for so many pixels. Send a smaller picture.");
+pub const OTHER_FORMAT: Refusal =
+    (415, "This is neither a JPEG nor a PNG. Send one of these.");
+pub const DAMAGED: Refusal =
+    (422, "The picture is damaged, or of a rare kind. Send another.");
 
 /// What a PNG may take beside its pixels: a colour profile, texts, a line.
 const BESIDE_PIXELS: u64 = 8 << 20;
@@ -32,6 +40,12 @@ pub struct Upload {
 pub struct Header {
     bytes: usize,
     decoder: Decoder,
+}
+
+/// A picture as its camera saw it, and how the camera was held.
+pub struct Picture {
+    pub image: DynamicImage,
+    pub orientation: Orientation,
 }
 
 enum Decoder {
@@ -114,12 +128,13 @@ impl Header {
         pixels.saturating_mul(3).saturating_add(2 * self.bytes as u64)
     }
 
-    pub fn decode(self) -> Result<(DynamicImage, Orientation), Refusal> {
+    pub fn decode(self) -> Result<Picture, Refusal> {
         match self.decoder {
             Decoder::Png(mut decoder) => {
                 let orientation = decoder.orientation().map_err(|_| DAMAGED)?;
                 let image = DynamicImage::from_decoder(*decoder);
-                Ok((image.map_err(|_| DAMAGED)?, orientation))
+                let image = image.map_err(|_| DAMAGED)?;
+                Ok(Picture { image, orientation })
             }
             Decoder::Jpeg(mut decoder, info) => {
                 let exif = info.exif_data.as_deref();
@@ -127,33 +142,41 @@ impl Header {
                 let pixels = decoder.decode().map_err(|_| DAMAGED)?;
                 let (w, h) = (info.width.into(), info.height.into());
                 let image = RgbImage::from_raw(w, h, pixels).ok_or(DAMAGED)?;
-                Ok((
-                    image.into(),
-                    orientation.unwrap_or(Orientation::NoTransforms),
-                ))
+                let orientation =
+                    orientation.unwrap_or(Orientation::NoTransforms);
+                Ok(Picture { image: image.into(), orientation })
             }
         }
     }
 }
 
-/// Makes it so wide, if it is wider; upright, and on white paper.
-pub fn shrink(
-    image: &DynamicImage,
-    orientation: Orientation,
-    width: u32,
-) -> DynamicImage {
-    let (w, h) = (image.width(), image.height());
-    // From 5 on, it lies on its side.
-    let mut small = match orientation.to_exif() {
-        ..5 => image.thumbnail(width.min(w), h),
-        _ => image.thumbnail(w, width.min(h)),
-    };
-    small.apply_orientation(orientation);
-    if small.color().has_alpha() {
-        let (w, h) = (small.width(), small.height());
-        let mut paper = RgbaImage::from_pixel(w, h, Rgba([255; 4]));
-        overlay(&mut paper, &small.to_rgba8(), 0, 0);
-        small = paper.into();
+impl Picture {
+    /// Makes it so wide, if it is wider; upright, and on white paper. `resize`
+    /// is told the width and the height that it still has to be turned to.
+    pub fn shrink(
+        self,
+        width: u32,
+        resize: impl FnOnce(&DynamicImage, u32, u32) -> DynamicImage,
+    ) -> DynamicImage {
+        let Self { image, orientation } = self;
+        let (w, h) = (image.width(), image.height());
+        // From 5 on, it lies on its side.
+        let ratio = match orientation.to_exif() {
+            ..5 => f64::from(width) / f64::from(w),
+            _ => f64::from(width) / f64::from(h),
+        };
+        let [w, h] = [w, h].map(|side| {
+            ((f64::from(side) * ratio.min(1.0)).round() as u32).max(1)
+        });
+        let mut small = resize(&image, w, h);
+        drop(image);
+        small.apply_orientation(orientation);
+        if small.color().has_alpha() {
+            let (w, h) = (small.width(), small.height());
+            let mut paper = RgbaImage::from_pixel(w, h, Rgba([255; 4]));
+            overlay(&mut paper, &small.to_rgba8(), 0, 0);
+            small = paper.into();
+        }
+        small
     }
-    small
 }
