@@ -7,9 +7,9 @@ use std::{
 
 use actix_web::web::Bytes;
 use image::{
-    DynamicImage, GenericImageView, ImageDecoder, ImageError, ImageFormat,
-    Limits, RgbImage, Rgba, RgbaImage, codecs::png::PngDecoder, guess_format,
-    imageops::overlay, metadata::Orientation,
+    DynamicImage, ImageDecoder, ImageError, ImageFormat, Limits, RgbImage,
+    Rgba, RgbaImage, codecs::png::PngDecoder, guess_format, imageops::overlay,
+    metadata::Orientation,
 };
 use zune_jpeg::{ImageInfo, JpegDecoder, zune_core::options::DecoderOptions};
 
