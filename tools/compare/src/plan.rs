@@ -119,11 +119,16 @@ impl Plan {
     /// About how long all of it takes, in a sentence.
     pub fn sentence(&self) -> String {
         let time = self.runs().map(|(_, time)| time).sum();
-        format!(
-            "{}: this takes about {}",
-            words::counted(self.runs().count(), "run"),
-            words::time(time)
-        )
+        let runs = words::counted(self.runs().count(), "run");
+        let time = words::time(time);
+        if self.steps().all(harness::is_built) {
+            format!("{runs}: this takes about {time}")
+        } else {
+            format!(
+                "the steps are built first, once, which takes a minute or two; \
+                 then {runs}: this takes about {time}"
+            )
+        }
     }
 }
 

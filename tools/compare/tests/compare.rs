@@ -72,6 +72,9 @@ fn step_1_answers_nobody_in_time_and_the_others_do() {
 
     let frozen = in_time(&results, "step1-blocking");
     assert!(frozen < 0.05, "{frozen}\n{stdout}");
+    let names = rows(&results["servers"]).map(|it| it["name"].as_str());
+    let numbers: String = names.map(|it| &it.unwrap()[..5]).collect();
+    assert_eq!(numbers, "step1step2step3step7");
     for server in &results["servers"].as_array().unwrap()[1..] {
         let name = server["name"].as_str().unwrap();
         let share = in_time(&results, name);
@@ -83,7 +86,8 @@ fn step_1_answers_nobody_in_time_and_the_others_do() {
         assert!(line.chars().count() <= 80, "too long: {line}");
     }
     assert!(!stdout.contains('\x1b'), "colour where there is no terminal");
-    assert!(stderr.contains("this takes about"), "{stderr}");
+    let first = stderr.lines().next().unwrap();
+    assert!(first.contains("6 runs: this takes about"), "{stderr}");
     assert!(stderr.contains("run 1 of 1"), "{stderr}");
 
     let page = PathBuf::from(stdout.lines().last().unwrap());

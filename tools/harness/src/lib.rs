@@ -32,7 +32,9 @@ use ureq::{Agent, http::Response};
 #[cfg(feature = "browser")]
 pub use browser::Browser;
 pub use events::events;
-pub use workspace::{PROFILE, STEPS, build, program, programs, workspace};
+pub use workspace::{
+    PROFILE, STEPS, build, is_built, program, programs, workspace,
+};
 
 /// How long anything may take before it counts as hanging. Never reached when
 /// all is well, even on a machine that does ten other things.

@@ -54,6 +54,14 @@ pub fn programs(built: &[u8]) -> BTreeMap<String, PathBuf> {
     String::from_utf8_lossy(built).lines().filter_map(line).collect()
 }
 
+/// Whether a step's program lies beside this one: then [`build`] has little to
+/// do.
+pub fn is_built(step: &str) -> bool {
+    let beside = |program: PathBuf| program.with_file_name(step);
+    let name = env::current_exe().map(beside).unwrap_or_default();
+    name.with_extension(env::consts::EXE_EXTENSION).is_file()
+}
+
 /// Builds a step, or an example of it. Returns where its program is.
 ///
 /// # Errors

@@ -26,7 +26,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::words::plain;
+use crate::words::{self, plain};
 
 /// How many probes may wait for their answers at once. The others wait for a
 /// connection to become free, and that time counts too.
@@ -132,7 +132,8 @@ impl Target {
     async fn get(&self, path: &str) -> Result<String, Failure> {
         let answer = timeout(self.patience, self.exchange(path)).await;
         let answer = answer.map_err(|_| {
-            format!("{path} didn't answer within {:?}", self.patience)
+            let patience = words::time(self.patience);
+            format!("{path} didn't answer within {patience}")
         })?;
         let (status, body) =
             answer.map_err(|error| format!("no answer to {path}: {error}"))?;

@@ -9,18 +9,15 @@ use super::{
     timeline::{Span, Wait},
 };
 use crate::{
-    results::{IN_TIME_MS, Probe, Results, Server},
-    words::{counted, percent, short, tick},
+    results::{IN_TIME_MS, Probe, Results, Run, Server},
+    words::{counted, percent, plain, short, tick},
 };
 
 /// The colours, for light, dark and paper.
 pub const STYLE: &str = include_str!("chart.css");
 
-const WIDTH: f64 = 960.0;
-
-/// Where the names end and the figures begin.
-const LEFT: f64 = 76.0;
-const RIGHT: f64 = WIDTH - 12.0;
+/// A name that is longer is cut off.
+const LONGEST_NAME: usize = 24;
 
 /// A chart of this size, with the colours in it, as a file of its own.
 pub fn alone(chart: &Markup) -> String {
@@ -28,21 +25,33 @@ pub fn alone(chart: &Markup) -> String {
     format!("{head}><style>{STYLE}</style>{rest}\n")
 }
 
+/// How large a chart is.
+enum Size {
+    /// So many pixels high, and as wide as there is room: what lies along its
+    /// width is given in per cent, so that text keeps its size.
+    High(usize),
+    /// It keeps its shape, and all of it is scaled.
+    Shape(f64, f64),
+}
+
 fn svg(
     name: &str,
-    height: f64,
+    size: Size,
     title: &str,
     description: &str,
     content: Markup,
 ) -> Markup {
+    let (high, shape) = match size {
+        Size::High(height) => (Some(height), None),
+        Size::Shape(x, y) => (None, Some(format!("0 0 {x} {y}"))),
+    };
     html! {
-        svg.chart xmlns="http://www.w3.org/2000/svg"
-            viewBox=(format!("0 0 {WIDTH} {height}"))
+        svg.chart id=(name) xmlns="http://www.w3.org/2000/svg"
+            width=[high.map(|_| 960)] height=[high] viewBox=[shape]
             role="img"
             aria-labelledby={ (name) "-title " (name) "-description" } {
             title id={ (name) "-title" } { (title) }
             desc id={ (name) "-description" } { (description) }
-            rect.paper width=(WIDTH) height=(height) {}
             (content)
         }
     }
@@ -50,8 +59,8 @@ fn svg(
 
 /// A lane per server: a mark for each probe, a bar for /blocking.
 pub fn timeline(results: &Results) -> Markup {
-    const TOP: f64 = 34.0;
-    const LANE: f64 = 136.0;
+    const TOP: usize = 34;
+    const LANE: usize = 98;
     let lanes: Vec<_> = results
         .servers
         .iter()
@@ -61,40 +70,37 @@ pub fn timeline(results: &Results) -> Markup {
         return html! {};
     }
     let span = Span::of(lanes.iter().map(|(_, run)| *run));
-    let bottom = TOP + LANE * lanes.len() as f64;
-    let height = bottom + 36.0;
-    let x = |ms| LEFT + span.part(ms) * (RIGHT - LEFT);
+    let bottom = TOP + LANE * lanes.len();
     let interval = results.settings.interval_ms as f64;
-    let width = ((x(interval) - x(0.0)) * 0.8).clamp(0.6, 6.0);
+    let width = (span.part(interval) - span.part(0.0)) * 0.8;
     let latencies = lanes.iter().flat_map(|(_, run)| &run.probes);
     let scale = Scale::of(latencies.filter_map(|probe| probe.latency_ms));
+    let meanings = Wait::ALL
+        .map(|wait| (class(wait), wait.meaning()))
+        .into_iter()
+        .chain([("blocking", "/blocking".into())]);
     let content = html! {
         @for ms in span.ticks() {
-            line.grid x1=(px(x(ms))) x2=(px(x(ms)))
-                y1=(TOP - 8.0) y2=(bottom - 6.0) {}
-            text.tick x=(px(x(ms))) y=(TOP - 14.0) { (tick(ms)) }
+            @let x = percents(span.part(ms));
+            line.grid x1=(x) x2=(x) y1=(TOP - 8) y2=(bottom) {}
+            text.tick x=(x) y=(TOP - 14) { (tick(ms)) }
         }
         @for (i, (server, run)) in lanes.iter().enumerate() {
-            @let top = TOP + LANE * i as f64;
-            (lane(server, &run.probes, top, span, &scale, width))
-            @let (start, end) = (x(0.0), x(run.until_ms));
-            rect.blocking x=(px(start)) y=(top + 106.0) rx="3"
-                width=(px((end - start).max(2.0))) height="20" {
-                title { "/blocking: " (short(run.until_ms)) }
-            }
-            text.on-bar x=(px(start + 8.0)) y=(top + 121.0) {
-                "/blocking " (short(run.until_ms))
+            svg y=(TOP + LANE * i) width="100%" height=(LANE) {
+                (lane(server, run, span, &scale, width))
             }
         }
-        @for (i, wait) in Wait::ALL.into_iter().enumerate() {
-            @let x = LEFT + 150.0 * i as f64;
-            rect.(class(wait)) x=(x) y=(bottom + 8.0) width="14" height="14" {}
-            text x=(x + 20.0) y=(bottom + 20.0) { (wait.meaning()) }
+        @for (i, (class, meaning)) in meanings.enumerate() {
+            @let (x, y) = (i % 2 * 50, bottom + 12 + i / 2 * 24);
+            svg x={ (x) "%" } y=(y) width="50%" height="24" {
+                rect.(class) width="14" height="14" {}
+                text x="20" y="12" { (meaning) }
+            }
         }
     };
     svg(
         "timeline",
-        height,
+        Size::High(bottom + 84),
         "How long /non-blocking took to answer, before, while and after \
          /blocking ran",
         &findings(results).join(" "),
@@ -104,34 +110,38 @@ pub fn timeline(results: &Results) -> Markup {
 
 fn lane(
     server: &Server,
-    probes: &[Probe],
-    top: f64,
+    run: &Run,
     span: Span,
     scale: &Scale,
     width: f64,
 ) -> Markup {
-    const BASE: f64 = 100.0;
-    const TALL: f64 = 70.0;
-    let base = top + BASE;
-    let y = |ms| base - scale.part(ms) * TALL;
-    let shown =
-        probes.iter().filter(|it| (span.from..=span.to).contains(&it.at_ms));
+    const BASE: f64 = 80.0;
+    const TALL: f64 = 48.0;
+    let y = |ms| px(BASE - scale.part(ms) * TALL);
+    let shown = run.probes.iter();
+    let shown = shown.filter(|it| (span.from..=span.to).contains(&it.at_ms));
+    let time = short(run.until_ms);
+    let length = span.part(run.until_ms) - span.part(0.0);
     html! {
-        text.name x=(LEFT) y=(top + 18.0) { (server.name) }
+        text.name y="16" { (plain(&server.name, LONGEST_NAME)) }
+        text.end x="100%" y="16" { (time) }
         @for limit in [IN_TIME_MS, 1_000.0] {
-            line.limit x1=(LEFT) x2=(RIGHT) y1=(px(y(limit))) y2=(px(y(limit))) {}
-            text.axis x=(LEFT - 8.0) y=(px(y(limit) + 5.0)) { (tick(limit)) }
+            line.limit x2="100%" y1=(y(limit)) y2=(y(limit)) {}
+            text.limit y=(y(limit)) dy="-3" { (tick(limit)) }
         }
-        line.base x1=(LEFT) x2=(RIGHT) y1=(base) y2=(base) {}
+        line.base x2="100%" y1=(BASE) y2=(BASE) {}
         @for probe in shown {
             // One that failed is as tall as can be.
-            @let height = probe.latency_ms.map_or(TALL, |ms| base - y(ms));
-            @let x = LEFT + span.part(probe.at_ms) * (RIGHT - LEFT);
+            @let part = probe.latency_ms.map_or(1.0, |ms| scale.part(ms));
             rect.(class(Wait::of(probe)))
-                x=(px(x)) y=(px(base - height))
-                width=(px(width)) height=(px(height)) {
+                x=(percents(span.part(probe.at_ms))) y=(px(BASE - part * TALL))
+                width=(percents(width)) height=(px(part * TALL)) {
                 title { (said(probe)) }
             }
+        }
+        rect.blocking x=(percents(span.part(0.0))) y="83" rx="3"
+            width=(percents(length)) height="7" {
+            title { "/blocking " (time) }
         }
     }
 }
@@ -182,49 +192,38 @@ pub fn blocking(results: &Results) -> Markup {
         .iter()
         .filter_map(|server| Some((server, server.blocking?)));
     let longest = times.clone().map(|(_, it)| it.max_ms).fold(0.0, f64::max);
-    let rows: Vec<_> = times
-        .map(|(server, time)| {
-            let speed_up = server
-                .speed_up
-                .map_or(String::new(), |it| format!(" · {it:.2} ×"));
-            let median = short(time.median_ms);
-            Row {
-                name: &server.name,
-                part: time.median_ms / longest,
-                range: Some((time.min_ms / longest, time.max_ms / longest)),
-                label: format!("{median}{speed_up}"),
-            }
-        })
-        .collect();
+    let rows = times.map(|(server, time)| {
+        let speed_up =
+            server.speed_up.map_or(String::new(), |it| format!(" · {it:.2} ×"));
+        Row {
+            name: &server.name,
+            part: time.median_ms / longest,
+            range: Some((time.min_ms / longest, time.max_ms / longest)),
+            label: format!("{}{speed_up}", short(time.median_ms)),
+        }
+    });
     let title = "How long /blocking took: median, least to greatest, and \
                  speed-up against step 1";
-    bars("blocking", title, "blocking", &rows)
+    bars("blocking", title, rows.collect())
 }
 
 /// What share of the probes was in time while /blocking ran.
 pub fn in_time(results: &Results) -> Markup {
-    let rows: Vec<_> = results
-        .servers
-        .iter()
-        .filter_map(|server| {
-            let during = server.during?;
-            Some(Row {
-                name: &server.name,
-                part: during.in_time_share(),
-                range: None,
-                label: format!(
-                    "{} of {}",
-                    percent(during.in_time_share()),
-                    during.probes
-                ),
-            })
+    let rows = results.servers.iter().filter_map(|server| {
+        let during = server.during?;
+        let share = during.in_time_share();
+        Some(Row {
+            name: &server.name,
+            part: share,
+            range: None,
+            label: format!("{} of {}", percent(share), during.probes),
         })
-        .collect();
+    });
     let title = format!(
         "Probes of /non-blocking answered within {} while /blocking ran",
         tick(IN_TIME_MS)
     );
-    bars("in-time", &title, "in-time", &rows)
+    bars("in-time", &title, rows.collect())
 }
 
 struct Row<'a> {
@@ -234,38 +233,28 @@ struct Row<'a> {
     label: String,
 }
 
-fn bars(name: &str, title: &str, class: &str, rows: &[Row]) -> Markup {
-    const PITCH: f64 = 46.0;
-    const LABELS: f64 = 200.0;
-    let longest = rows.iter().map(|row| row.name.chars().count()).max();
-    let left = 24.0 + 9.6 * longest.unwrap_or(0) as f64;
-    let x = |part: f64| left + part * (WIDTH - left - LABELS);
-    let height = PITCH * rows.len() as f64 + 8.0;
-    let description = rows
-        .iter()
-        .map(|row| format!("{}: {}.", row.name, row.label))
-        .collect::<Vec<_>>()
-        .join(" ");
+fn bars(name: &str, title: &str, rows: Vec<Row>) -> Markup {
+    const PITCH: usize = 50;
+    let said = rows.iter().map(|row| format!("{}: {}.", row.name, row.label));
+    let description: Vec<_> = said.collect();
     let content = html! {
-        line.base x1=(left) x2=(left) y1="4" y2=(height - 4.0) {}
         @for (i, row) in rows.iter().enumerate() {
-            @let middle = PITCH * (i as f64 + 0.5) + 4.0;
-            text.name.end x=(left - 12.0) y=(middle + 5.0) { (row.name) }
-            rect.(class) x=(left) y=(middle - 14.0) height="28"
-                width=(px((x(row.part) - left).max(0.0))) rx="3" {
-                title { (row.name) ": " (row.label) }
+            svg y=(PITCH * i) width="100%" height=(PITCH) {
+                text.name y="18" { (plain(row.name, LONGEST_NAME)) }
+                text.value.end x="100%" y="18" { (row.label) }
+                rect.empty y="25" height="14" width="100%" {}
+                rect.(name) y="25" height="14" width=(percents(row.part)) {
+                    title { (row.name) ": " (row.label) }
+                }
+                @if let Some((from, to)) = row.range {
+                    line.range x1=(percents(from)) x2=(percents(to))
+                        y1="32" y2="32" {}
+                }
             }
-            @if let Some((from, to)) = row.range {
-                path.whisker d=(format!(
-                    "M{0:.1} {1} v12 m0 -6 H{2:.1} m0 -6 v12",
-                    x(from), middle - 6.0, x(to),
-                )) {}
-            }
-            @let end = row.range.map_or(row.part, |(_, to)| to);
-            text.value x=(px(x(end) + 10.0)) y=(middle + 6.0) { (row.label) }
         }
     };
-    svg(name, height, title, &description, content)
+    let height = PITCH * rows.len();
+    svg(name, Size::High(height), title, &description.join(" "), content)
 }
 
 /// What [`scaling`] shows.
@@ -279,9 +268,12 @@ const DIVISIBLE: [f64; 3] = [0.5, 0.8, 0.95];
 /// The speed-up against the number of threads, beside the ideal one and that
 /// of Amdahl's law.
 pub fn scaling(results: &Results) -> Markup {
-    const HEIGHT: f64 = 460.0;
-    const BOTTOM: f64 = HEIGHT - 52.0;
-    const TOP: f64 = 40.0;
+    const WIDTH: f64 = 640.0;
+    const HEIGHT: f64 = 400.0;
+    const LEFT: f64 = 44.0;
+    const RIGHT: f64 = WIDTH - 112.0;
+    const BOTTOM: f64 = HEIGHT - 56.0;
+    const TOP: f64 = 44.0;
     let points: Vec<_> = results
         .scaling
         .iter()
@@ -289,7 +281,7 @@ pub fn scaling(results: &Results) -> Markup {
         .collect();
     let most =
         points.iter().fold(2.0, |most: f64, (n, s)| most.max(*n).max(*s));
-    let x = |n: f64| LEFT + (n - 1.0) / (most - 1.0) * (RIGHT - LEFT - 120.0);
+    let x = |n: f64| LEFT + (n - 1.0) / (most - 1.0) * (RIGHT - LEFT);
     let y = |n: f64| BOTTOM - n / most * (BOTTOM - TOP);
     let line = |points: &[(f64, f64)]| {
         let point = |(n, s): &(f64, f64)| format!("{:.1},{:.1}", x(*n), y(*s));
@@ -346,12 +338,18 @@ pub fn scaling(results: &Results) -> Markup {
         }
     };
     let title = "Speed-up of /blocking against the number of threads";
-    svg("scaling", HEIGHT, title, &description.join(" "), content)
+    let size = Size::Shape(WIDTH, HEIGHT);
+    svg("scaling", size, title, &description.join(" "), content)
 }
 
 /// A coordinate: a tenth of a pixel is exact enough.
 fn px(value: f64) -> String {
     format!("{value:.1}")
+}
+
+/// A share of the width.
+fn percents(share: f64) -> String {
+    format!("{:.2}%", share * 100.0)
 }
 
 #[cfg(test)]

@@ -86,7 +86,9 @@ fn finding(server: &Server, settings: &Settings) -> Option<String> {
     };
     let speed = speed(server, settings);
     let failed = match server.failed_probes() {
-        Some((count, why)) => format!("; {count} probes failed: {why}"),
+        Some((count, why)) => {
+            format!("; {} failed: {why}", counted(count, "probe"))
+        }
         None => String::new(),
     };
     Some(format!("{live}{speed}{failed}."))
@@ -171,34 +173,23 @@ fn lateness(results: &Results) -> Option<String> {
     ))
 }
 
-/// What each thread brings, and what those past the cores bring.
+/// What threads bring: as many as there are cores, and more.
 pub fn scaling(results: &Results) -> Option<String> {
-    let speed_up = |threads: usize| {
-        let mut all = results.scaling.iter();
-        all.find(|it| it.threads == threads)?.speed_up
-    };
     let cores = results.machine.cores?;
-    let most = |within: bool| {
-        let all = results.scaling.iter();
-        all.filter(|it| (it.threads <= cores) == within)
-            .filter(|it| it.speed_up.is_some())
-            .map(|it| it.threads)
-            .max()
+    let said = |within: bool, note: &str| {
+        let all = results.scaling.iter().filter(|it| it.threads > 1);
+        let (threads, speed_up) = all
+            .filter(|it| (it.threads <= cores) == within)
+            .filter_map(|it| Some((it.threads, it.speed_up?)))
+            .max_by_key(|it| it.0)?;
+        let threads = counted(threads, "thread");
+        Some(format!("{speed_up:.2} times as fast with {threads}{note}"))
     };
-    let (within, past) = (most(true)?, most(false));
-    let mut text = format!(
-        "{within} threads on {cores} cores are {:.2} times as fast as one",
-        speed_up(within)?
-    );
-    if let Some(past) = past {
-        let change = speed_up(past)? / speed_up(within)? - 1.0;
-        text += &format!(
-            "; {past} threads, more than there are cores, change that by \
-             {:+.0} %",
-            change * 100.0
-        );
-    }
-    Some(text + ".")
+    let said = [said(true, ""), said(false, ", more than there are cores")];
+    let said: Vec<_> = said.into_iter().flatten().collect();
+    (!said.is_empty()).then(|| {
+        format!("Against one thread, /blocking is {}.", said.join(", and "))
+    })
 }
 
 #[cfg(test)]

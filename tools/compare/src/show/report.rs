@@ -92,6 +92,7 @@ fn cannot_write(path: &Path, error: &io::Error) -> String {
 /// The page: one file, with all that it needs in it.
 pub fn html(results: &Results, timeline: &Markup) -> Markup {
     let scaled = !results.scaling.is_empty();
+    let probed = results.servers.iter().any(|it| !it.runs.is_empty());
     let interval = results.settings.interval_ms;
     html! {
         (DOCTYPE)
@@ -105,6 +106,15 @@ pub fn html(results: &Results, timeline: &Markup) -> Markup {
             body {
                 h1 { "The steps side by side" }
                 p.facts { (machine(results)) }
+                @if probed {
+                    (figure("Who waits while /blocking runs", timeline, &format!(
+                        "A mark is a request to /non-blocking, one every \
+                         {interval} ms, at the moment when it was to be sent; \
+                         the higher, the longer its answer took (logarithmic). \
+                         Each lane shows the run of median length. /blocking \
+                         is sent at 0 s."
+                    )))
+                }
                 section {
                     h2 { "What one sees" }
                     ul {
@@ -120,30 +130,19 @@ pub fn html(results: &Results, timeline: &Markup) -> Markup {
                         @for doubt in doubts(results) { li { (doubt) } }
                     }
                 }
-                @if results.servers.iter().any(|it| !it.runs.is_empty()) {
-                (figure(
-                    "Who waits while /blocking runs",
-                    timeline,
-                    &format!(
-                        "A mark is a request to /non-blocking, one every \
-                         {interval} ms, at the moment when it was to be sent; \
-                         the higher, the longer its answer took (logarithmic). \
-                         Each lane shows the run of median length. /blocking \
-                         is sent at 0 s."
-                    ),
-                ))
-                (figure(
-                    "/non-blocking in time",
-                    &chart::in_time(results),
-                    "The share of the requests that were answered within 10 \
-                     ms while /blocking ran. All runs.",
-                ))
-                (figure(
-                    "The time of /blocking",
-                    &chart::blocking(results),
-                    "Median of all runs, from the least to the greatest, and \
-                     the speed-up against step 1.",
-                ))
+                @if probed {
+                    (figure(
+                        "/non-blocking in time",
+                        &chart::in_time(results),
+                        "The share of the requests that were answered within \
+                         10 ms while /blocking ran. All runs.",
+                    ))
+                    (figure(
+                        "The time of /blocking",
+                        &chart::blocking(results),
+                        "Median of all runs, from the least to the greatest, \
+                         and the speed-up against step 1.",
+                    ))
                 }
                 section { h2 { "The figures" } (servers(results)) }
                 @if scaled {
@@ -171,8 +170,7 @@ fn figure(title: &str, chart: &Markup, caption: &str) -> Markup {
         section {
             h2 { (title) }
             figure {
-                // It can be scrolled by keyboard where it is wider than the page.
-                div.wide tabindex="0" role="group" aria-label=(title) { (chart) }
+                (chart)
                 figcaption { (caption) }
             }
         }
@@ -182,6 +180,7 @@ fn figure(title: &str, chart: &Markup, caption: &str) -> Markup {
 fn servers(results: &Results) -> Markup {
     let limit = tick(IN_TIME_MS);
     html! {
+        // It can be scrolled by keyboard where it is wider than the page.
         div.wide tabindex="0" role="group" aria-label="The figures" {
             table {
                 thead {
@@ -302,6 +301,10 @@ fn method(results: &Results) -> Markup {
 
 #[cfg(test)]
 mod tests {
+    use std::{env, process};
+
+    use harness::Browser;
+
     use super::*;
     use crate::samples::results;
 
@@ -325,4 +328,45 @@ mod tests {
         assert!(page.contains("out of &amp; luck"));
         assert!(!page.contains("<early>"));
     }
+
+    #[test]
+    fn the_freeze_and_every_label_are_seen_in_a_narrow_window_too() {
+        let Some(mut browser) = Browser::start() else { return };
+        let folder = env::temp_dir().join(format!("report-{}", process::id()));
+        let page = Report::create(&folder).unwrap().write(&results()).unwrap();
+        for (width, scheme) in [(400, "light"), (400, "dark"), (1280, "light")]
+        {
+            browser.look(width, 900, scheme);
+            browser.open(&format!("file://{}", page.display()));
+            let over = "document.documentElement.scrollWidth > innerWidth";
+            assert_eq!(browser.evaluate(over), false, "{width}: it scrolls");
+            let amiss = browser.evaluate(AMISS);
+            assert_eq!(amiss.as_str(), Some(""), "{width}");
+            let freeze = browser.evaluate(FREEZE).as_f64().unwrap();
+            assert!(freeze > 0.2 * f64::from(width), "{width}: {freeze}");
+        }
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    /// Labels that are cut off, or that lie on one another.
+    const AMISS: &str = "
+        [...document.querySelectorAll('.chart')].flatMap(chart => {
+            const all = [...chart.querySelectorAll('text')]
+                .map(it => [it.textContent, it.getBoundingClientRect()]);
+            const { left, right } = chart.getBoundingClientRect();
+            const cut = all.filter(([, it]) =>
+                it.left < left - 1 || it.right > right + 1);
+            const over = all.filter(([, a], i) => all.slice(0, i).some(
+                ([, b]) => a.left < b.right && b.left < a.right
+                    && a.top + 3 < b.bottom && b.top + 3 < a.bottom));
+            return [...cut, ...over].map(([text]) => text);
+        }).join(', ')";
+
+    /// How wide the marks of those who waited for more than a second are.
+    const FREEZE: &str = "(() => {
+        const all = [...document.querySelectorAll('#timeline .frozen')]
+            .map(it => it.getBoundingClientRect());
+        const right = Math.min(innerWidth, all.at(-2).right);
+        return right - all[0].left;
+    })()";
 }

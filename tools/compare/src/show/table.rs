@@ -96,7 +96,7 @@ pub fn scaling(results: &Results) -> String {
             scaled.efficiency.map_or(NONE.into(), percent),
             match &scaled.error {
                 Some(error) => wrap(error),
-                None if past => format!("more than the {cores} cores"),
+                None if past => "more threads than cores".into(),
                 None => String::new(),
             },
         ]);

@@ -1,0 +1,66 @@
+// What all stages share, and nothing of any lesson.
+import { availableParallelism } from "node:os";
+import { basename } from "node:path";
+
+export const iterations = setting("ITERATIONS", 10_000_000_000, 1);
+export const threads = setting("THREADS", Math.min(4, availableParallelism()), 1, 1024);
+
+// The work: adds one, so many times.
+export function count(iterations) {
+  let counter = 0;
+  for (let i = 0; i < iterations; i++) {
+    counter++;
+  }
+  return counter;
+}
+
+// The total in so many exact shares.
+export function shares(total, parts) {
+  const rest = total % parts;
+  const share = (total - rest) / parts;
+  return Array.from({ length: parts }, (_, i) => share + (i < rest ? 1 : 0));
+}
+
+// Answers what the route returns. That it fails isn't the client's fault: 500,
+// and the reason only where we read it.
+export function respond(routes) {
+  return async ({ url }, response) => {
+    response.setHeader("Content-Type", "text/plain; charset=utf-8");
+    try {
+      if (Object.hasOwn(routes, url)) {
+        response.end(await routes[url]());
+      } else {
+        response.writeHead(404).end("There is no such page.");
+      }
+    } catch (error) {
+      console.error(error);
+      response.writeHead(500).end("The worker failed. The server goes on.");
+    }
+  };
+}
+
+// Serves this machine until a signal comes. What was accepted is answered.
+export function listen(server) {
+  const name = basename(process.argv[1], ".mjs");
+  server.on("error", (error) => fail(1, `can't listen: ${error.message}`));
+  server.listen(setting("PORT", 3000, 0, 65535), "127.0.0.1", () => {
+    console.log(`${name} listening on http://127.0.0.1:${server.address().port}`);
+  });
+  for (const signal of ["SIGINT", "SIGTERM"]) {
+    process.once(signal, () => server.close());
+  }
+}
+
+function setting(name, standard, least, most = Number.MAX_SAFE_INTEGER) {
+  const text = process.env[name] ?? String(standard);
+  const value = Number(text.replaceAll("_", ""));
+  if (!/^\d/.test(text) || !Number.isInteger(value) || value < least || value > most) {
+    fail(2, `${name}: expected a whole number from ${least} to ${most}, not '${text}'`);
+  }
+  return value;
+}
+
+function fail(status, message) {
+  console.error(message);
+  process.exit(status);
+}
