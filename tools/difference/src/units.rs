@@ -133,12 +133,10 @@ fn name(unit: &[Vec<Word<'_>>]) -> Option<String> {
         "fn",
         "struct",
         "enum",
-        "union",
         "const",
         "static",
         "type",
         "trait",
-        "macro_rules",
         "mod",
         "impl",
     ];
@@ -150,10 +148,7 @@ fn name(unit: &[Vec<Word<'_>>]) -> Option<String> {
     if is_preamble(unit) {
         return Some("header and imports".into());
     }
-    let name = words.windows(2).find(is_declared).map(|pair| match pair[1] {
-        "!" => words.last().copied().unwrap_or_default(),
-        name => name,
-    });
+    let name = words.windows(2).find(is_declared).map(|pair| pair[1]);
     name.or(words.first().copied()).map(str::to_owned)
 }
 
