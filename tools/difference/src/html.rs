@@ -128,10 +128,11 @@ fn side(class: &str, mark: &str, line: Option<&Line>) -> String {
                 let text = escaped(it.text.trim_end_matches(['\r', '\n']));
                 match it.kind {
                     _ if text.is_empty() => text,
-                    // A long line wraps between calls and before arguments.
+                    // Where a long line wraps: between calls, and, where there
+                    // is little room, before arguments.
                     Kind::Plain => text
-                        .replace('(', "(<wbr>")
-                        .replace("(<wbr>)", "()")
+                        .replace('(', "(<wbr class=\"arguments\">")
+                        .replace("(<wbr class=\"arguments\">)", "()")
                         .replace(").", ")<wbr>."),
                     kind => {
                         let class = class_of(kind);

@@ -238,8 +238,8 @@ fn cell(line: &Line, sign: Sign, width: usize) -> Vec<String> {
     }
 }
 
-/// How many of the characters fit into a line: up to a space, the next call
-/// of a chain or its arguments, if there is one behind the first `at_least`.
+/// How many of the characters fit into a line: up to a space or the next call
+/// of a chain, or else to arguments, if they are behind the first `at_least`.
 fn fitting(
     characters: &[(char, Style)],
     room: usize,
@@ -251,14 +251,14 @@ fn fitting(
         used > room
     });
     let Some(fit) = fit else { return characters.len() };
-    let breaks = |&i: &usize| {
-        let (before, after) = (characters[i - 1].0, characters[i].0);
-        before == ' '
-            || (before == ')' && after == '.')
-            || (before == '(' && after != ')')
+    let between = |i: usize| (characters[i - 1].0, characters[i].0);
+    let last = |breaks: fn((char, char)) -> bool| {
+        (at_least + 1..=fit).rev().find(|&i| breaks(between(i)))
     };
-    let end = (at_least + 1..=fit).rev().find(breaks);
-    end.unwrap_or(fit).max(1)
+    last(|it| it.0 == ' ' || it == (')', '.'))
+        .or_else(|| last(|it| it.0 == '(' && it.1 != ')'))
+        .unwrap_or(fit)
+        .max(1)
 }
 
 fn columns(character: char) -> usize {
@@ -324,6 +324,29 @@ mod tests {
                 for line in strip_str(&text).to_string().lines() {
                     assert!(line.width() <= width, "{width}: {line}");
                 }
+            }
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_keeps_its_characters_and_the_width(
+            text in "(?s).{0,80}", width in MARGIN + 20..60,
+        ) {
+            let file = File::new("main.rs", None, Some(&text));
+            for row in &file.parts[0].rows {
+                let line = row.new.as_ref().expect("it is new");
+                let mut shown = String::new();
+                for it in cell(line, ('+', NEW), width) {
+                    let it = strip_str(&it).to_string();
+                    let used: usize = it.chars().map(columns).sum();
+                    assert!(used <= width, "{it}");
+                    shown += &it;
+                }
+                let letters = |text: &str| {
+                    text.matches(char::is_alphabetic).collect::<String>()
+                };
+                assert_eq!(letters(&shown), letters(&line.text()));
             }
         }
     }

@@ -56,7 +56,9 @@ pub(crate) fn units(lines: &[Vec<Word<'_>>]) -> Vec<Unit> {
         let name = match &container {
             Some(of) if closes => format!("end of {of}"),
             Some(of) => {
+                // The last word without its generics.
                 let of = of.rsplit(' ').next().unwrap_or(of);
+                let of = of.split('<').next().unwrap_or(of);
                 name(unit).map_or(of.into(), |it| format!("{of}::{it}"))
             }
             None => container_name(unit)
