@@ -75,8 +75,10 @@ pub struct Options {
     #[arg(allow_hyphen_values = true, value_parser = number)]
     pub runs: NonZeroUsize,
 
-    /// Milliseconds from one probe of /non-blocking to the next
+    /// Milliseconds from one probe of /non-blocking to the next; 50 with
+    /// --live
     #[arg(long, value_name = "MS", default_value = "10")]
+    #[arg(default_value_if("live", "true", "50"))]
     #[arg(allow_hyphen_values = true, value_parser = number)]
     pub interval: NonZeroUsize,
 
@@ -84,6 +86,14 @@ pub struct Options {
     /// target/compare]
     #[arg(long, value_name = "DIR")]
     report: Option<PathBuf>,
+
+    /// Start all of them at once and show them live on one page, until Ctrl-C
+    #[arg(long)]
+    pub live: bool,
+
+    /// The port of that page; 0 takes a free one
+    #[arg(long, value_name = "PORT", default_value = "4000")]
+    pub live_port: u16,
 
     /// Print the results only, no progress
     #[arg(long)]
@@ -96,6 +106,7 @@ Examples:
   cargo run --release -- --only step1-blocking,step3-multi-worker --threads 4
   cargo run --release -- --scaling 1,2,4,8
   cargo run --release -- --url node=http://localhost:8000
+  cargo run --release -- --live
 
 The exit status is 0 only when all that was asked for was measured.";
 

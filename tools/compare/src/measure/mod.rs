@@ -1,11 +1,11 @@
 //! Starts the servers, probes them, and says how far it is.
 
 mod machine;
-mod probe;
+pub(crate) mod probe;
 mod progress;
 mod scaling;
 mod server;
-mod steps;
+pub(crate) mod steps;
 
 use tokio::task::spawn_blocking;
 
