@@ -130,14 +130,7 @@ fn container_name(unit: &[Vec<Word<'_>>]) -> Option<String> {
 fn name(unit: &[Vec<Word<'_>>]) -> Option<String> {
     let words = first_line(unit);
     let declares = [
-        "fn",
-        "struct",
-        "enum",
-        "const",
-        "static",
-        "type",
-        "trait",
-        "mod",
+        "fn", "struct", "enum", "const", "static", "type", "trait", "mod",
         "impl",
     ];
     let is_declared = |pair: &&[&str]| {
