@@ -11,7 +11,7 @@ use harness::STEPS;
 use tokio::task::{JoinError, spawn_blocking};
 
 use crate::{
-    options::Options,
+    options::{NODE, Options},
     results::{IN_TIME_MS, Settings},
     words,
 };
@@ -24,6 +24,9 @@ pub const AFTER: Duration = Duration::from_millis(300);
 
 /// The step whose time is measured against its number of threads.
 pub const SCALED: &str = "step3-multi-worker";
+
+/// About how many times as long Node.js takes to count.
+const NODE_TAKES: u32 = 4;
 
 /// So many rounds are counted to see how fast this machine is.
 const SAMPLE: u64 = 50_000_000;
@@ -46,8 +49,19 @@ pub struct Plan {
 pub struct Subject {
     /// What it is called.
     pub name: String,
-    /// Where it runs already; a step is to be started.
-    pub url: Option<String>,
+    /// Where it comes from.
+    pub source: Source,
+}
+
+/// Where a server comes from.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Source {
+    /// It is a step, which is built and started.
+    Step,
+    /// It is a stage in Node.js, which is started.
+    Node,
+    /// It runs there already.
+    Url(String),
 }
 
 impl Plan {
@@ -65,19 +79,22 @@ impl Plan {
             in_time_ms: IN_TIME_MS,
             connection: "a fresh connection".into(),
         };
-        let steps = options.steps().map(|step| (step.to_owned(), None));
-        let peers = options.peers.iter().cloned();
-        let peers = peers.map(|peer| (peer.name, Some(peer.url)));
-        let subjects = steps.chain(peers);
+        let steps = options.steps().map(|name| (name, Source::Step));
+        let node = NODE.map(|name| (name, Source::Node)).into_iter();
+        let node = node.filter(|_| options.node);
+        let peers = options.peers.iter();
+        let peers =
+            peers.map(|it| (it.name.as_str(), Source::Url(it.url.clone())));
+        let subjects = steps.chain(node).chain(peers);
+        let subject =
+            |(name, source)| Subject { name: str::to_owned(name), source };
         let scaling = options.scaling.iter().map(|count| count.get());
         let one = (!options.scaling.is_empty()).then_some(1);
         let iterations = settings.iterations;
         let count = spawn_blocking(move || time_to_count(iterations)).await?;
         Ok(Self {
             settings,
-            subjects: subjects
-                .map(|(name, url)| Subject { name, url })
-                .collect(),
+            subjects: subjects.map(subject).collect(),
             scaling: scaling.chain(one).collect(),
             count,
         })
@@ -87,7 +104,7 @@ impl Plan {
     pub fn steps(&self) -> impl Iterator<Item = &str> {
         let wanted = |step: &str| {
             let mut subjects = self.subjects.iter();
-            subjects.any(|it| it.url.is_none() && it.name == step)
+            subjects.any(|it| it.source == Source::Step && it.name == step)
                 || step == SCALED && !self.scaling.is_empty()
         };
         STEPS.into_iter().filter(move |step| wanted(step))
@@ -95,9 +112,14 @@ impl Plan {
 
     /// All runs in order: of which server, and about how long.
     pub fn runs(&self) -> impl Iterator<Item = (String, Duration)> {
-        let probed = BEFORE + self.load() + AFTER;
-        let servers =
-            self.subjects.iter().map(move |it| (it.name.clone(), probed));
+        let servers = self.subjects.iter().map(|subject| {
+            let times = match subject.source {
+                Source::Node => NODE_TAKES,
+                Source::Step | Source::Url(_) => 1,
+            };
+            let probed = BEFORE + times * self.load() + AFTER;
+            (subject.name.clone(), probed)
+        });
         let scaled = self.scaling.iter().map(|&threads| {
             let cores = cores().unwrap_or(threads);
             (scaled(threads), self.count / threads.min(cores) as u32)
