@@ -22,6 +22,7 @@ mod chapters {
         "src/step5.md"
         "src/step6.md"
         "src/step7.md"
+        "src/step8.md"
         "src/exercises.md"
         "src/comparison.md"
         "src/results.md"

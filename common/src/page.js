@@ -24,6 +24,8 @@ const MOST_IN_FLIGHT = 3;
 const MOST_BOXES = 64;
 /** How many requests are listed, the latest ones. */
 const MOST_ROWS = 20;
+/** How many names of a file are listed. */
+const MOST_NAMES = 1000;
 /** How many answered heartbeats are remembered: ten minutes of them. */
 const MOST_BEATS = 6000;
 
@@ -52,9 +54,14 @@ let worst = 0;
 // ---------------------------------------------------------------- requests
 
 /** Asks the server. Throws when it can't be reached. */
-async function ask(path, query = unique(), signal = null) {
+async function ask(path, query = unique(), signal = null, file = null) {
   const url = `${path}?${query}`;
-  const response = await fetch(url, { cache: "no-store", signal });
+  const options = { cache: "no-store", signal };
+  if (file) {
+    const headers = { Accept: "application/json" };
+    Object.assign(options, { method: "POST", body: file, headers });
+  }
+  const response = await fetch(url, options);
   return { response, text: await response.text() };
 }
 
@@ -114,7 +121,7 @@ function isAway() {
   return failures > 1;
 }
 
-async function send(path) {
+async function send(path, file = null) {
   if (inFlight().length >= MOST_IN_FLIGHT) return;
   const request = { path, start: now(), end: null, lane: freeLane() };
   request.query = unique();
@@ -129,11 +136,14 @@ async function send(path) {
       path,
       request.query,
       cancel.signal,
+      file,
     );
     request.ok = response.ok;
     request.status = `${response.status} ${response.statusText}`.trim();
     request.answer = response.ok
-      ? text
+      ? file
+        ? showSummary(JSON.parse(text))
+        : text
       : [request.status, text].filter(Boolean).join(": ");
     request.timing = response.headers.get("Server-Timing");
     // From step 6 on the server counts them itself.
@@ -149,6 +159,22 @@ async function send(path) {
   request.end = now();
   showInFlight();
   showAnswer(row, request);
+}
+
+/** Shows what a file comes to. Returns how much that is, in words. */
+function showSummary({ rows, names }) {
+  const lines = names.slice(0, MOST_NAMES).map((it) => {
+    const { name, min, mean, max, count } = it;
+    const line = document.createElement("tr");
+    const decimals = [min, mean, max].map((number) => number.toFixed(1));
+    for (const text of [name, ...decimals, count.toLocaleString("en")]) {
+      line.insertCell().textContent = text;
+    }
+    return line;
+  });
+  element("summary").hidden = false;
+  element("summary").tBodies[0].replaceChildren(...lines);
+  return `${rows.toLocaleString("en")} rows, ${names.length} names`;
 }
 
 function inFlight() {
@@ -170,7 +196,9 @@ function showStep() {
   element("step").textContent = step.step;
   element("idea").textContent = step.idea;
   element("settings").textContent = `/blocking counts to ${count} with ${threads}`;
-  button("/failing").hidden = !step.routes.includes("/failing");
+  for (const path of ["/failing", "/summary"]) {
+    button(path).hidden = !step.routes.includes(path);
+  }
   refused = 0;
   element("pool").hidden = !step.routes.includes("/pool");
   followProgress(step.routes.includes("/progress"));
@@ -371,7 +399,8 @@ function isFrozenBy({ start, end }, time) {
 
 function stateWhile(request, time) {
   const meanwhile = beatsDuring(request, time);
-  const doing = request.path === "/waiting" ? "Waiting" : "Counting";
+  const others = { "/waiting": "Waiting", "/summary": "Summarising" };
+  const doing = others[request.path] ?? "Counting";
   const spoken = `${doing}, and the heartbeat is answered meanwhile.`;
   return meanwhile < 2
     ? { kind: "answering", text: `${doing} …` }
@@ -652,8 +681,23 @@ function line(pen, x1, y1, x2, y2) {
 // ------------------------------------------------------------------- start
 
 for (const button of document.querySelectorAll("#buttons button")) {
-  button.addEventListener("click", () => send(button.dataset.path));
+  const { path } = button.dataset;
+  button.addEventListener("click", () => {
+    if (path === "/summary") element("file").click();
+    else send(path);
+  });
 }
+element("file").addEventListener("change", ({ target }) => {
+  for (const file of target.files) send("/summary", file);
+  target.value = "";
+});
+// A file that is dropped anywhere on the page.
+addEventListener("dragover", (event) => event.preventDefault());
+addEventListener("drop", (event) => {
+  event.preventDefault();
+  if (!step?.routes.includes("/summary")) return;
+  for (const file of event.dataTransfer.files) send("/summary", file);
+});
 heartbeat();
 keepShowingPool();
 setInterval(showState, BEAT);

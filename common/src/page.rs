@@ -23,7 +23,10 @@ const FILES: [(&str, &str, &str); 4] = [
 ];
 
 /// Routes that only some of the steps have, and that the page makes use of.
-const OPTIONAL: [&str; 3] = ["/failing", "/pool", "/progress"];
+const OPTIONAL: [&str; 4] = ["/failing", "/pool", "/progress", "/summary"];
+
+/// The one path that takes a body, and nothing but POST.
+const UPLOAD: &str = "/summary";
 
 /// Adds the page at `/` with its files, and the answer to a path or a method
 /// that no route has.
@@ -81,15 +84,20 @@ fn part_of_the_page(
 /// known and only the method isn't.
 async fn elsewhere(request: HttpRequest) -> HttpResponse {
     let known = request.resource_map().has_resource(request.path());
-    if known && request.method() == Method::HEAD {
+    let takes_post = request.path() == UPLOAD;
+    if known && !takes_post && request.method() == Method::HEAD {
         return head(&request);
     }
     let mut response = HttpResponse::NotFound();
     let text = if known {
-        response
-            .status(StatusCode::METHOD_NOT_ALLOWED)
-            .insert_header((header::ALLOW, "GET, HEAD"));
-        "Only GET and HEAD work here."
+        response.status(StatusCode::METHOD_NOT_ALLOWED);
+        let (allowed, text) = if takes_post {
+            ("POST", "Only POST works here.")
+        } else {
+            ("GET, HEAD", "Only GET and HEAD work here.")
+        };
+        response.insert_header((header::ALLOW, allowed));
+        text
     } else {
         "There is no such page. Try /blocking or /non-blocking."
     };

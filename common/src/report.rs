@@ -8,7 +8,7 @@ use actix_web::{
 };
 use serde::Serialize;
 
-use crate::{Settings, milliseconds};
+use crate::{Settings, Summary, milliseconds};
 
 /// What `/blocking` answers: the count, and how long it took.
 ///
@@ -42,20 +42,65 @@ impl Responder for Report {
     type Body = BoxBody;
 
     fn respond_to(self, request: &HttpRequest) -> HttpResponse {
-        let mut response = HttpResponse::Ok();
-        response
-            .insert_header((
-                "Server-Timing",
-                format!("count;dur={}", self.elapsed_ms),
-            ))
-            .insert_header((header::VARY, "Accept"));
-        if prefers_json(request) {
-            response.json(self)
-        } else {
-            response
-                .content_type(mime::TEXT_PLAIN_UTF_8)
-                .body(format!("Result is {}", self.result))
+        let text = format!("Result is {}", self.result);
+        respond(request, ("count", self.elapsed_ms), &self, text)
+    }
+}
+
+/// What `/summary` answers: what a file comes to, and how long it took from the
+/// request's head to here.
+///
+/// As a response it is the text of the [`Summary`] and a line break, or, for a
+/// client that would rather have `application/json`, an object with `step`,
+/// `rows`, `elapsed_ms` and `names`. Both carry a `Server-Timing` header.
+#[derive(Debug, Serialize)]
+pub struct SummaryReport {
+    step: &'static str,
+    rows: u64,
+    elapsed_ms: f64,
+    names: Summary,
+}
+
+impl SummaryReport {
+    /// A report on the `summary` of a file with so many rows.
+    pub fn new(
+        settings: &Settings,
+        rows: u64,
+        summary: Summary,
+        elapsed: Duration,
+    ) -> Self {
+        Self {
+            step: settings.step,
+            rows,
+            elapsed_ms: milliseconds(elapsed),
+            names: summary,
         }
+    }
+}
+
+impl Responder for SummaryReport {
+    type Body = BoxBody;
+
+    fn respond_to(self, request: &HttpRequest) -> HttpResponse {
+        let text = format!("{}\n", self.names);
+        respond(request, ("summary", self.elapsed_ms), &self, text)
+    }
+}
+
+fn respond(
+    request: &HttpRequest,
+    (what, elapsed_ms): (&str, f64),
+    report: &impl Serialize,
+    text: String,
+) -> HttpResponse {
+    let mut response = HttpResponse::Ok();
+    response
+        .insert_header(("Server-Timing", format!("{what};dur={elapsed_ms}")))
+        .insert_header((header::VARY, "Accept"));
+    if prefers_json(request) {
+        response.json(report)
+    } else {
+        response.content_type(mime::TEXT_PLAIN_UTF_8).body(text)
     }
 }
 

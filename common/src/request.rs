@@ -6,8 +6,8 @@ use std::{
 use actix_web::{
     Error, FromRequest, HttpRequest,
     dev::Payload,
-    error::{ErrorBadRequest, ErrorPayloadTooLarge},
-    http::header,
+    error::{ErrorBadRequest, ErrorPayloadTooLarge, ErrorUnsupportedMediaType},
+    http::{Method, header},
     web::Query,
 };
 use serde::Deserialize;
@@ -21,8 +21,8 @@ const LONGEST: usize = 40;
 /// It is shown to others, so nothing else of the query is in it, and it is
 /// refused with 400 unless it has at most 40 letters, digits, `.`, `-` or `_`.
 ///
-/// A request with a body is refused with 413: nobody would read the body, and
-/// while it isn't read, actix-web doesn't see that the client has left.
+/// A GET with a body is refused with 413: nobody would read the body, and while
+/// it isn't read, actix-web doesn't see that the client has left.
 #[derive(Debug, Deserialize)]
 pub struct RequestId {
     #[serde(default)]
@@ -42,11 +42,47 @@ impl FromRequest for RequestId {
     type Future = Ready<Result<Self, Error>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(if has_body(request) {
+        ready(if request.method() == Method::GET && has_body(request) {
             Err(ErrorPayloadTooLarge("No body is expected here."))
         } else {
             read(request)
         })
+    }
+}
+
+/// A body of any size, not yet read.
+///
+/// With a `Content-Encoding`, such as `gzip`, it is refused with 415.
+pub struct Upload {
+    /// The name that the client gives its request.
+    pub id: RequestId,
+    /// In bytes; 0 if the client doesn't say it.
+    pub length: u64,
+    /// What arrives.
+    pub body: Payload,
+}
+
+impl FromRequest for Upload {
+    type Error = Error;
+    type Future = Ready<Result<Self, Error>>;
+
+    fn from_request(
+        request: &HttpRequest,
+        payload: &mut Payload,
+    ) -> Self::Future {
+        let headers = request.headers();
+        if headers.contains_key(header::CONTENT_ENCODING) {
+            return ready(Err(ErrorUnsupportedMediaType(
+                "Send it as it is: no Content-Encoding is understood here.",
+            )));
+        }
+        let length = headers.get(header::CONTENT_LENGTH);
+        let length = length.and_then(|it| it.to_str().ok()?.parse().ok());
+        ready(read(request).map(|id| Self {
+            id,
+            length: length.unwrap_or(0),
+            body: payload.take(),
+        }))
     }
 }
 

@@ -84,6 +84,11 @@ pub struct Settings {
     #[arg(long, env)]
     #[arg(allow_hyphen_values = true, value_parser = limit)]
     pub timeout: Option<Duration>,
+
+    /// How many seconds a client may send nothing of its body
+    #[arg(long, env, default_value = "10")]
+    #[arg(allow_hyphen_values = true, value_parser = limit)]
+    pub body_timeout: Duration,
 }
 
 /// How urgent a thread is next to others that want the same core.

@@ -58,9 +58,11 @@ pub fn build(folder: Option<&Path>) -> Result<PathBuf, String> {
     });
     let folder = built
         .map_err(|error: mdbook_driver::errors::Error| format!("{error:#}"))?;
-    let page = folder.join(diffs::PAGE);
-    fs::write(&page, diffs::page()?)
-        .map_err(|error| format!("{}: {error}", page.display()))?;
+    for (name, text) in diffs::projector()? {
+        let file = folder.join(name);
+        fs::write(&file, text)
+            .map_err(|error| format!("{}: {error}", file.display()))?;
+    }
     let log = log.0.lock().unwrap_or_else(PoisonError::into_inner);
     if log.is_empty() {
         return Ok(folder);

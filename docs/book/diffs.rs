@@ -1,32 +1,34 @@
 //! What differs between two steps.
 
-pub use difference::html::{PAGE, STYLE};
 use difference::{Difference, html};
 
 /// Where the differences are, and their style sheet.
 pub const FOLDER: &str = "docs/generated/diffs";
 
-/// A difference: of all files as `1-2/main.html` asks for it, of `pool.rs`
-/// alone as `4-5/pool.html` does.
+/// A difference, as `3-4.html` asks for it.
 pub fn make(request: &str) -> Result<String, String> {
-    let expected = || format!("expected diffs/1-2/main.html, not {request}");
-    let (pair, file) = request.split_once('/').ok_or_else(expected)?;
-    let (before, after) = pair.split_once('-').ok_or_else(expected)?;
-    let number = |step: &str| step.parse().map_err(|_| expected());
-    let stem = file.strip_suffix(".html").ok_or_else(expected)?;
-    let mut difference = Difference::between(number(before)?, number(after)?)
+    let pair = request.strip_suffix(".html").and_then(|it| {
+        let (before, after) = it.split_once('-')?;
+        before.parse().ok().zip(after.parse().ok())
+    });
+    let (before, after) =
+        pair.ok_or_else(|| format!("expected diffs/3-4.html, not {request}"))?;
+    let difference = Difference::between(before, after)
         .map_err(|error| error.to_string())?;
-    if stem != "main" {
-        difference.files.retain(|it| it.name == format!("{stem}.rs"));
-    }
-    if difference.files.is_empty() {
-        return Err(format!("{stem}.rs is the same in steps {pair}"));
-    }
-    Ok(html::fragment(&difference))
+    let button = format!(
+        "<a class=\"projector\" href=\"{}#diff-{before}-{after}\">\
+         Projector</a>",
+        html::PAGE
+    );
+    Ok(html::fragment(&difference, &button))
 }
 
-/// All steps on one page, for the projector.
-pub fn page() -> Result<String, String> {
+/// All steps on one page, for the projector: its files, by their names.
+pub fn projector() -> Result<[(&'static str, String); 3], String> {
     let all = Difference::all().map_err(|error| error.to_string())?;
-    Ok(html::page(&all))
+    Ok([
+        (html::PAGE, html::page(&all)),
+        ("difference.css", html::style()),
+        ("difference.js", html::SCRIPT.into()),
+    ])
 }

@@ -113,7 +113,10 @@ pub fn renew() -> Result<(), String> {
 /// What chapters ask for and can't have, a line each, or when a file can't be
 /// written.
 pub fn differences() -> Result<(), String> {
-    write(&Path::new(diffs::FOLDER).join("difference.css"), diffs::STYLE)?;
+    write(
+        &Path::new(diffs::FOLDER).join("difference.css"),
+        &difference::html::style(),
+    )?;
     write(&Path::new(FOLDER).join("chart.css"), figures::STYLE)?;
     let mut errors = Vec::new();
     for (chapter, path) in includes()? {

@@ -11,7 +11,7 @@ use similar::{ChangeTag, TextDiff};
 
 /// The order in which the functions of a `main.rs` stand, callers first. A
 /// step has those that it needs.
-const ORDER: [&str; 14] = [
+const ORDER: [&str; 15] = [
     "main",
     "routes",
     "non_blocking",
@@ -20,6 +20,7 @@ const ORDER: [&str; 14] = [
     "failing",
     "figures",
     "progress",
+    "summary",
     "count_all",
     "spawn_worker",
     "in_time",
@@ -54,6 +55,14 @@ const LESSONS: [&[&str]; STEPS.len() - 1] = [
         "Ended",
         "Progress",
         "Running",
+        "impl Requests",
+        "impl Progress",
+        "impl Drop",
+    ],
+    &[
+        "main",
+        "routes",
+        "Progress",
         "impl Requests",
         "impl Progress",
         "impl Drop",
@@ -222,7 +231,11 @@ fn each_step_is_as_small_as_a_lesson_can_be() {
             added.len() <= 1 && added.iter().all(|it| it.1 <= LONGEST_NEW),
             "{step} has too many new files, or too long ones: {added:?}"
         );
-        let most = if number <= 4 { 110 } else { 170 };
+        let most = match number {
+            ..=4 => 110,
+            5..=7 => 170,
+            _ => 200,
+        };
         let lines = new["main.rs"].lines().count();
         assert!(lines < most, "{step}/src/main.rs has {lines} lines");
         for (file, text) in &new {

@@ -18,8 +18,9 @@ pub fn print(example: &str, columns: &[&str], rows: Vec<Value>) {
     let figures = json!({
         "machine": format!("{brand}, {cores} cores, {os}"),
         "command": format!(
-            "cargo run --release -p docs --example {example} \
-             > docs/results/{example}.json"
+            "cargo run --release -p {} --example {example} \
+             > docs/results/{example}.json",
+            env!("CARGO_PKG_NAME"),
         ),
         "columns": columns,
         "rows": rows,

@@ -10,6 +10,7 @@
 //! | [`measure`] | starts the servers, probes them, says how far it is |
 //! | [`results`] | facts and figures: what `results.json` holds |
 //! | [`show`] | the terminal, the report and its charts, from results only |
+//! | [`stage`] | all servers at once, live, on one page |
 //! | [`words`] | what others say, and figures, as people read them |
 
 pub mod measure;
@@ -19,4 +20,5 @@ pub mod results;
 #[cfg(test)]
 mod samples;
 pub mod show;
+pub mod stage;
 pub mod words;

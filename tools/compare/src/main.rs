@@ -7,6 +7,7 @@ use compare::{
     options::Options,
     plan::Plan,
     show::{self, report::Report},
+    stage,
 };
 use tokio::{signal, task::spawn_blocking};
 
@@ -40,6 +41,9 @@ async fn until_stopped(options: &Options) -> ExitCode {
 
 /// Measures, and returns whether all that was asked for could be measured.
 async fn compare(options: &Options) -> Result<bool, Failure> {
+    if options.live {
+        return stage::run(options).await;
+    }
     let folder = options.report();
     let report = spawn_blocking(move || Report::create(&folder)).await??;
     let plan = Plan::of(options).await?;
@@ -54,9 +58,13 @@ async fn stopped() {
     #[cfg(unix)]
     let terminate = async {
         use signal::unix::{SignalKind, signal};
-        match signal(SignalKind::terminate()) {
-            Ok(mut terminate) => terminate.recv().await,
-            Err(_) => std::future::pending().await,
+        let kinds = [SignalKind::terminate(), SignalKind::hangup()];
+        match kinds.map(signal) {
+            [Ok(mut terminate), Ok(mut hangup)] => tokio::select! {
+                _ = terminate.recv() => (),
+                _ = hangup.recv() => (),
+            },
+            _ => std::future::pending().await,
         }
     };
     #[cfg(not(unix))]

@@ -38,9 +38,9 @@ const DEFAULT: [&str; 4] = [
 #[command(name = "compare", after_help = AFTER_HELP)]
 #[command(args_override_self = true)]
 pub struct Options {
-    /// Only these steps, separated by commas
+    /// Only these steps, separated by commas [default: steps 1, 2, 3 and 7;
+    /// with --live all]
     #[arg(long, value_name = "STEP,…", value_delimiter = ',')]
-    #[arg(default_values = DEFAULT)]
     #[arg(value_parser = PossibleValuesParser::new(STEPS.iter().copied()))]
     pub only: Vec<String>,
 
@@ -83,8 +83,10 @@ pub struct Options {
     #[arg(allow_hyphen_values = true, value_parser = number)]
     pub runs: NonZeroUsize,
 
-    /// Milliseconds from one probe of /non-blocking to the next
+    /// Milliseconds from one probe of /non-blocking to the next; 50 with
+    /// --live
     #[arg(long, value_name = "MS", default_value = "10")]
+    #[arg(default_value_if("live", "true", "50"))]
     #[arg(allow_hyphen_values = true, value_parser = number)]
     pub interval: NonZeroUsize,
 
@@ -92,6 +94,14 @@ pub struct Options {
     /// target/compare]
     #[arg(long, value_name = "DIR")]
     report: Option<PathBuf>,
+
+    /// Start all of them at once and show them live on one page, until Ctrl-C
+    #[arg(long)]
+    pub live: bool,
+
+    /// The port of that page; 0 takes a free one
+    #[arg(long, value_name = "PORT", default_value = "4000")]
+    pub live_port: u16,
 
     /// Print the results only, no progress
     #[arg(long)]
@@ -105,6 +115,7 @@ Examples:
   cargo run --release -- --scaling 1,2,4,8
   cargo run --release -- --node
   cargo run --release -- --url mine=http://localhost:8000
+  cargo run --release -- --live
 
 The exit status is 0 only when all that was asked for was measured.";
 
@@ -143,7 +154,10 @@ impl Options {
 
     /// The chosen steps, in their order.
     pub fn steps(&self) -> impl Iterator<Item = &'static str> {
-        let chosen = |step: &&str| self.only.iter().any(|name| name == step);
+        let chosen = |step: &&str| match self.only[..] {
+            [] => self.live || DEFAULT.contains(step),
+            ref only => only.iter().any(|name| name == step),
+        };
         STEPS.iter().copied().filter(chosen)
     }
 }

@@ -46,6 +46,7 @@ pub struct Plan {
 }
 
 /// A server to measure.
+#[derive(Clone)]
 pub struct Subject {
     /// What it is called.
     pub name: String,

@@ -1,61 +1,66 @@
 //! The difference of two steps as HTML.
 //!
-//! A [`fragment`] is for a page that has [`STYLE`], as the book's; [`page`] is
-//! a page of its own, for the projector. Both are read without JavaScript:
-//! [`page`] needs it for its keys, and for nothing else.
+//! | for | a page needs |
+//! |---|---|
+//! | one difference in it, as a chapter of the book | [`fragment`], [`style`] |
+//! | the projector | [`page`] as [`PAGE`], and beside it [`style`] as `difference.css` and [`SCRIPT`] as `difference.js` |
+//! | both in one, as the stage | [`fragment`], [`style`], [`SCRIPT`]; while its `body` has the class `projection`, all is large and the keys work |
+//!
+//! No style and no script stands in the HTML itself, so that a
+//! Content-Security-Policy needs no `unsafe-inline`. All is read without
+//! JavaScript: that is for keys, and for nothing else.
 
 use crate::{Change, Difference, File, Kind, Line, Part, Row};
 
-/// The style sheet that a page with a [`fragment`] needs.
-pub const STYLE: &str = include_str!("difference.css");
+/// The style sheet without what [`style`] adds.
+const STYLE: &str = include_str!("difference.css");
 
-/// The keys of the [`page`].
-const KEYS: &str = include_str!("projector.js");
+/// The keys of the [`page`]: from hunk to hunk, from step to step, back. A
+/// page that takes a key for itself prevents its default before.
+pub const SCRIPT: &str = include_str!("projector.js");
 
-/// Where a [`fragment`] expects the [`page`], beside the page that it is in.
+/// The name of the [`page`], for links to `difference.html#diff-3-4`.
 pub const PAGE: &str = "difference.html";
 
-/// A difference, for a chapter. No line of it is empty: that would end a
-/// block of HTML in Markdown.
-pub fn fragment(difference: &Difference) -> String {
+/// Lines that are indented more wrap as if they were indented so far.
+const INDENTATION: usize = 40;
+
+/// The style sheet.
+pub fn style() -> String {
+    let indent = |n| format!(".difference .indent-{n} {{ --indent: {n}; }}\n");
+    let indents: String = (1..=INDENTATION).map(indent).collect();
+    format!("{STYLE}\n{indents}")
+}
+
+/// A difference as a `<section>` with the `id` `diff-3-4`. `aside` is HTML for
+/// the end of its title: a link to the [`page`], say, or nothing.
+///
+/// No line of it is empty: that would end a block of HTML in Markdown.
+pub fn fragment(difference: &Difference, aside: &str) -> String {
     let (before, after) = difference.numbers;
-    let button = format!(
-        "<a class=\"projector\" href=\"{PAGE}#diff-{before}-{after}\">\
-         Projector</a>"
-    );
-    section(difference, "", &button)
-}
-
-/// A page with all of the differences, as large as a class needs it.
-pub fn page(differences: &[Difference]) -> String {
-    let sections: String = differences
-        .iter()
-        .map(|it| {
-            let (before, after) = it.numbers;
-            let id = format!(" id=\"diff-{before}-{after}\"");
-            section(it, &id, "")
-        })
-        .collect();
-    format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width\">\n\
-         <title>From step to step</title>\n<style>\n{STYLE}</style>\n</head>\n\
-         <body class=\"projection\">\n{sections}\
-         <p class=\"keys\"><kbd>→</kbd> <kbd>←</kbd> what differs next, or \
-         before; <kbd>n</kbd> <kbd>p</kbd> the next step, or the one before; \
-         <kbd>f</kbd> the whole screen; <kbd>Esc</kbd> back</p>\n\
-         <script>\n{KEYS}</script>\n</body>\n</html>\n"
-    )
-}
-
-fn section(difference: &Difference, id: &str, button: &str) -> String {
     let (old, new) = difference.steps;
     let files = difference.files.iter().map(|it| file(it, old, new));
     let files: String = files.collect();
     format!(
-        "<section class=\"difference\"{id}>\n\
-         <div class=\"title\"><span>{old} → {new}</span>{button}</div>\n\
+        "<section class=\"difference\" id=\"diff-{before}-{after}\">\n\
+         <div class=\"title\"><span>{old} → {new}</span>{aside}</div>\n\
          {files}</section>\n"
+    )
+}
+
+/// A page with all of the differences, as large as a class needs it.
+pub fn page(differences: &[Difference]) -> String {
+    let keys = "<span class=\"keys\"><kbd>→</kbd> <kbd>←</kbd> change \
+                <kbd>n</kbd> <kbd>p</kbd> step <kbd>f</kbd> full screen \
+                <kbd>Esc</kbd> back</span>";
+    let all: String = differences.iter().map(|it| fragment(it, keys)).collect();
+    format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width\">\n\
+         <title>From step to step</title>\n\
+         <link rel=\"stylesheet\" href=\"difference.css\">\n\
+         <script src=\"difference.js\"></script>\n</head>\n\
+         <body class=\"projection\">\n{all}</body>\n</html>\n"
     )
 }
 
@@ -110,10 +115,10 @@ fn side(class: &str, mark: &str, line: Option<&Line>) -> String {
         return format!("<div class=\"{class} none\"></div>");
     };
     let text = line.text();
-    let indentation = text.len() - text.trim_start_matches(' ').len();
+    let indent = text.len() - text.trim_start_matches(' ').len();
+    let indent = indent.min(INDENTATION);
     let mut html = format!(
-        "<div class=\"{class}\" data-line=\"{}\" \
-         style=\"--indent: {indentation}\">",
+        "<div class=\"{class} indent-{indent}\" data-line=\"{}\">",
         line.number
     );
     for run in line.pieces.chunk_by(|a, b| a.changed == b.changed) {
@@ -123,8 +128,12 @@ fn side(class: &str, mark: &str, line: Option<&Line>) -> String {
                 let text = escaped(it.text.trim_end_matches(['\r', '\n']));
                 match it.kind {
                     _ if text.is_empty() => text,
-                    // A chain of calls wraps between its calls.
-                    Kind::Plain => text.replace(").", ")<wbr>."),
+                    // Where a long line wraps: between calls, and, where there
+                    // is little room, before arguments.
+                    Kind::Plain => text
+                        .replace('(', "(<wbr class=\"arguments\">")
+                        .replace("(<wbr class=\"arguments\">)", "()")
+                        .replace(").", ")<wbr>."),
                     kind => {
                         let class = class_of(kind);
                         format!("<span class=\"{class}\">{text}</span>")
@@ -218,8 +227,16 @@ mod tests {
     #[test]
     fn no_line_is_empty_for_that_would_end_the_html_in_markdown() {
         for difference in Difference::all().expect("the steps are there") {
-            let html = fragment(&difference);
+            let html = fragment(&difference, "");
             assert!(html.lines().all(|line| !line.trim().is_empty()));
+        }
+    }
+
+    #[test]
+    fn no_style_and_no_script_stands_in_the_html() {
+        let html = page(&Difference::all().expect("the steps are there"));
+        for inline in ["<style", "<script>", " style=", " onclick="] {
+            assert!(!html.contains(inline), "{inline}");
         }
     }
 

@@ -35,7 +35,7 @@ use std::{
 use harness::STEPS;
 
 pub use rows::{Change, File, Line, Part, Piece, Row};
-pub use terminal::{render, terminal};
+pub use terminal::terminal;
 pub use words::Kind;
 
 /// What makes one step the next.
@@ -60,7 +60,9 @@ pub enum Error {
         number: usize,
     },
     /// A file can't be read.
-    #[error("can't read {path}: {source}")]
+    #[error(
+        "can't read {path}: {source}; build this again where the steps are now"
+    )]
     Unreadable {
         /// Where it is.
         path: PathBuf,

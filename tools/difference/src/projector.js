@@ -39,9 +39,9 @@ function move(selector, direction) {
 }
 
 addEventListener("keydown", event => {
-    if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) {
-        return;
-    }
+    if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey
+        || event.defaultPrevented
+        || !document.body.classList.contains("projection")) return;
     if (event.key in moves) {
         event.preventDefault();
         move(...moves[event.key]);

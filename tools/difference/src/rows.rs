@@ -100,6 +100,11 @@ impl Row {
         }
     }
 
+    /// Whether more has changed than empty lines.
+    fn differs(&self) -> bool {
+        self.change() != Change::Same && !self.is_blank()
+    }
+
     fn is_blank(&self) -> bool {
         let mut lines = self.old.iter().chain(&self.new);
         lines.all(|it| it.text().trim().is_empty())
@@ -160,7 +165,7 @@ fn parts(old: &Words, new: &Words) -> Vec<Part> {
         let rows = rows(old, of(&a), new, of(&b));
         let unit = b.or(a);
         if unit.is_some_and(|it| it.is_preamble) {
-            parts.fold(true, rows);
+            parts.preamble(rows);
             continue;
         }
         let caption = match (a, b) {
@@ -220,13 +225,9 @@ fn rows(
             (0..a.len()).map(|i| (Some(i), Some(i))).collect()
         } else {
             pair(&old[a.clone()], &new[b.clone()], |a, b| {
-                let beginning = match beginning(a).is_some()
-                    && beginning(a) == beginning(b)
-                {
-                    true => SAME_BEGINNING,
-                    false => 0.0,
-                };
-                likeness(a, b) + beginning
+                let begin = beginning(a).zip(beginning(b));
+                let begin = begin.is_some_and(|(a, b)| a == b);
+                likeness(a, b) + if begin { SAME_BEGINNING } else { 0.0 }
             })
         };
         for (i, j) in pairs {
@@ -313,9 +314,10 @@ fn likeness(old: &[Word], new: &[Word]) -> f64 {
     }
 }
 
-/// The first three words of a line, if it has as many.
+/// The first three words of a line of code, if it has as many.
 fn beginning<'a>(line: &[Word<'a>]) -> Option<[&'a str; 3]> {
-    let mut words = line.iter().map(|it| it.text.trim());
+    let code = line.iter().filter(|it| it.kind != Kind::Comment);
+    let mut words = code.map(|it| it.text.trim());
     let mut next = || words.find(|it| !it.is_empty());
     Some([next()?, next()?, next()?])
 }
@@ -374,21 +376,22 @@ fn pieces(words: &[Word], marks: &[bool]) -> Vec<Piece> {
 #[derive(Default)]
 struct Parts {
     parts: Vec<Part>,
-    /// What waits to be folded, and whether it is header and imports.
-    pending: Vec<Row>,
-    preamble: bool,
+    /// What is the same and waits to be folded.
+    same: Vec<Row>,
 }
 
 impl Parts {
-    fn fold(&mut self, preamble: bool, rows: Vec<Row>) {
-        let blank = rows.iter().all(Row::is_blank);
-        if self.preamble != preamble && !blank {
-            if !self.pending.iter().all(Row::is_blank) {
-                self.flush();
-            }
-            self.preamble = preamble;
-        }
-        self.pending.extend(rows);
+    fn push(&mut self, caption: String, folded: bool, rows: Vec<Row>) {
+        self.flush();
+        self.parts.push(Part { caption, folded, rows });
+    }
+
+    fn preamble(&mut self, rows: Vec<Row>) {
+        let changed = match rows.iter().filter(|it| it.differs()).count() {
+            0 => "the same".to_owned(),
+            n => format!("{} changed", lines_of(n)),
+        };
+        self.push(format!("Header and imports: {changed}"), true, rows);
     }
 
     /// Shows what differs in a unit and a little around it.
@@ -396,11 +399,8 @@ impl Parts {
         // Empty lines between units belong to nobody.
         let end = rows.iter().rposition(|it| !it.is_blank());
         let blank = rows.split_off(end.map_or(0, |it| it + 1));
-        let differs: Vec<usize> = (0..rows.len())
-            .filter(|&i| {
-                rows[i].change() != Change::Same && !rows[i].is_blank()
-            })
-            .collect();
+        let differs: Vec<usize> =
+            (0..rows.len()).filter(|&i| rows[i].differs()).collect();
         let near =
             |i: usize| differs.iter().any(|it| it.abs_diff(i) <= CONTEXT);
         let mut shown: Vec<bool> = (0..rows.len()).map(near).collect();
@@ -415,42 +415,22 @@ impl Parts {
         let mut rows = rows.into_iter();
         for run in runs {
             let is_shown = shown[run.start];
-            let rows = rows.by_ref().take(run.len()).collect();
-            if is_shown {
-                self.flush();
-                let caption = caption.to_owned();
-                self.parts.push(Part { caption, folded: false, rows });
-            } else {
-                self.fold(false, rows);
+            let rows = rows.by_ref().take(run.len());
+            match is_shown {
+                true => self.push(caption.into(), false, rows.collect()),
+                false => self.same.extend(rows),
             }
         }
-        self.pending.extend(blank);
+        self.same.extend(blank);
     }
 
     fn flush(&mut self) {
-        let rows = mem::take(&mut self.pending);
+        let rows = mem::take(&mut self.same);
         if rows.is_empty() {
             return;
         }
-        let changed = rows
-            .iter()
-            .filter(|it| it.change() != Change::Same && !it.is_blank());
-        let lines = |n: usize| match n {
-            1 => "1 line".to_owned(),
-            n => format!("{n} lines"),
-        };
-        let caption = if self.preamble {
-            match changed.count() {
-                0 => "Header and imports: the same".to_owned(),
-                n => format!("Header and imports: {} changed", lines(n)),
-            }
-        } else {
-            match rows.len() {
-                1 => "1 line that is the same".to_owned(),
-                n => format!("{} that are the same", lines(n)),
-            }
-        };
-        self.preamble = false;
+        let are = if rows.len() == 1 { "is" } else { "are" };
+        let caption = format!("{} that {are} the same", lines_of(rows.len()));
         self.parts.push(Part { caption, folded: true, rows });
     }
 
@@ -458,6 +438,10 @@ impl Parts {
         self.flush();
         self.parts
     }
+}
+
+fn lines_of(n: usize) -> String {
+    if n == 1 { "1 line".into() } else { format!("{n} lines") }
 }
 
 /// The ranges in which all values are the same.

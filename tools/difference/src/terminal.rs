@@ -11,7 +11,7 @@ use anstyle::{AnsiColor, Style};
 use console::Term;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use crate::{Change, Difference, Error, File, Kind, Line, Part, Row, steps};
+use crate::{Change, Difference, File, Kind, Line, Part, Row, steps};
 
 /// From how many columns on two files stand side by side.
 const SIDE_BY_SIDE: usize = 100;
@@ -48,56 +48,55 @@ pub fn terminal(
         .skip(1)
         .map(|it| it.to_string_lossy().into_owned())
         .collect();
-    let at = arguments.iter().position(|it| it == "--diff")?;
-    arguments.remove(at);
-    let mistake = |said: &str| {
-        // Who can't be told isn't told.
-        writeln!(io::stderr(), "--diff: {said}").ok();
-        ExitCode::from(MISTAKE)
-    };
-    let (before, after) = match asked(&arguments) {
-        Ok(asked) => asked,
-        Err(said) => return Some(mistake(&said)),
-    };
-    let text = match Difference::between(before, after) {
-        Ok(difference) => render(&difference, width()),
-        Err(error @ Error::NoStep { .. }) => {
-            return Some(mistake(&error.to_string()));
+    let at = arguments.iter().position(|it| it.starts_with("--diff"))?;
+    match arguments.remove(at).strip_prefix("--diff") {
+        Some("") => (),
+        // As `--diff=3`, clap's other spelling of `--diff 3`.
+        rest => arguments.insert(at, rest?.strip_prefix('=')?.to_owned()),
+    }
+    Some(match asked(&arguments) {
+        Ok(difference) => {
+            let text = render(&difference, width());
+            // It fails when the reader has seen enough, as `head` has.
+            write!(anstream::stdout(), "{text}").ok();
+            ExitCode::SUCCESS
         }
-        Err(error) => {
-            writeln!(io::stderr(), "--diff: {error}").ok();
-            return Some(ExitCode::FAILURE);
+        Err(said) => {
+            // Who can't be told isn't told.
+            writeln!(io::stderr(), "--diff: {said}").ok();
+            ExitCode::from(MISTAKE)
         }
-    };
-    // It fails when the reader has seen enough, as `head` has.
-    write!(anstream::stdout(), "{text}").ok();
-    Some(ExitCode::SUCCESS)
+    })
 }
 
-/// The numbers of the two steps.
-fn asked(arguments: &[String]) -> Result<(usize, usize), String> {
+/// The difference of the steps whose numbers these are.
+fn asked(arguments: &[String]) -> Result<Difference, String> {
     let number = |argument: &String| {
         argument.parse::<usize>().map_err(|_| {
             format!("\"{argument}\" is no step; name a step by its number")
         })
     };
-    match arguments {
+    let (before, after) = match arguments {
         [after] => match number(after)? {
-            1 => Err("there is no step before step 1".into()),
-            after => Ok((after.saturating_sub(1), after)),
+            1 => return Err("there is no step before step 1".into()),
+            after => (after.saturating_sub(1), after),
         },
-        [before, after] => match (number(before)?, number(after)?) {
-            (before, after) if before == after => {
-                Err(format!("step {after} doesn't differ from itself"))
-            }
-            both => Ok(both),
-        },
-        _ => Err(format!(
-            "name a step, or two, as in `--diff 3 4`; the steps are {} to {}",
-            steps().start(),
-            steps().end(),
-        )),
+        [before, after] => (number(before)?, number(after)?),
+        _ => {
+            return Err(format!(
+                "name a step, or two, as in `--diff 3 4`; the steps are {} \
+                 to {}",
+                steps().start(),
+                steps().end(),
+            ));
+        }
+    };
+    let difference = Difference::between(before, after);
+    let difference = difference.map_err(|error| error.to_string())?;
+    if before == after {
+        return Err(format!("step {after} doesn't differ from itself"));
     }
+    Ok(difference)
 }
 
 fn width() -> usize {
@@ -108,7 +107,7 @@ fn width() -> usize {
 
 /// All that differs, with the escape sequences for its colours, in lines of
 /// at most `width` columns: side by side from 100 columns on.
-pub fn render(difference: &Difference, width: usize) -> String {
+fn render(difference: &Difference, width: usize) -> String {
     let mut screen = Screen { width, text: String::new() };
     let (old, new) = difference.steps;
     for file in &difference.files {
@@ -240,7 +239,7 @@ fn cell(line: &Line, sign: Sign, width: usize) -> Vec<String> {
 }
 
 /// How many of the characters fit into a line: up to a space or the next call
-/// of a chain, if there is one behind the first `at_least`.
+/// of a chain, or else to arguments, if they are behind the first `at_least`.
 fn fitting(
     characters: &[(char, Style)],
     room: usize,
@@ -252,12 +251,14 @@ fn fitting(
         used > room
     });
     let Some(fit) = fit else { return characters.len() };
-    let breaks = |&i: &usize| {
-        let (before, after) = (characters[i - 1].0, characters[i].0);
-        before == ' ' || (before == ')' && after == '.')
+    let between = |i: usize| (characters[i - 1].0, characters[i].0);
+    let last = |breaks: fn((char, char)) -> bool| {
+        (at_least + 1..=fit).rev().find(|&i| breaks(between(i)))
     };
-    let end = (at_least + 1..=fit).rev().find(breaks);
-    end.unwrap_or(fit).max(1)
+    last(|it| it.0 == ' ' || it == (')', '.'))
+        .or_else(|| last(|it| it.0 == '(' && it.1 != ')'))
+        .unwrap_or(fit)
+        .max(1)
 }
 
 fn columns(character: char) -> usize {
@@ -327,6 +328,29 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_text_keeps_its_characters_and_the_width(
+            text in "(?s).{0,80}", width in MARGIN + 20..60,
+        ) {
+            let file = File::new("main.rs", None, Some(&text));
+            for row in &file.parts[0].rows {
+                let line = row.new.as_ref().expect("it is new");
+                let mut shown = String::new();
+                for it in cell(line, ('+', NEW), width) {
+                    let it = strip_str(&it).to_string();
+                    let used: usize = it.chars().map(columns).sum();
+                    assert!(used <= width, "{it}");
+                    shown += &it;
+                }
+                let letters = |text: &str| {
+                    text.matches(char::is_alphabetic).collect::<String>()
+                };
+                assert_eq!(letters(&shown), letters(&line.text()));
+            }
+        }
+    }
+
     #[test]
     fn two_columns_stand_side_by_side_where_they_have_room() {
         let difference = Difference::between(1, 2).expect("both are there");
@@ -365,6 +389,7 @@ mod tests {
         assert!(told(&[]).contains("`--diff 3 4`"));
         assert!(told(&["two"]).contains("\"two\" is no step"));
         assert!(told(&["1"]).contains("before step 1"));
+        assert!(told(&["99", "99"]).contains("no step 99"));
         assert!(told(&["3", "3"]).contains("itself"));
         assert!(told(&["1", "2", "3"]).contains("`--diff 3 4`"));
     }

@@ -45,10 +45,20 @@ pub(crate) fn units(lines: &[Vec<Word<'_>>]) -> Vec<Unit> {
             continue;
         }
         let unit = &lines[start..=i];
+        let is_preamble = container.is_none() && is_preamble(unit);
+        if let Some(last) =
+            units.last_mut().filter(|it| it.is_preamble && is_preamble)
+        {
+            last.lines.end = i + 1;
+            start = i + 1;
+            continue;
+        }
         let name = match &container {
             Some(of) if closes => format!("end of {of}"),
             Some(of) => {
+                // The last word without its generics.
                 let of = of.rsplit(' ').next().unwrap_or(of);
+                let of = of.split('<').next().unwrap_or(of);
                 name(unit).map_or(of.into(), |it| format!("{of}::{it}"))
             }
             None => container_name(unit)
@@ -56,7 +66,6 @@ pub(crate) fn units(lines: &[Vec<Word<'_>>]) -> Vec<Unit> {
                 .or_else(|| name(unit))
                 .unwrap_or_default(),
         };
-        let is_preamble = container.is_none() && is_preamble(unit);
         units.push(Unit { name, is_preamble, lines: start..i + 1 });
         start = i + 1;
         if opens {

@@ -10,7 +10,13 @@ fn open(folder: &Path) -> Option<Browser> {
     let mut browser = Browser::start()?;
     let differences = Difference::all().expect("the steps can be read");
     let file = folder.join(html::PAGE);
-    fs::write(&file, html::page(&differences)).expect("it can be written");
+    for (name, text) in [
+        (html::PAGE, html::page(&differences)),
+        ("difference.css", html::style()),
+        ("difference.js", html::SCRIPT.into()),
+    ] {
+        fs::write(folder.join(name), text).expect("it can be written");
+    }
     browser.look(1280, 800, "light");
     browser.open(&format!("file://{}", file.display()));
     Some(browser)
@@ -99,6 +105,14 @@ fn rust_is_coloured_in_both_columns_and_changed_words_are_underlined() {
         "getComputedStyle(document.querySelector('ins')).textDecorationLine",
     );
     assert_eq!(line, "underline");
+    let hatched = browser.evaluate(
+        "[...document.querySelectorAll('.none')].every(it => {
+            const { backgroundColor, backgroundImage } = getComputedStyle(it);
+            return backgroundColor == 'rgba(0, 0, 0, 0)'
+                && backgroundImage.startsWith('repeating-linear-gradient');
+        })",
+    );
+    assert_eq!(hatched, true);
 }
 
 #[test]
@@ -128,9 +142,13 @@ fn keys_go_from_hunk_to_hunk_and_from_step_to_step() {
     press(&mut browser, "ArrowLeft");
     assert_eq!(top(&mut browser), first);
     press(&mut browser, "n");
-    let at = "Math.round(document.getElementById('diff-2-3')
-        .getBoundingClientRect().top)";
+    let at = "Math.abs(Math.round(document.getElementById('diff-2-3')
+        .getBoundingClientRect().top))";
     assert_eq!(browser.evaluate(at), 0);
     press(&mut browser, "p");
+    assert_eq!(top(&mut browser), 0.0);
+    // As in the stage, when it shows something else.
+    browser.evaluate("document.body.classList.remove('projection')");
+    press(&mut browser, "n");
     assert_eq!(top(&mut browser), 0.0);
 }

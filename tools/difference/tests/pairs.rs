@@ -23,7 +23,7 @@ fn assert_whole(old: &str, new: &str) {
     assert!(new.zip(1..).all(|(line, number)| line.number == number));
 }
 
-/// Lines as Rust has them, in any order.
+/// Lines as Rust has them, in any order, or any text at all.
 fn source() -> impl Strategy<Value = String> {
     let line = prop_oneof![
         Just("\n".to_owned()),
@@ -36,7 +36,8 @@ fn source() -> impl Strategy<Value = String> {
         "    [a-c]\\([a-c]\\) // [a-c ]{0,8}\n",
         "[\\PC\n]{0,12}",
     ];
-    prop::collection::vec(line, 0..30).prop_map(|lines| lines.concat())
+    let lines = prop::collection::vec(line, 0..30);
+    prop_oneof![4 => lines.prop_map(|it| it.concat()), 1 => "(?s).{0,60}"]
 }
 
 proptest! {

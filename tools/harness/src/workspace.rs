@@ -6,7 +6,7 @@ use std::{
 };
 
 /// The steps, in order. A new one takes part everywhere by its line here.
-pub const STEPS: [&str; 7] = [
+pub const STEPS: [&str; 8] = [
     "step1-blocking",
     "step2-single-worker",
     "step3-multi-worker",
@@ -14,6 +14,7 @@ pub const STEPS: [&str; 7] = [
     "step5-back-pressure",
     "step6-shared-memory",
     "step7-cancellation",
+    "step8-data-processing",
 ];
 
 /// The profile that this crate was built with, and so the steps.

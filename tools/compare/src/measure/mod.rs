@@ -1,8 +1,8 @@
 //! Starts the servers, probes them, and says how far it is.
 
 mod machine;
-mod probe;
-mod programs;
+pub(crate) mod probe;
+pub(crate) mod programs;
 mod progress;
 mod scaling;
 mod server;

@@ -129,7 +129,10 @@ impl Target {
     /// A connection belongs to the worker that accepted it, and one that is
     /// kept alive over a long freeze may be closed unanswered. A fresh one is
     /// what the next visitor has.
-    async fn get(&self, path: &str) -> Result<String, Failure> {
+    ///
+    /// # Errors
+    /// When there is no answer, or its status isn't 200.
+    pub async fn get(&self, path: &str) -> Result<String, Failure> {
         let answer = timeout(self.patience, self.exchange(path)).await;
         let answer = answer.map_err(|_| {
             let patience = words::time(self.patience);
@@ -196,24 +199,17 @@ pub async fn probe_until<T>(
 ) -> (T, Vec<Probe>) {
     let mut moments = schedule(interval);
     let mut flying = JoinSet::new();
-    let connections = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    let connections = connections();
     tokio::pin!(meanwhile);
     let outcome = loop {
         tokio::select! {
             outcome = &mut meanwhile => break outcome,
             Some(intended) = moments.recv() => {
-                let late = intended.elapsed();
-                let (target, connections) =
-                    (target.clone(), connections.clone());
-                flying.spawn(async move {
-                    let _permit = connections.acquire().await;
-                    let answer = target.non_blocking().await;
-                    Probe {
-                        intended,
-                        late,
-                        latency: answer.map(|()| intended.elapsed()),
-                    }
-                });
+                flying.spawn(probe(
+                    intended,
+                    target.clone(),
+                    connections.clone(),
+                ));
                 tick();
             }
         }
@@ -223,8 +219,28 @@ pub async fn probe_until<T>(
     (outcome, probes)
 }
 
+/// As many as may be open to one server.
+pub fn connections() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(MOST_CONNECTIONS))
+}
+
+/// Sends one probe, once a connection is free.
+pub fn probe(
+    intended: Instant,
+    target: Arc<Target>,
+    connections: Arc<Semaphore>,
+) -> impl Future<Output = Probe> {
+    let late = intended.elapsed();
+    async move {
+        let _permit = connections.acquire().await;
+        let answer = target.non_blocking().await;
+        let latency = answer.map(|()| intended.elapsed());
+        Probe { intended, late, latency }
+    }
+}
+
 /// Moments at equal distances from now on, each sent when it has come.
-fn schedule(interval: Duration) -> UnboundedReceiver<Instant> {
+pub fn schedule(interval: Duration) -> UnboundedReceiver<Instant> {
     let (sender, receiver) = unbounded_channel();
     // A thread's sleep is exact to some 50 µs; tokio's to a millisecond.
     thread::spawn(move || {

@@ -1,0 +1,152 @@
+//! What has happened in the last seconds, in one order for all browsers.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
+
+use common::milliseconds;
+use serde_json::{Value, json};
+
+use crate::{plan::Plan, words::plain};
+
+/// How long an event is kept, for a browser that comes later.
+const KEPT: Duration = Duration::from_secs(20);
+
+/// The events, and what each lane is.
+pub struct Log {
+    start: Instant,
+    settings: Value,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// How many events were dropped in front of `events`.
+    gone: usize,
+    events: VecDeque<(Instant, Arc<str>)>,
+    lanes: Vec<LaneState>,
+}
+
+#[derive(Default)]
+struct LaneState {
+    /// What the page shows at its left.
+    about: Value,
+    /// What was sent and isn't answered.
+    flying: Vec<(u64, Arc<str>)>,
+}
+
+impl Log {
+    pub fn new(plan: &Plan) -> Self {
+        let lane = |name: &str| LaneState {
+            about: json!({ "name": plain(name, 80), "state": "starting" }),
+            flying: Vec::new(),
+        };
+        let lanes = plan.subjects.iter().map(|it| lane(&it.name)).collect();
+        let settings = json!({
+            // As text: it can be more than JavaScript holds exactly.
+            "iterations": plan.settings.iterations.to_string(),
+            "threads": plan.settings.threads,
+            "interval": plan.settings.interval_ms,
+            "cores": thread::available_parallelism().map_or(1, |it| it.get()),
+        });
+        let state = Mutex::new(State { lanes, ..State::default() });
+        Self { start: Instant::now(), settings, state }
+    }
+
+    /// Milliseconds since the stage began.
+    pub fn at(&self, moment: Instant) -> f64 {
+        let ms = milliseconds(moment.saturating_duration_since(self.start));
+        (ms * 10.0).round() / 10.0
+    }
+
+    /// Changes what the page says of a lane.
+    pub fn about(&self, lane: usize, change: Value) {
+        let mut state = self.state();
+        let about = &mut state.lanes[lane].about;
+        if let (Some(old), Value::Object(new)) = (about.as_object_mut(), change)
+        {
+            old.extend(new);
+        }
+        let event = json!(["about", lane, about]);
+        state.push(event);
+    }
+
+    pub fn sent(&self, lane: usize, id: u64, path: &str, at: Instant) {
+        let event = json!(["sent", lane, id, path, self.at(at)]);
+        let mut state = self.state();
+        let event = state.push(event);
+        state.lanes[lane].flying.push((id, event));
+    }
+
+    /// An answer, or why there is none.
+    pub fn answered(
+        &self,
+        lane: usize,
+        id: u64,
+        path: &str,
+        sent: Instant,
+        outcome: &str,
+        text: &str,
+    ) {
+        let (at, now) = (self.at(sent), self.at(Instant::now()));
+        let text = plain(text, 120);
+        let event = json!(["done", lane, id, path, at, now, outcome, text]);
+        let mut state = self.state();
+        state.lanes[lane].flying.retain(|it| it.0 != id);
+        state.push(event);
+    }
+
+    /// Which threads a lane has, and the share of the time that each ran.
+    pub fn threads(&self, lane: usize, threads: Value) {
+        let now = self.at(Instant::now());
+        self.state().push(json!(["threads", lane, now, threads]));
+    }
+
+    /// All that a browser needs to begin, and from where to read on.
+    pub fn hello(&self) -> (usize, String) {
+        let state = self.state();
+        let about: Vec<_> = state.lanes.iter().map(|it| &it.about).collect();
+        let hello = json!(["hello", about, self.settings]).to_string();
+        let flying = state.lanes.iter().flat_map(|it| &it.flying);
+        let flying = flying.map(|it| &*it.1);
+        let events = state.events.iter().map(|it| &*it.1);
+        let all = [&*hello].into_iter().chain(flying).chain(events);
+        let all: Vec<_> = all.collect();
+        (state.gone + state.events.len(), self.message(&all))
+    }
+
+    /// What has happened since, and from where to read on. A browser that was
+    /// away for too long misses what isn't kept.
+    pub fn since(&self, cursor: usize) -> (usize, String) {
+        let state = self.state();
+        let known = cursor.saturating_sub(state.gone);
+        let events = state.events.iter().skip(known).map(|it| &*it.1);
+        let events: Vec<_> = events.collect();
+        (state.gone + state.events.len(), self.message(&events))
+    }
+
+    fn message(&self, events: &[&str]) -> String {
+        let now = self.at(Instant::now());
+        format!("data: [{now},[{}]]\n\n", events.join(","))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn push(&mut self, event: Value) -> Arc<str> {
+        let (now, event): (_, Arc<str>) =
+            (Instant::now(), event.to_string().into());
+        self.events.push_back((now, event.clone()));
+        while self.events.front().is_some_and(|it| now - it.0 > KEPT) {
+            self.events.pop_front();
+            self.gone += 1;
+        }
+        event
+    }
+}

@@ -1,0 +1,67 @@
+//! Which threads of a process run.
+
+use std::{collections::BTreeMap, fs, path::PathBuf, time::Instant};
+
+use serde_json::{Value, json};
+
+/// What Linux calls USER_HZ: so many ticks are a second, on every machine
+/// that Rust runs on.
+const TICKS: f64 = 100.0;
+
+/// The threads of a process, and how long each had run at the last look.
+pub struct Threads {
+    folder: PathBuf,
+    ran: BTreeMap<u64, u64>,
+    looked: Instant,
+}
+
+impl Threads {
+    pub fn of(process: u32) -> Self {
+        let folder = format!("/proc/{process}/task").into();
+        Self { folder, ran: BTreeMap::new(), looked: Instant::now() }
+    }
+
+    /// Each thread's id, its name, and the share of the time since the last
+    /// look that it ran, from 0 to 1. Nothing where the system doesn't tell.
+    pub fn look(&mut self) -> Option<Value> {
+        let time = self.looked.elapsed().as_secs_f64();
+        self.looked = Instant::now();
+        let mut ran = BTreeMap::new();
+        let mut threads = Vec::new();
+        for entry in fs::read_dir(&self.folder).ok()?.flatten() {
+            // A thread may have ended meanwhile.
+            let stat = fs::read_to_string(entry.path().join("stat"));
+            let stat = stat.unwrap_or_default();
+            let Some((id, name, ticks)) = parse(&stat) else { continue };
+            let before = self.ran.get(&id).copied().unwrap_or(ticks);
+            let share = (ticks - before.min(ticks)) as f64 / TICKS / time;
+            let share = (share.min(1.0) * 100.0).round() / 100.0;
+            threads.push(json!([id, name, share]));
+            ran.insert(id, ticks);
+        }
+        self.ran = ran;
+        Some(threads.into())
+    }
+}
+
+/// Id, name, and the ticks in user and in system mode
+/// (<https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html>).
+fn parse(stat: &str) -> Option<(u64, &str, u64)> {
+    // The name may have spaces and parentheses of its own.
+    let (id, rest) = stat.split_once(" (")?;
+    let (name, rest) = rest.rsplit_once(") ")?;
+    let mut fields = rest.split(' ').skip(11);
+    let mut ticks = || fields.next()?.parse::<u64>().ok();
+    Some((id.parse().ok()?, name, ticks()? + ticks()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_parentheses_and_spaces_is_read_whole() {
+        let stat = "7 (a) (b c) S 1 2 3 4 5 6 7 8 9 10 40 2 0 0";
+        assert_eq!(parse(stat), Some((7, "a) (b c", 42)));
+    }
+}

@@ -1,0 +1,188 @@
+//! The page, its events and its buttons.
+
+use std::{
+    convert::Infallible,
+    future::ready,
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use actix_web::{
+    App, Error, HttpRequest, HttpResponse, HttpServer, Responder,
+    dev::Server,
+    guard::GuardContext,
+    http::header,
+    rt::time::sleep,
+    web::{Bytes, Data, Path, get, post},
+};
+use common::EventStream;
+use difference::{Difference, html};
+use futures::stream;
+use serde::Deserialize;
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::log::Log;
+
+/// How often a browser hears what has happened.
+const BEAT: Duration = Duration::from_millis(100);
+
+/// Path, content type and text of each file of the page.
+const FILES: [(&str, &str, &str); 3] = [
+    ("/", "text/html; charset=utf-8", include_str!("stage.html")),
+    ("/stage.css", "text/css; charset=utf-8", include_str!("stage.css")),
+    ("/stage.js", "text/javascript; charset=utf-8", include_str!("stage.js")),
+];
+
+/// What a button or a key asks for.
+pub struct Order {
+    pub to: To,
+    pub what: What,
+}
+
+/// Which lanes.
+#[derive(Clone, Copy, PartialEq)]
+pub enum To {
+    Lane(usize),
+    /// At the same time.
+    All,
+    /// One after the other.
+    Turns,
+}
+
+#[derive(Clone, Copy, Deserialize, PartialEq)]
+#[serde(rename_all = "lowercase")]
+pub enum What {
+    Blocking,
+    Waiting,
+    Failing,
+    Burst,
+    Cancel,
+}
+
+type Orders = Data<UnboundedSender<Order>>;
+
+/// Listens on the loopback address only. Returns where, and what has to be
+/// polled to serve.
+///
+/// # Errors
+/// When the port is taken.
+pub fn serve(
+    port: u16,
+    log: &Arc<Log>,
+    orders: UnboundedSender<Order>,
+) -> io::Result<(SocketAddr, Server)> {
+    let (log, orders) = (Data::from(log.clone()), Data::new(orders));
+    let server = HttpServer::new(move || {
+        let mut app = App::new()
+            .app_data(log.clone())
+            .app_data(orders.clone())
+            .route("/events", get().guard(is_this_host).to(events))
+            .route("/send/{to}/{what}", post().guard(is_this_page).to(send))
+            .route("/difference.html", get().guard(is_this_host).to(page))
+            .route("/difference.css", get().guard(is_this_host).to(style));
+        let script = ("/difference.js", FILES[2].1, html::SCRIPT);
+        for (path, kind, text) in FILES.into_iter().chain([script]) {
+            let file = move || ready(file(kind, text));
+            app = app.route(path, get().guard(is_this_host).to(file));
+        }
+        app
+    })
+    .workers(1)
+    .disable_signals()
+    .bind((Ipv4Addr::LOCALHOST, port))
+    .map_err(|error| {
+        let text = format!(
+            "can't listen on port {port}: {error}; choose another with \
+             --live-port, or 0 for a free one"
+        );
+        io::Error::new(error.kind(), text)
+    })?;
+    let address = server.addrs()[0];
+    Ok((address, server.run()))
+}
+
+/// A name of another site that leads to this machine is none of ours.
+fn is_this_host(context: &GuardContext) -> bool {
+    host(context).is_some()
+}
+
+fn host<'a>(context: &'a GuardContext) -> Option<&'a str> {
+    let host = context.head().headers().get(header::HOST)?.to_str().ok()?;
+    let (name, _) = host.rsplit_once(':').unwrap_or((host, ""));
+    matches!(name, "127.0.0.1" | "localhost").then_some(host)
+}
+
+/// Only the page itself may change something: a page of another site can send
+/// a POST, but its browser says from where.
+fn is_this_page(context: &GuardContext) -> bool {
+    let origin = context.head().headers().get(header::ORIGIN);
+    let origin = origin.and_then(|it| it.to_str().ok());
+    let host = host(context).map(|host| format!("http://{host}"));
+    host.is_some() && origin == host.as_deref()
+}
+
+fn file(kind: &str, text: impl Into<String>) -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type(kind)
+        .insert_header((
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; script-src 'self'; style-src 'self'; \
+             connect-src 'self'; base-uri 'none'; form-action 'none'; \
+             frame-ancestors 'none'",
+        ))
+        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .insert_header((header::CACHE_CONTROL, "no-cache"))
+        .body(text.into())
+}
+
+async fn page() -> HttpResponse {
+    match Difference::all() {
+        Ok(all) => file(FILES[0].1, html::page(&all)),
+        Err(error) => {
+            HttpResponse::InternalServerError().body(error.to_string())
+        }
+    }
+}
+
+async fn style() -> HttpResponse {
+    file(FILES[1].1, html::style())
+}
+
+async fn events(request: HttpRequest, log: Data<Log>) -> HttpResponse {
+    let log = log.into_inner();
+    let events = stream::unfold(None, move |cursor| {
+        let log = log.clone();
+        async move {
+            let (cursor, message) = match cursor {
+                None => log.hello(),
+                Some(cursor) => {
+                    sleep(BEAT).await;
+                    log.since(cursor)
+                }
+            };
+            let message = Ok::<_, Error>(Bytes::from(message));
+            Some((message, Some(cursor)))
+        }
+    });
+    EventStream(events).respond_to(&request)
+}
+
+async fn send(
+    path: Path<(String, What)>,
+    orders: Orders,
+) -> Result<HttpResponse, Infallible> {
+    let (to, what) = path.into_inner();
+    let to = match to.as_str() {
+        "all" => To::All,
+        "turns" => To::Turns,
+        number => match number.parse() {
+            Ok(number) => To::Lane(number),
+            Err(_) => return Ok(HttpResponse::NotFound().finish()),
+        },
+    };
+    // It fails only while all of it ends.
+    orders.send(Order { to, what }).ok();
+    Ok(HttpResponse::NoContent().finish())
+}
