@@ -153,5 +153,5 @@ fn table(
 
 /// A figure isn't parted from its unit.
 fn whole(figure: String) -> String {
-    figure.replace(' ', "\u{a0}")
+    figure.replace(' ', "\u{a0}").replace('–', "–\u{2060}")
 }

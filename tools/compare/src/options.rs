@@ -19,6 +19,10 @@ use crate::words::plain;
 /// The most that can be asked for: enough to see that more isn't faster.
 const MOST: usize = 1024;
 
+/// The stages in Node.js, in order.
+pub const NODE: [&str; 3] =
+    ["node1-blocking", "node2-single-worker", "node3-multi-worker"];
+
 /// Between step 3 and the last of them, /blocking and /non-blocking don't
 /// differ.
 const DEFAULT: [&str; 4] = [
@@ -34,9 +38,9 @@ const DEFAULT: [&str; 4] = [
 #[command(name = "compare", after_help = AFTER_HELP)]
 #[command(args_override_self = true)]
 pub struct Options {
-    /// Only these steps, separated by commas
+    /// Only these steps, separated by commas [default: steps 1, 2, 3 and 7;
+    /// with --live all]
     #[arg(long, value_name = "STEP,…", value_delimiter = ',')]
-    #[arg(default_values = DEFAULT)]
     #[arg(value_parser = PossibleValuesParser::new(STEPS.iter().copied()))]
     pub only: Vec<String>,
 
@@ -44,6 +48,10 @@ pub struct Options {
     /// can be repeated
     #[arg(long = "url", value_name = "NAME=URL")]
     urls: Vec<String>,
+
+    /// Also the first three stages in Node.js, of tools/peers/node
+    #[arg(long)]
+    pub node: bool,
 
     /// What `urls` say.
     #[arg(skip)]
@@ -105,7 +113,8 @@ Examples:
   cargo run --release
   cargo run --release -- --only step1-blocking,step3-multi-worker --threads 4
   cargo run --release -- --scaling 1,2,4,8
-  cargo run --release -- --url node=http://localhost:8000
+  cargo run --release -- --node
+  cargo run --release -- --url mine=http://localhost:8000
   cargo run --release -- --live
 
 The exit status is 0 only when all that was asked for was measured.";
@@ -145,13 +154,17 @@ impl Options {
 
     /// The chosen steps, in their order.
     pub fn steps(&self) -> impl Iterator<Item = &'static str> {
-        let chosen = |step: &&str| self.only.iter().any(|name| name == step);
+        let chosen = |step: &&str| match self.only[..] {
+            [] => self.live || DEFAULT.contains(step),
+            ref only => only.iter().any(|name| name == step),
+        };
         STEPS.iter().copied().filter(chosen)
     }
 }
 
 fn peers(urls: &[String]) -> Result<Vec<Peer>, String> {
-    let mut names: HashSet<_> = STEPS.iter().map(|it| it.to_string()).collect();
+    let names = STEPS.iter().chain(&NODE);
+    let mut names: HashSet<_> = names.map(|it| it.to_string()).collect();
     let peers = urls.iter().map(|text| {
         let peer = peer(text)?;
         if names.insert(peer.name.clone()) {
@@ -179,7 +192,7 @@ fn peer(text: &str) -> Result<Peer, String> {
         .filter(|(name, _)| !name.trim().is_empty() && shown == text.trim())
         .ok_or_else(|| {
             format!(
-                "expected NAME=URL, as in node=http://localhost:8000, not \
+                "expected NAME=URL, as in mine=http://localhost:8000, not \
                  {shown}"
             )
         })?;

@@ -11,7 +11,7 @@ use harness::STEPS;
 use tokio::task::{JoinError, spawn_blocking};
 
 use crate::{
-    options::Options,
+    options::{NODE, Options},
     results::{IN_TIME_MS, Settings},
     words,
 };
@@ -25,8 +25,19 @@ pub const AFTER: Duration = Duration::from_millis(300);
 /// The step whose time is measured against its number of threads.
 pub const SCALED: &str = "step3-multi-worker";
 
+/// About how many times as long Node.js takes to count.
+const NODE_TAKES: f64 = 3.4;
+
+/// Where one thread does it all.
+const ONE_THREAD: [&str; 4] = [
+    "step1-blocking",
+    "step2-single-worker",
+    "node1-blocking",
+    "node2-single-worker",
+];
+
 /// So many rounds are counted to see how fast this machine is.
-const SAMPLE: u64 = 50_000_000;
+const SAMPLE: u64 = 20_000_000;
 
 /// First the servers, several runs of each, then step 3 with more and more
 /// threads.
@@ -43,11 +54,23 @@ pub struct Plan {
 }
 
 /// A server to measure.
+#[derive(Clone)]
 pub struct Subject {
     /// What it is called.
     pub name: String,
-    /// Where it runs already; a step is to be started.
-    pub url: Option<String>,
+    /// Where it comes from.
+    pub source: Source,
+}
+
+/// Where a server comes from.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Source {
+    /// It is a step, which is built and started.
+    Step,
+    /// It is a stage in Node.js, which is started.
+    Node,
+    /// It runs there already.
+    Url(String),
 }
 
 impl Plan {
@@ -65,19 +88,22 @@ impl Plan {
             in_time_ms: IN_TIME_MS,
             connection: "a fresh connection".into(),
         };
-        let steps = options.steps().map(|step| (step.to_owned(), None));
-        let peers = options.peers.iter().cloned();
-        let peers = peers.map(|peer| (peer.name, Some(peer.url)));
-        let subjects = steps.chain(peers);
+        let steps = options.steps().map(|name| (name, Source::Step));
+        let node = NODE.map(|name| (name, Source::Node)).into_iter();
+        let node = node.filter(|_| options.node);
+        let peers = options.peers.iter();
+        let peers =
+            peers.map(|it| (it.name.as_str(), Source::Url(it.url.clone())));
+        let subjects = steps.chain(node).chain(peers);
+        let subject =
+            |(name, source)| Subject { name: str::to_owned(name), source };
         let scaling = options.scaling.iter().map(|count| count.get());
         let one = (!options.scaling.is_empty()).then_some(1);
         let iterations = settings.iterations;
         let count = spawn_blocking(move || time_to_count(iterations)).await?;
         Ok(Self {
             settings,
-            subjects: subjects
-                .map(|(name, url)| Subject { name, url })
-                .collect(),
+            subjects: subjects.map(subject).collect(),
             scaling: scaling.chain(one).collect(),
             count,
         })
@@ -87,7 +113,7 @@ impl Plan {
     pub fn steps(&self) -> impl Iterator<Item = &str> {
         let wanted = |step: &str| {
             let mut subjects = self.subjects.iter();
-            subjects.any(|it| it.url.is_none() && it.name == step)
+            subjects.any(|it| it.source == Source::Step && it.name == step)
                 || step == SCALED && !self.scaling.is_empty()
         };
         STEPS.into_iter().filter(move |step| wanted(step))
@@ -95,13 +121,19 @@ impl Plan {
 
     /// All runs in order: of which server, and about how long.
     pub fn runs(&self) -> impl Iterator<Item = (String, Duration)> {
-        let probed = BEFORE + self.load() + AFTER;
-        let servers =
-            self.subjects.iter().map(move |it| (it.name.clone(), probed));
-        let scaled = self.scaling.iter().map(|&threads| {
-            let cores = cores().unwrap_or(threads);
-            (scaled(threads), self.count / threads.min(cores) as u32)
+        let servers = self.subjects.iter().map(|subject| {
+            let threads = match subject.source {
+                Source::Url(_) => 1,
+                _ if ONE_THREAD.contains(&subject.name.as_str()) => 1,
+                _ => self.settings.threads,
+            };
+            let node = subject.source == Source::Node;
+            let times = if node { NODE_TAKES } else { 1.0 };
+            let load = divided(self.load(), threads).mul_f64(times);
+            (subject.name.clone(), BEFORE + load + AFTER)
         });
+        let threads = self.scaling.iter();
+        let scaled = threads.map(|it| (scaled(*it), divided(self.count, *it)));
         let runs = self.settings.runs;
         servers.chain(scaled).flat_map(move |run| repeat_n(run, runs))
     }
@@ -142,9 +174,19 @@ pub fn cores() -> Option<usize> {
     thread::available_parallelism().ok().map(Into::into)
 }
 
+/// Among so many threads, on the cores that there are.
+fn divided(time: Duration, threads: usize) -> Duration {
+    time / cores().unwrap_or(threads).min(threads) as u32
+}
+
 fn time_to_count(iterations: u64) -> Duration {
     let sample = iterations.min(SAMPLE);
-    let start = Instant::now();
-    common::count(sample);
-    start.elapsed().mul_f64(iterations as f64 / sample as f64)
+    let time = || {
+        let start = Instant::now();
+        common::count(sample);
+        start.elapsed()
+    };
+    // The first one wakes the processor up.
+    let time = time().min(time()).min(time());
+    time.mul_f64(iterations as f64 / sample as f64)
 }

@@ -1,5 +1,6 @@
 //! The real binary over the real steps, and over servers that misbehave.
 
+mod node;
 mod peer;
 
 use std::{
@@ -16,6 +17,10 @@ use serde_json::Value;
 
 /// One measurement at a time: they would disturb each other.
 static ALONE: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// `compare` with one run, a count of its own and a report of its own.
 struct Compare {
@@ -36,8 +41,7 @@ impl Compare {
             .arg(&report)
             .env_remove("THREADS")
             .env_remove("CLICOLOR_FORCE");
-        let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-        Self { command, report, _alone }
+        Self { command, report, _alone: alone() }
     }
 
     fn run(mut self) -> (Output, Value) {
@@ -445,6 +449,7 @@ fn wrong_options_are_named_with_what_is_accepted() {
         ("--url=localhost:3000", "localhost:3000", "NAME=URL"),
         ("--url=a=ftp://b", "ftp://b", "http://"),
         ("--url=step1-blocking=http://b", "step1-blocking", "both"),
+        ("--url=node1-blocking=http://b", "node1-blocking", "both"),
     ];
     for (option, value, accepted) in wrong {
         let output = Compare::new("options", &[option]).command.output();

@@ -2,10 +2,10 @@
 
 mod machine;
 pub(crate) mod probe;
+pub(crate) mod programs;
 mod progress;
 mod scaling;
 mod server;
-pub(crate) mod steps;
 
 use tokio::task::spawn_blocking;
 
@@ -23,7 +23,7 @@ pub async fn measure(plan: &Plan, quiet: bool) -> Result<Results, Failure> {
     if !quiet {
         common::log(plan.sentence());
     }
-    let programs = steps::build(plan, quiet).await?;
+    let programs = programs::find(plan, quiet).await?;
     let mut progress = Progress::start(plan, quiet);
     let mut servers = Vec::new();
     for subject in &plan.subjects {

@@ -6,8 +6,8 @@ use common::milliseconds;
 
 use super::{
     probe::{Failure, Target},
+    programs::{self, Programs},
     progress::Progress,
-    steps::{self, Programs},
 };
 use crate::{
     plan::{Plan, SCALED, scaled},
@@ -49,7 +49,7 @@ async fn run_all(
     runs_ms: &mut Vec<f64>,
 ) -> Result<(), Failure> {
     let iterations = plan.settings.iterations;
-    let server = steps::start(programs, SCALED, iterations, threads).await?;
+    let server = programs::start(programs, SCALED, iterations, threads).await?;
     let target =
         Target::find(server.url(), plan.patience(), Some(iterations)).await?;
     for run in 1..=plan.settings.runs {

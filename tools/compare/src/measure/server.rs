@@ -13,11 +13,11 @@ use tokio::{
 
 use super::{
     probe::{self, Failure, Target, probe_until},
+    programs::{self, Programs},
     progress::Progress,
-    steps::{self, Programs},
 };
 use crate::{
-    plan::{AFTER, BEFORE, Plan, Subject},
+    plan::{AFTER, BEFORE, Plan, Source, Subject},
     results::{Latencies, Probe, Request, Run, Server},
     words::{self, failure, last_line},
 };
@@ -25,7 +25,7 @@ use crate::{
 /// How long a process that has just broken a connection may take to be gone.
 const LAST_BREATH: Duration = Duration::from_secs(1);
 
-/// Starts the server if it is a step, measures it, and stops it.
+/// Starts the server unless it runs already, measures it, and stops it.
 pub async fn measure(
     subject: &Subject,
     plan: &Plan,
@@ -34,11 +34,15 @@ pub async fn measure(
 ) -> Server {
     let name = &subject.name;
     let mut runs = Vec::new();
-    let outcome = match &subject.url {
+    let url = match &subject.source {
+        Source::Url(url) => Some(url.as_str()),
+        Source::Step | Source::Node => None,
+    };
+    let outcome = match url {
         Some(url) => run_all(name, url, None, plan, progress, &mut runs)
             .await
             .map_err(|error| format!("{url}: {error}").into()),
-        None => run_step(name, plan, programs, progress, &mut runs).await,
+        None => run_program(name, plan, programs, progress, &mut runs).await,
     };
     let error = outcome.err().map(|error| {
         let (run, all) = (runs.len() + 1, plan.settings.runs);
@@ -47,10 +51,10 @@ pub async fn measure(
     if let Some(error) = &error {
         progress.line(&format!("{name} {error}"));
     }
-    Server::new(name, subject.url.as_deref(), runs, error)
+    Server::new(name, url, runs, error)
 }
 
-async fn run_step(
+async fn run_program(
     name: &str,
     plan: &Plan,
     programs: &Programs,
@@ -59,7 +63,7 @@ async fn run_step(
 ) -> Result<(), Failure> {
     let iterations = plan.settings.iterations;
     let threads = plan.settings.threads;
-    let server = steps::start(programs, name, iterations, threads).await;
+    let server = programs::start(programs, name, iterations, threads).await;
     let server = server.map_err(words::ends)?;
     let (url, count) = (server.url(), Some(iterations));
     match run_all(name, url, count, plan, progress, runs).await {

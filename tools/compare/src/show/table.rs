@@ -21,8 +21,8 @@ use crate::{
 /// All that is printed fits into so many columns.
 pub const WIDTH: usize = 80;
 
-/// A name that is longer is cut off.
-const LONGEST_NAME: usize = 19;
+/// A line of a name takes so many columns at most.
+const NAME: usize = 19;
 
 /// The servers, a row each; one that failed has a row that says so.
 pub fn servers(results: &Results) -> String {
@@ -63,7 +63,7 @@ fn row(server: &Server) -> [String; 8] {
     let (idle, during) = (latencies(server.idle), latencies(server.during));
     let two = |i: usize| format!("{}\n{}", idle[i], during[i]);
     [
-        name(&server.name),
+        name(&server.name).join("\n"),
         spread(server.blocking).join("\n"),
         ratio(server.speed_up),
         "idle\nduring".into(),
@@ -121,17 +121,20 @@ fn style(table: &mut Table) {
     table.with(AlignmentStrategy::PerLine);
 }
 
-/// A name in the width that there is for it.
-pub fn name(name: &str) -> String {
-    if display_width(name) <= LONGEST_NAME {
-        return name.to_owned();
+/// A name in the two lines that there are for it, cut off where they end.
+pub fn name(name: &str) -> [String; 2] {
+    let lines = textwrap::wrap(name, NAME);
+    let mut lines = lines.into_iter().map(|line| line.into_owned());
+    let [first, mut second] =
+        [(); 2].map(|()| lines.next().unwrap_or_default());
+    if lines.next().is_some() {
+        // Some characters are two columns wide.
+        while display_width(&second) >= NAME {
+            second.pop();
+        }
+        second.push('…');
     }
-    // Some characters are two columns wide.
-    let mut head = name.to_owned();
-    while display_width(&head) >= LONGEST_NAME {
-        head.pop();
-    }
-    head + "…"
+    [first, second]
 }
 
 /// A text in lines of the width that there is, the others indented.

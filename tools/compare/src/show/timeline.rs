@@ -126,9 +126,11 @@ pub fn timeline(results: &Results) -> String {
     let span = Span::of(lanes.iter().map(|(_, run)| *run));
     let mut text = format!("{:20}{}\n", "", axis(span));
     for (name, run) in lanes {
-        let (marks, bar) = (marks(run, span), bar(run, span));
-        let gap = " ".repeat(20 - display_width(&name));
-        writeln!(text, "{name}{gap}{marks}\n{:20}{bar}", "").ok();
+        let drawn = [marks(run, span), bar(run, span)];
+        for (name, drawn) in name.into_iter().zip(drawn) {
+            let gap = " ".repeat(20 - display_width(&name));
+            writeln!(text, "{name}{gap}{drawn}").ok();
+        }
     }
     let legend = Wait::ALL
         .map(|wait| format!("{} {}", wait.mark(), wait.meaning()))

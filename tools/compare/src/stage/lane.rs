@@ -22,8 +22,9 @@ use crate::{
     measure::{
         Failure,
         probe::{Target, connections, probe, schedule},
-        steps::{self, Programs},
+        programs::{self, Programs},
     },
+    plan::{Source, Subject},
     results::Settings,
     words::last_line,
 };
@@ -73,23 +74,21 @@ impl Lane {
         }
     }
 
-    /// Starts the server, if it is a step, and probes it. When it ends, the
-    /// page says so.
+    /// Starts the server, unless it runs already, and probes it. When it ends,
+    /// the page says so.
     pub async fn run(
         self: Arc<Self>,
-        (programs, name, url): (Arc<Programs>, String, Option<String>),
-        settings: Settings,
+        Subject { name, source }: Subject,
+        programs: Arc<Programs>,
+        Settings { iterations, threads, .. }: Settings,
         interval: Duration,
     ) {
-        let outcome = match url {
-            Some(url) => self.peer(&url, interval).await,
-            None => {
-                let Settings { iterations, threads, .. } = settings;
-                match steps::start(&programs, &name, iterations, threads).await
-                {
-                    Ok(server) => self.step(server, interval).await,
-                    Err(error) => Err(error),
-                }
+        let outcome = if let Source::Url(url) = &source {
+            self.peer(url, interval).await
+        } else {
+            match programs::start(&programs, &name, iterations, threads).await {
+                Ok(server) => self.program(server, source, interval).await,
+                Err(error) => Err(error),
             }
         };
         if let Err(error) = outcome {
@@ -116,18 +115,23 @@ impl Lane {
         Ok(())
     }
 
-    async fn step(
+    async fn program(
         self: &Arc<Self>,
         mut server: Server,
+        source: Source,
         interval: Duration,
     ) -> Result<(), Failure> {
         let found = Target::find(server.url(), self.patience, None).await?;
         let target = Arc::new(found);
-        let about = target.get("/page.json").await?;
-        let about: Value = serde_json::from_str(&about)?;
-        let (idea, routes) = (&about["idea"], &about["routes"]);
-        let about = json!({ "idea": idea, "routes": routes });
-        self.log.about(self.number, about);
+        if source == Source::Step {
+            let about = target.get("/page.json").await?;
+            let about: Value = serde_json::from_str(&about)?;
+            let (idea, routes) = (&about["idea"], &about["routes"]);
+            let about = json!({ "idea": idea, "routes": routes });
+            self.log.about(self.number, about);
+        } else {
+            self.log.about(self.number, json!({ "idea": "in Node.js" }));
+        }
         let id = server.id();
         let lives = async {
             let mut threads = Threads::of(id);

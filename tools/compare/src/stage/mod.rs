@@ -24,7 +24,7 @@ use tokio::{
 };
 
 use crate::{
-    measure::{Failure, steps},
+    measure::{Failure, programs},
     options::Options,
     plan::Plan,
 };
@@ -36,10 +36,10 @@ use web::{Order, To, What};
 /// it has started.
 ///
 /// # Errors
-/// When the steps can't be built, or the page can't be served.
+/// When a program can't be had, or the page can't be served.
 pub async fn run(options: &Options) -> Result<bool, Failure> {
     let plan = Plan::of(options).await?;
-    let programs = Arc::new(steps::build(&plan, options.quiet).await?);
+    let programs = Arc::new(programs::find(&plan, options.quiet).await?);
     let log = Arc::new(Log::new(&plan));
     let interval = Duration::from_millis(plan.settings.interval_ms as u64);
     let (orders, mut received) = unbounded_channel();
@@ -49,10 +49,10 @@ pub async fn run(options: &Options) -> Result<bool, Failure> {
     let mut lanes = Vec::new();
     for (number, subject) in plan.subjects.iter().enumerate() {
         let lane = Arc::new(Lane::new(number, log.clone(), plan.patience()));
-        let url = subject.url.clone();
-        let start = (programs.clone(), subject.name.clone(), url);
-        let settings = plan.settings.clone();
-        running.spawn(lane.clone().run(start, settings, interval));
+        let (programs, settings) = (programs.clone(), plan.settings.clone());
+        let run =
+            lane.clone().run(subject.clone(), programs, settings, interval);
+        running.spawn(run);
         lanes.push(lane);
     }
     let line = format!("the stage: http://{address} (Ctrl-C stops all)\n");

@@ -1,9 +1,9 @@
-//! Builds the steps, and starts them.
+//! The programs that are measured: built, and started.
 
 use std::{
     collections::BTreeMap,
+    ffi::OsString,
     io::{self, IsTerminal},
-    path::PathBuf,
     process::Stdio,
     sync::Arc,
 };
@@ -16,16 +16,45 @@ use tokio::{
 };
 
 use super::probe::Failure;
-use crate::plan::Plan;
+use crate::plan::{Plan, Source};
 
-/// Where the binary of each step is.
-pub type Programs = BTreeMap<String, PathBuf>;
+/// Programs by name, each as its path and arguments.
+pub type Programs = BTreeMap<String, Vec<OsString>>;
 
-/// Builds the steps of the plan. What cargo has to say goes to standard error.
+/// What the plan wants to be started. Of that, steps are built.
 ///
 /// # Errors
-/// When cargo can't be run, or can't build them.
-pub async fn build(plan: &Plan, quiet: bool) -> Result<Programs, String> {
+/// When it can't be had.
+pub async fn find(plan: &Plan, quiet: bool) -> Result<Programs, String> {
+    let node = plan.subjects.iter().filter(|it| it.source == Source::Node);
+    let node: Vec<_> =
+        node.map(|it| (it.name.clone(), stage(&it.name))).collect();
+    if !node.is_empty() {
+        find_node().await?;
+    }
+    let mut programs = build(plan, quiet).await?;
+    programs.extend(node);
+    Ok(programs)
+}
+
+fn stage(name: &str) -> Vec<OsString> {
+    let folder = harness::workspace().join("tools/peers/node");
+    vec!["node".into(), folder.join(format!("{name}.mjs")).into()]
+}
+
+async fn find_node() -> Result<(), String> {
+    let mut node = Command::new("node");
+    node.arg("--version").stdout(Stdio::null()).kill_on_drop(true);
+    node.status().await.map(|_| ()).map_err(|error| {
+        format!(
+            "can't run node: {error}; install Node.js (https://nodejs.org), or \
+             leave out --node"
+        )
+    })
+}
+
+/// Builds the steps of the plan. What cargo has to say goes to standard error.
+async fn build(plan: &Plan, quiet: bool) -> Result<Programs, String> {
     let mut command = harness::build();
     command.args(quiet.then_some("--quiet")).stdout(Stdio::piped());
     // Cargo would fail where standard error can't be written.
@@ -48,7 +77,8 @@ pub async fn build(plan: &Plan, quiet: bool) -> Result<Programs, String> {
         let status = output.status;
         return Err(format!("cargo could not build the steps: {status}"));
     }
-    Ok(harness::programs(&output.stdout))
+    let built = harness::programs(&output.stdout).into_iter();
+    Ok(built.map(|(name, path)| (name, vec![path.into()])).collect())
 }
 
 async fn pass_on(stderr: Option<ChildStderr>) {
@@ -59,18 +89,21 @@ async fn pass_on(stderr: Option<ChildStderr>) {
     }
 }
 
-/// Starts a step on a free port. To drop this future is to kill the step.
+/// Starts a program on a free port. To drop this future is to kill it.
 ///
 /// # Errors
-/// When it wasn't built, or doesn't listen.
+/// When there is none, or it doesn't listen.
 pub async fn start(
     programs: &Programs,
-    step: &str,
+    name: &str,
     iterations: u64,
     threads: usize,
 ) -> Result<Server, Failure> {
-    let program = programs.get(step).ok_or("cargo built no program for it")?;
+    let program = programs.get(name).and_then(|it| it.split_first());
+    let (program, arguments) =
+        program.ok_or("cargo built no program for it")?;
     let mut command = harness::command(program);
+    command.args(arguments);
     // A step without threads ignores THREADS.
     command
         .env("ITERATIONS", iterations.to_string())

@@ -1,0 +1,149 @@
+//! The stages in Node.js, and `compare` with them.
+
+use std::{env, path::Path};
+
+use harness::{Server, StartError, workspace};
+
+use super::*;
+
+/// Whether Node.js is there. Where it isn't, the test is skipped and says so;
+/// with `REQUIRE_NODE=1` it fails.
+fn is_there() -> bool {
+    let version = Command::new("node").arg("--version").output();
+    let is_there = version.is_ok_and(|it| it.status.success());
+    let required = env::var_os("REQUIRE_NODE").is_some_and(|it| it == "1");
+    assert!(is_there || !required, "REQUIRE_NODE=1, but there is no node");
+    if !is_there {
+        eprintln!("skipped: there is no node");
+    }
+    is_there
+}
+
+fn folder() -> PathBuf {
+    workspace().join("tools/peers/node")
+}
+
+fn command(folder: &Path, stage: &str) -> Command {
+    let mut command = harness::command("node");
+    command.arg(folder.join(stage).with_extension("mjs"));
+    command
+}
+
+#[test]
+fn only_stage_1_lets_everybody_wait() {
+    if !is_there() {
+        return;
+    }
+    let _alone = alone();
+    for stage in compare::options::NODE {
+        let mut command = command(&folder(), stage);
+        // Wherever one stands, the worker's file is found.
+        command.current_dir("/").env("ITERATIONS", "1_000_000_000");
+        let server = Server::start(&mut command).unwrap();
+        let blocking = server.send("/blocking");
+        assert_eq!(
+            server.get("/non-blocking").body(),
+            "This page is non-blocking."
+        );
+        assert_eq!(
+            blocking.is_answered(),
+            stage == "node1-blocking",
+            "{stage}"
+        );
+        let answer = blocking.wait();
+        assert!(answer.ends_with("Result is 1000000000"), "{answer}");
+    }
+}
+
+#[test]
+fn their_shares_are_exact_for_any_number_of_threads() {
+    if !is_there() {
+        return;
+    }
+    let _alone = alone();
+    for threads in ["1", "3", "6", "7"] {
+        let mut command = command(&folder(), "node3-multi-worker");
+        command.env("ITERATIONS", "1_000_003").env("THREADS", threads);
+        let server = Server::start(&mut command).unwrap();
+        assert_eq!(server.get("/blocking").body(), "Result is 1000003");
+    }
+}
+
+#[test]
+fn a_worker_that_fails_or_ends_without_a_word_is_a_500() {
+    if !is_there() {
+        return;
+    }
+    let _alone = alone();
+    let broken = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("broken");
+    fs::create_dir_all(&broken).unwrap();
+    for file in fs::read_dir(folder()).unwrap().flatten() {
+        fs::copy(file.path(), broken.join(file.file_name())).unwrap();
+    }
+    for worker in ["throw new Error('secret');", "process.exit();", ""] {
+        fs::write(broken.join("worker.mjs"), worker).unwrap();
+        for stage in &compare::options::NODE[1..] {
+            let server = Server::start(&mut command(&broken, stage)).unwrap();
+            for _ in 0..2 {
+                let response = server.get("/blocking");
+                assert_eq!(response.status(), 500, "{stage}: {worker}");
+                let body = "The worker failed. The server goes on.";
+                assert_eq!(response.body(), body);
+            }
+            assert_eq!(server.get("/non-blocking").status(), 200);
+        }
+    }
+}
+
+#[test]
+fn what_a_stage_cannot_use_ends_it_with_a_sentence() {
+    if !is_there() {
+        return;
+    }
+    let wrong = [
+        ("ITERATIONS", "0"),
+        ("ITERATIONS", "1e9"),
+        ("THREADS", "-1"),
+        ("PORT", "70000"),
+    ];
+    for (name, value) in wrong {
+        let mut command = command(&folder(), "node3-multi-worker");
+        let error = Server::start(command.env(name, value)).unwrap_err();
+        let StartError::Ended { status, stderr, .. } = error else {
+            panic!("{name}={value}: {error}");
+        };
+        assert_eq!(status.code(), Some(2), "{stderr}");
+        assert!(stderr.contains(name) && stderr.contains(value), "{stderr}");
+    }
+}
+
+#[test]
+fn they_are_lanes_beside_the_steps() {
+    if !is_there() {
+        return;
+    }
+    let arguments = ["--node", "--only=step1-blocking"];
+    let (output, results) = Compare::new("node", &arguments).run();
+    let stdout = text(&output.stdout);
+    assert!(output.status.success(), "{stdout}\n{}", text(&output.stderr));
+    let names = rows(&results["servers"]).map(|it| it["name"].as_str());
+    let names: Vec<_> = names.map(Option::unwrap).collect();
+    assert_eq!(names[0], "step1-blocking");
+    assert_eq!(names[1..], compare::options::NODE);
+    let frozen = in_time(&results, "node1-blocking");
+    assert!(frozen < 0.05, "{frozen}\n{stdout}");
+    for stage in &names[2..] {
+        assert!(in_time(&results, stage) > 2.0 * frozen, "{stdout}");
+    }
+}
+
+#[test]
+fn without_node_a_sentence_says_so_before_the_measuring() {
+    let mut compare = Compare::new("no-node", &["--node"]);
+    let output = compare.command.env("PATH", "").output().unwrap();
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("https://nodejs.org"), "{stderr}");
+    assert!(stderr.contains("--node"), "{stderr}");
+    assert!(output.stdout.is_empty());
+}
