@@ -27,6 +27,7 @@ mod chapters {
         "src/comparison.md"
         "src/results.md"
         "src/choosing.md"
+        "src/real-work.md"
         "src/from-node.md"
         "src/pitfalls.md"
         "src/corrections.md"

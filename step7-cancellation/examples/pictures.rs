@@ -8,7 +8,9 @@ mod figures;
 mod photo;
 
 use std::{
-    fs, thread,
+    fs,
+    io::{Read, Write},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -75,9 +77,7 @@ fn run(server: &Server, jpeg: &[u8], clients: usize) -> (f64, f64) {
         let client = || {
             let mut made = 0;
             while start.elapsed() < end {
-                let path = "/thumbnail?width=400";
-                let answer = server.post(path, "image/jpeg", jpeg);
-                assert_eq!(answer.status(), 200, "{}", answer.body());
+                post(server, jpeg);
                 made += 1;
             }
             // The last one ends later, and counts for the part before.
@@ -106,4 +106,17 @@ fn median(mut measured: Vec<(f64, f64)>) -> (f64, f64) {
         three_digits(of(&measured[RUNS / 2]))
     };
     (middle(|it| it.0), middle(|it| it.1))
+}
+
+fn post(server: &Server, jpeg: &[u8]) {
+    let mut pending = server.write(format!(
+        "POST /thumbnail?width=400 HTTP/1.1\r\nHost: x\r\n\
+         Connection: close\r\nContent-Length: {}\r\n\r\n",
+        jpeg.len()
+    ));
+    let mut answer = Vec::new();
+    let stream = pending.stream();
+    stream.write_all(jpeg).expect("it takes the picture");
+    stream.read_to_end(&mut answer).expect("it answers");
+    assert!(answer.starts_with(b"HTTP/1.1 200"), "it isn't a thumbnail");
 }

@@ -70,7 +70,7 @@ async fn main() -> io::Result<()> {
     let doors = Doors {
         uploads: Arc::new(Semaphore::new(UPLOADS)),
         silence: Duration::from_secs(setting("SILENCE", 10) as u64),
-        bands: setting("BANDS", 1),
+        bands: setting("BANDS", 1).max(1),
         budget,
         memory: Arc::new(Semaphore::new(budget)),
     };

@@ -1,6 +1,6 @@
 // What could be divided of one picture, if it paid.
 
-use std::thread;
+use std::{ops::Range, thread};
 
 use image::{DynamicImage, GenericImageView, RgbImage, imageops::thumbnail};
 
@@ -12,28 +12,35 @@ pub fn in_bands(
     height: u32,
     bands: usize,
 ) -> DynamicImage {
-    let image = match image {
-        DynamicImage::ImageRgb8(image) if bands > 1 => image,
-        _ => return image.thumbnail_exact(width, height),
+    let DynamicImage::ImageRgb8(image) = image else {
+        return image.thumbnail_exact(width, height);
     };
     let mut small = RgbImage::new(width, height);
+    if bands == 1 {
+        shrink(image, 0..image.height(), width, &mut small);
+        return small.into();
+    }
     let line = 3 * width as usize;
-    let lines = (height as usize).div_ceil(bands);
-    // Which line of the large image is the first for this line.
+    let most = (height as usize).div_ceil(bands);
+    // Where the lines of the small image begin in the large one.
     let top = |line: usize| {
-        let line = line.min(height as usize) as u64;
-        (line * u64::from(image.height()) / u64::from(height)) as u32
+        (line as u64 * u64::from(image.height()) / u64::from(height)) as u32
     };
     thread::scope(|scope| {
-        let bands = small.chunks_mut(line * lines);
-        for (first, band) in (0..).step_by(lines).zip(bands) {
-            scope.spawn(move || {
-                let (from, to) = (top(first), top(first + lines));
-                let part = image.view(0, from, image.width(), to - from);
-                let lines = (band.len() / line) as u32;
-                band.copy_from_slice(&thumbnail(&*part, width, lines));
-            });
+        let bands = small.chunks_mut(line * most);
+        for (first, band) in (0..).step_by(most).zip(bands) {
+            let lines = top(first)..top(first + band.len() / line);
+            scope.spawn(move || shrink(image, lines, width, band));
         }
     });
     small.into()
+}
+
+// Inlined, it would be other code for one thread than for several, and nothing
+// could be compared.
+#[inline(never)]
+fn shrink(image: &RgbImage, lines: Range<u32>, width: u32, small: &mut [u8]) {
+    let part = image.view(0, lines.start, image.width(), lines.len() as u32);
+    let height = small.len() as u32 / 3 / width;
+    small.copy_from_slice(&thumbnail(&*part, width, height));
 }
