@@ -1,16 +1,16 @@
 //! What sharing costs, from the example of step 6, as figures for the book.
 
-#[path = "../../step6-shared-memory/examples/sharing.rs"]
+#[path = "../../step6-shared-memory/examples/false_sharing.rs"]
 #[allow(dead_code)] // It prints a table of its own.
-mod sharing;
+mod false_sharing;
 
 mod figures;
 
 use std::thread;
 
+use false_sharing::{ROUNDS, WAYS};
 use figures::{medians, print, three_digits};
 use serde_json::json;
-use sharing::{ROUNDS, WAYS};
 
 fn main() {
     let cores = thread::available_parallelism().map_or(2, |cores| cores.get());

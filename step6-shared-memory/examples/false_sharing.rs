@@ -1,6 +1,6 @@
 //! What sharing costs: threads that count together, in four ways.
 //!
-//! cargo run --release -p step6-shared-memory --example sharing
+//! cargo run --release -p step6-shared-memory --example false_sharing
 
 use std::{
     hint::black_box,
