@@ -3,7 +3,7 @@ use std::{env, fs, process::Output};
 use crate::{Server, StartError, workspace};
 
 /// How many characters of an input, and of what is said, are shown.
-const LONGEST: usize = 240;
+const LONGEST: usize = 400;
 
 /// Inputs that are of no use to a program, and what each has got: a table of
 /// the book.
@@ -69,10 +69,16 @@ impl Inputs {
     /// When it isn't: the rows that differ, and how to renew it.
     pub fn check(&self, name: &str, least: usize) {
         assert!(self.rows.len() >= least, "{} rows only", self.rows.len());
-        let mut table =
-            "| input | step | gets | says |\n|:--|:--|:--|:--|\n".to_owned();
-        for row in &self.rows {
-            table += &format!("| {} |\n", row.join(" | "));
+        let head = ["input", "step", "gets", "says"].map(str::to_owned);
+        let rule = [":--"; 4].map(str::to_owned);
+        let all_whose = self.rows.iter().all(|row| row[1].is_empty());
+        let mut table = String::new();
+        for [input, whose, gets, says] in [head, rule].iter().chain(&self.rows)
+        {
+            table += &match all_whose {
+                true => format!("| {input} | {gets} | {says} |\n"),
+                false => format!("| {input} | {whose} | {gets} | {says} |\n"),
+            };
         }
         let path = workspace().join("docs/inputs").join(name);
         if env::var("RENEW").is_ok_and(|it| it == "1") {
