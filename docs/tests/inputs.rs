@@ -61,7 +61,7 @@ fn shown(value: &[u8]) -> String {
 }
 
 /// The flags that have no use for these values, and the first step of each.
-const SETTINGS: [(&str, usize, &[&[u8]]); 9] = [
+const SETTINGS: &[(&str, usize, &[&[u8]])] = &[
     (
         "host",
         1,
@@ -147,7 +147,7 @@ const SECONDS: &[&[u8]] = &[
 fn every_bad_setting_gets_what_the_book_says() {
     let all = (1..=STEPS.len()).collect::<Vec<_>>();
     let mut inputs = Inputs::default();
-    let rows = each(&SETTINGS, |&(flag, first, values)| {
+    let rows = each(SETTINGS, |&(flag, first, values)| {
         let variable = flag.to_uppercase().replace('-', "_");
         let (before, with) = all.split_at(first - 1);
         let mut rows = Vec::new();
