@@ -33,6 +33,7 @@ mod chapters {
         "src/corrections.md"
         "src/questions.md"
         "src/bad-input.md"
+        "src/soak.md"
         "src/proofs.md"
         "src/teaching.md"
         "src/handout.md"
