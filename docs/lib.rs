@@ -32,6 +32,8 @@ mod chapters {
         "src/pitfalls.md"
         "src/corrections.md"
         "src/questions.md"
+        "src/bad-input.md"
+        "src/soak.md"
         "src/proofs.md"
         "src/teaching.md"
         "src/handout.md"

@@ -5,8 +5,10 @@ use std::{env, process::ExitCode};
 use docs::book::{RENEW, build, generated, transcripts};
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = env::args().skip(1).collect();
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let arguments: Vec<_> = env::args_os().skip(1).collect();
+    let arguments: Vec<_> =
+        arguments.iter().map(|it| it.to_string_lossy()).collect();
+    let arguments: Vec<&str> = arguments.iter().map(AsRef::as_ref).collect();
     let done = match arguments[..] {
         [] => build::build(None),
         ["renew"] => transcripts::renew()

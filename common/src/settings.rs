@@ -1,8 +1,10 @@
 use std::{
+    env,
+    ffi::OsString,
     fmt::Display,
     io::{self, Write},
     iter,
-    net::SocketAddr,
+    net::{Ipv6Addr, SocketAddr},
     num::NonZeroUsize,
     process, thread,
     time::Duration,
@@ -10,7 +12,8 @@ use std::{
 
 use clap::{
     ArgMatches, Command, CommandFactory, FromArgMatches, Parser, ValueEnum,
-    builder::NonEmptyStringValueParser, error::ErrorKind, parser::ValueSource,
+    builder::{OsStringValueParser, TypedValueParser},
+    error::ErrorKind,
 };
 use thread_priority::{ThreadPriority, set_current_thread_priority};
 
@@ -48,46 +51,46 @@ pub struct Settings {
 
     /// The address or the name to listen on
     #[arg(long, env, default_value = "127.0.0.1")]
-    #[arg(value_parser = NonEmptyStringValueParser::new())]
+    #[arg(allow_negative_numbers = true, value_parser = parsed(host))]
     pub host: String,
 
     /// The port to listen on; 0 takes a free one
     #[arg(long, env, default_value = "3000", allow_hyphen_values = true)]
-    #[arg(value_parser = port)]
+    #[arg(value_parser = parsed(port))]
     pub port: u16,
 
     /// How far /blocking counts; 10_000_000_000 is accepted too
     #[arg(long, env, default_value = "10000000000")]
-    #[arg(allow_hyphen_values = true, value_parser = iterations)]
+    #[arg(allow_hyphen_values = true, value_parser = parsed(iterations))]
     pub iterations: u64,
 
     /// How many threads share the counting
     #[arg(long, env, default_value_t = default_threads())]
-    #[arg(allow_hyphen_values = true, value_parser = threads)]
+    #[arg(allow_hyphen_values = true, value_parser = parsed(threads))]
     pub threads: NonZeroUsize,
 
     /// How many requests may be admitted and unfinished
     #[arg(long, env, default_value = "64")]
-    #[arg(allow_hyphen_values = true, value_parser = queue)]
+    #[arg(allow_hyphen_values = true, value_parser = parsed(queue))]
     pub queue: usize,
 
     /// How urgent the pool's threads are next to the server's own
-    #[arg(long, env, default_value = "low")]
+    #[arg(long, env, default_value = "low", allow_hyphen_values = true)]
     pub priority: Priority,
 
     /// How many seconds admitted requests may take once the server stops
     #[arg(long, env, default_value = "30")]
-    #[arg(allow_hyphen_values = true, value_parser = seconds)]
+    #[arg(allow_hyphen_values = true, value_parser = parsed(seconds))]
     pub shutdown_timeout: Duration,
 
     /// How many seconds a request may take; as many as it needs, if not given
     #[arg(long, env)]
-    #[arg(allow_hyphen_values = true, value_parser = limit)]
+    #[arg(allow_hyphen_values = true, value_parser = parsed(limit))]
     pub timeout: Option<Duration>,
 
     /// How many seconds a client may send nothing of its body
     #[arg(long, env, default_value = "10")]
-    #[arg(allow_hyphen_values = true, value_parser = limit)]
+    #[arg(allow_hyphen_values = true, value_parser = parsed(limit))]
     pub body_timeout: Duration,
 }
 
@@ -165,19 +168,21 @@ impl Settings {
         let mut without = optional;
         without.retain(|it| !flags.contains(&it.as_str()));
         for flag in &without {
+            // Before its value is read, which may be wrong too.
+            let name = format!("--{}", flag.replace('_', "-"));
+            let is_it = |it: OsString| {
+                it.to_string_lossy().split('=').next() == Some(&name)
+            };
+            if env::args_os().any(is_it) {
+                let message = format!("{step} has no flag '{name}'");
+                command.error(ErrorKind::UnknownArgument, message).exit();
+            }
             command = command.mut_arg(flag, |arg| {
                 let arg = arg.hide(true).env(None);
                 if flag == "threads" { arg.default_value("1") } else { arg }
             });
         }
         let matches = command.get_matches_mut();
-        for flag in without {
-            if matches.value_source(&flag) == Some(ValueSource::CommandLine) {
-                let flag = flag.replace('_', "-");
-                let message = format!("{step} has no flag '--{flag}'");
-                command.error(ErrorKind::UnknownArgument, message).exit();
-            }
-        }
         let settings = Self::from_arg_matches(&matches)
             .unwrap_or_else(|error| error.exit());
         let set = iter::once("iterations").chain(flags);
@@ -197,7 +202,7 @@ impl Settings {
     /// can't listen on its address, why, and what to change.
     pub fn cannot_listen(&self, error: io::Error) -> ! {
         let (step, (host, port)) = (self.step, self.address());
-        let host = match host.contains(':') {
+        let host = match host.parse::<Ipv6Addr>().is_ok() {
             true => format!("[{host}]"),
             false => host.to_owned(),
         };
@@ -210,7 +215,10 @@ impl Settings {
             io::ErrorKind::PermissionDenied => {
                 "choose a port from 1024 on, for instance with PORT=3000"
             }
-            _ => "check HOST and PORT",
+            _ => {
+                "choose a name or an address of this machine, as with \
+                 HOST=127.0.0.1, and check PORT"
+            }
         };
         log(format!("{step}: can't listen on {host}:{port}: {error}\n{hint}"));
         process::exit(1)
@@ -274,6 +282,15 @@ impl Settings {
     }
 }
 
+/// Reads the value of a flag or a variable. What isn't UTF-8 is refused as any
+/// wrong value is: clap's own message for it doesn't name the setting.
+pub fn parsed<T: Clone + Send + Sync + 'static>(
+    parse: fn(&str) -> Result<T, String>,
+) -> impl TypedValueParser<Value = T> {
+    OsStringValueParser::new()
+        .try_map(move |text: OsString| parse(&text.to_string_lossy()))
+}
+
 /// The names of the flags that only some of the steps have.
 fn optional(command: &Command) -> Vec<String> {
     let ids = command.get_arguments().map(|it| it.get_id().to_string());
@@ -285,9 +302,16 @@ fn value(matches: &ArgMatches, flag: &str) -> (String, String) {
     let unit = if flag.ends_with("timeout") { " s" } else { "" };
     let raw = matches.get_raw(flag).and_then(|mut values| values.next());
     let value = raw.map_or("off".into(), |raw| {
-        format!("{}{unit}", raw.to_string_lossy().replace('_', ""))
+        format!("{}{unit}", raw.to_string_lossy().replace(['_', '+'], ""))
     });
     (flag.replace('_', " "), value)
+}
+
+fn host(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.contains(char::REPLACEMENT_CHARACTER) {
+        return Err(expected("a name or an address of this machine"));
+    }
+    Ok(text.to_owned())
 }
 
 fn port(text: &str) -> Result<u16, String> {

@@ -25,13 +25,14 @@ fn transcripts_show_what_the_commands_print() {
 }
 
 #[test]
-fn transcripts_and_figures_are_shown_by_a_chapter() {
+fn transcripts_figures_and_tables_are_shown_by_a_chapter() {
     let included: BTreeSet<_> =
         chapters::includes().unwrap().into_iter().map(|it| it.1).collect();
     let mut unused = Vec::new();
-    for transcript in files("docs/transcripts", "console") {
-        if !included.contains(&transcript) {
-            unused.push(transcript.display().to_string());
+    let transcripts = files("docs/transcripts", "console");
+    for shown in transcripts.into_iter().chain(files("docs/inputs", "md")) {
+        if !included.contains(&shown) {
+            unused.push(shown.display().to_string());
         }
     }
     for results in files("docs/results", "json") {

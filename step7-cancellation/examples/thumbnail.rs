@@ -190,7 +190,8 @@ impl Doors {
 
 /// A setting that only this example has, from the environment.
 fn setting(name: &str, default: usize) -> usize {
-    let Ok(text) = env::var(name) else { return default };
+    let Some(text) = env::var_os(name) else { return default };
+    let text = text.to_string_lossy();
     text.parse::<u16>().map(usize::from).unwrap_or_else(|_| {
         log(format!("{name}={text}: expected a whole number up to 65535"));
         process::exit(2)

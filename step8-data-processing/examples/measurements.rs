@@ -35,15 +35,20 @@ impl Random {
 }
 
 fn main() -> ExitCode {
-    let numbers: Option<Vec<u64>> = env::args()
+    let arguments: Vec<String> = env::args_os()
         .skip(1)
-        .map(|it| it.replace('_', "").parse().ok())
+        .map(|it| it.to_string_lossy().into_owned())
         .collect();
+    let numbers: Option<Vec<u64>> =
+        arguments.iter().map(|it| it.replace('_', "").parse().ok()).collect();
     let (rows, seed) = match numbers.as_deref() {
         Some([rows]) => (*rows, 1),
         Some([rows, seed]) => (*rows, *seed),
         _ => {
-            eprintln!("expected how many rows, and a seed if you like");
+            eprintln!(
+                "{arguments:?}: expected how many rows, as 20_000_000, and a \
+                 seed if you like"
+            );
             return ExitCode::from(2);
         }
     };

@@ -12,6 +12,7 @@ use clap::{
     CommandFactory, Parser, builder::PossibleValuesParser, error::ErrorKind,
 };
 
+use common::parsed;
 use harness::STEPS;
 
 use crate::words::plain;
@@ -47,6 +48,7 @@ pub struct Options {
     /// A server that runs already and has the two routes, as a further lane;
     /// can be repeated
     #[arg(long = "url", value_name = "NAME=URL")]
+    #[arg(value_parser = parsed(text))]
     urls: Vec<String>,
 
     /// Also the first three stages in Node.js, of tools/peers/node
@@ -59,35 +61,35 @@ pub struct Options {
 
     /// How far /blocking counts; 10_000_000_000 is accepted too
     #[arg(long, value_name = "N", env, default_value = "10000000000")]
-    #[arg(allow_hyphen_values = true, value_parser = iterations)]
+    #[arg(allow_hyphen_values = true, value_parser = parsed(iterations))]
     pub iterations: NonZeroU64,
 
     /// How many threads the steps share the counting among
     #[arg(long, value_name = "N", env, default_value_t = default_threads())]
-    #[arg(allow_hyphen_values = true, value_parser = number)]
+    #[arg(allow_hyphen_values = true, value_parser = parsed(number))]
     pub threads: NonZeroUsize,
 
     /// How many /blocking requests to keep in flight
     #[arg(long, value_name = "K", default_value = "1")]
-    #[arg(allow_hyphen_values = true, value_parser = number)]
+    #[arg(allow_hyphen_values = true, value_parser = parsed(number))]
     pub concurrency: NonZeroUsize,
 
     /// Also measure step 3 with these numbers of threads (1 is always among
     /// them): what each extra thread brings
     #[arg(long, value_name = "N,…", value_delimiter = ',')]
-    #[arg(allow_hyphen_values = true, value_parser = number)]
+    #[arg(allow_hyphen_values = true, value_parser = parsed(number))]
     pub scaling: Vec<NonZeroUsize>,
 
     /// How often to measure each server
     #[arg(long, value_name = "N", default_value = "3")]
-    #[arg(allow_hyphen_values = true, value_parser = number)]
+    #[arg(allow_hyphen_values = true, value_parser = parsed(number))]
     pub runs: NonZeroUsize,
 
     /// Milliseconds from one probe of /non-blocking to the next; 50 with
     /// --live
     #[arg(long, value_name = "MS", default_value = "10")]
     #[arg(default_value_if("live", "true", "50"))]
-    #[arg(allow_hyphen_values = true, value_parser = number)]
+    #[arg(allow_hyphen_values = true, value_parser = parsed(number))]
     pub interval: NonZeroUsize,
 
     /// The folder for report.html, timeline.svg and results.json [default:
@@ -101,6 +103,7 @@ pub struct Options {
 
     /// The port of that page; 0 takes a free one
     #[arg(long, value_name = "PORT", default_value = "4000")]
+    #[arg(allow_hyphen_values = true, value_parser = parsed(port))]
     pub live_port: u16,
 
     /// Print the results only, no progress
@@ -196,11 +199,11 @@ fn peer(text: &str) -> Result<Peer, String> {
         .ok_or_else(|| {
             format!(
                 "expected NAME=URL, as in mine=http://localhost:8000, not \
-                 {shown}"
+                 '{shown}'"
             )
         })?;
     let expected =
-        || format!("expected a URL that begins with http://, not {shown}");
+        || format!("expected a URL that begins with http://, not '{shown}'");
     let uri: hyper::Uri = url.parse().map_err(|_| expected())?;
     // A port that is none would be dropped in silence.
     let is_whole = uri.authority().is_some_and(|authority| {
@@ -213,6 +216,16 @@ fn peer(text: &str) -> Result<Peer, String> {
         name: name.trim().to_owned(),
         url: url.trim_end_matches('/').to_owned(),
     })
+}
+
+/// What `peers` reads once all of them are here.
+fn text(text: &str) -> Result<String, String> {
+    Ok(text.to_owned())
+}
+
+fn port(text: &str) -> Result<u16, String> {
+    text.parse()
+        .map_err(|_| "expected a whole number from 0 to 65535".to_owned())
 }
 
 fn iterations(text: &str) -> Result<NonZeroU64, String> {

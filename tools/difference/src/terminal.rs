@@ -79,7 +79,9 @@ fn asked(arguments: &[String]) -> Result<Difference, String> {
     let (before, after) = match arguments {
         [after] => match number(after)? {
             1 => return Err("there is no step before step 1".into()),
-            after => (after.saturating_sub(1), after),
+            after if steps().contains(&after) => (after - 1, after),
+            // It is the one that there isn't.
+            after => (after, after),
         },
         [before, after] => (number(before)?, number(after)?),
         _ => {

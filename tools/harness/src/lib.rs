@@ -10,6 +10,7 @@
 #[cfg(feature = "browser")]
 mod browser;
 mod events;
+mod inputs;
 mod workspace;
 
 use std::{
@@ -32,6 +33,7 @@ use ureq::{Agent, http::Response};
 #[cfg(feature = "browser")]
 pub use browser::Browser;
 pub use events::events;
+pub use inputs::{Inputs, Outcome};
 pub use workspace::{
     PROFILE, STEPS, build, is_built, program, programs, workspace,
 };

@@ -54,7 +54,7 @@ export function listen(server) {
 function setting(name, standard, least, most = Number.MAX_SAFE_INTEGER) {
   const text = process.env[name] ?? String(standard);
   const value = Number(text.replaceAll("_", ""));
-  if (!/^[\d_]*$/.test(text) || value < least || value > most) {
+  if (!/^\d[\d_]*$/.test(text) || value < least || value > most) {
     fail(2, `${name}: expected a whole number from ${least} to ${most}, not '${text}'`);
   }
   return value;

@@ -3,8 +3,9 @@
 fn run_jobs(queue: &Receiver<Job>, priority: Priority) {
     priority.apply();
     for job in queue {
-        // A panic ends the job, not the thread. What it carries is forgotten:
-        // to drop it may panic once more.
-        mem::forget(catch_unwind(AssertUnwindSafe(job)));
+        // A panic ends the job, not the thread. What it carries is dropped, and
+        // if that panics once more, what that one carries is forgotten.
+        let ended = catch_unwind(AssertUnwindSafe(job));
+        mem::forget(catch_unwind(AssertUnwindSafe(|| drop(ended))));
     }
 }

@@ -1,0 +1,287 @@
+// The soak itself: it looks into /proc.
+
+use std::{
+    env, fs,
+    io::{Read, Write},
+    process::ExitCode,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    thread,
+    time::{Duration, Instant},
+};
+
+use harness::{Pending, STEPS, Server, command, program};
+use serde_json::{Value, json};
+
+use crate::figures;
+
+/// The first step that has a pool, by its place among all.
+const FIRST: usize = 3;
+
+/// How far `/blocking` counts.
+const ITERATIONS: u64 = 1_000_000;
+
+/// How many requests come at once: four times as many as have a place.
+const BURST: usize = 64;
+
+/// By how much the memory may grow between the second minute of ten and the
+/// end.
+const MOST_GROWTH: f64 = 1.1;
+
+/// How long what was left behind may take to be gone.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What has become of all requests to a step.
+#[derive(Default)]
+struct Tally {
+    sent: AtomicU64,
+    answered: AtomicU64,
+    refused: AtomicU64,
+    /// Those whose client has gone.
+    left: AtomicU64,
+    lost: AtomicU64,
+}
+
+/// What the system knows of a server.
+#[derive(Clone, Copy, PartialEq)]
+struct Holds {
+    descriptors: usize,
+    threads: u64,
+}
+
+/// Soaks all of them, and prints what has become of that.
+pub fn main() -> ExitCode {
+    let minutes = env::var_os("SOAK_MINUTES").unwrap_or_else(|| "10".into());
+    let minutes = minutes.to_string_lossy();
+    let Ok(number @ 0.1..1_000.0) = minutes.parse::<f64>() else {
+        eprintln!("SOAK_MINUTES={minutes}: expected a number from 0.1 to 999");
+        return ExitCode::from(2);
+    };
+    let time = Duration::from_secs_f64(60.0 * number);
+    let soaked = thread::scope(|scope| {
+        let all = STEPS[FIRST..].iter().map(|step| {
+            let program = program(step, None).expect("cargo can build it");
+            let start = move || {
+                let mut command = command(&program);
+                let iterations = ITERATIONS.to_string();
+                command.env("ITERATIONS", iterations).env("THREADS", "2");
+                command.env("QUEUE", "16").env("PRIORITY", "normal");
+                Server::start(&mut command).expect("it starts")
+            };
+            scope.spawn(move || soak(step, time, start))
+        });
+        // All of them are built before the first one runs.
+        let all: Vec<_> = all.collect();
+        let ended = all.into_iter().map(|it| it.join().expect("no panic"));
+        ended.collect::<Vec<_>>()
+    });
+    let (rows, good): (Vec<Value>, Vec<bool>) = soaked.into_iter().unzip();
+    let columns = [
+        "step",
+        "sent",
+        "answered",
+        "refused",
+        "left",
+        "lost",
+        "restarts",
+        "descriptors: first, last",
+        "threads: first, last",
+        "memory at a fifth of the time (MiB)",
+        "at the end (times that)",
+    ];
+    figures::print("soak", &columns, rows);
+    ExitCode::from(u8::from(!good.iter().all(|it| *it)))
+}
+
+/// Soaks a step. Returns its row of the table, and whether all was well.
+fn soak(
+    step: &str,
+    time: Duration,
+    start: impl Fn() -> Server + Sync,
+) -> (Value, bool) {
+    let (tally, restarts) = (Tally::default(), AtomicU64::new(0));
+    let server = start();
+    // Once, so that all is there that comes with the first requests.
+    round(&server, &tally);
+    let first = settled(&server, None);
+    let (begin, mut early) = (Instant::now(), None);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while begin.elapsed() < time {
+                restart(start(), &tally);
+                restarts.fetch_add(1, Relaxed);
+                thread::sleep(Duration::from_secs(5));
+            }
+        });
+        while begin.elapsed() < time {
+            round(&server, &tally);
+            if early.is_none() && begin.elapsed() > time / 5 {
+                early = Some(server.status("VmRSS:"));
+            }
+        }
+    });
+    let last = settled(&server, Some(first));
+    let memory = early.unwrap_or_default() as f64;
+    let growth = server.status("VmRSS:") as f64 / memory;
+    let [sent, answered, refused, left, lost] = [
+        &tally.sent,
+        &tally.answered,
+        &tally.refused,
+        &tally.left,
+        &tally.lost,
+    ]
+    .map(|it| it.load(Relaxed));
+    let good = lost == 0
+        && sent == answered + refused + left
+        && first == last
+        && growth <= MOST_GROWTH;
+    let row = json!([
+        format!("`{step}`"),
+        sent,
+        answered,
+        refused,
+        left,
+        lost,
+        restarts.load(Relaxed),
+        format!("{}, {}", first.descriptors, last.descriptors),
+        format!("{}, {}", first.threads, last.threads),
+        figures::three_digits(memory / 1024.0),
+        figures::three_digits(growth),
+    ]);
+    (row, good)
+}
+
+/// A bit of everything, until all of it is answered.
+fn round(server: &Server, tally: &Tally) {
+    let number: u32 = server.line()[4..5].parse().expect("a step's number");
+    thread::scope(|scope| {
+        // More at once than have a place.
+        scope.spawn(|| {
+            let all: Vec<_> =
+                (0..BURST).map(|_| tally.send(server, "/blocking")).collect();
+            for pending in all {
+                tally.take(pending, "200");
+            }
+        });
+        // Who reads slowly.
+        scope.spawn(|| {
+            let mut pending = tally.send(server, "/page.js");
+            let mut answer = Vec::new();
+            let mut part = [0; 1024];
+            while let Ok(read @ 1..) = pending.stream().read(&mut part) {
+                answer.extend(&part[..read]);
+                thread::sleep(Duration::from_millis(10));
+            }
+            tally.note(&answer, "200");
+        });
+        for _ in 0..5 {
+            for (path, status) in [
+                ("/blocking", "200"),
+                ("/non-blocking", "200"),
+                ("/failing", "500"),
+                ("/nothing", "404"),
+                ("/page.json", "200"),
+                ("/blocking?id=soak", "200"),
+            ] {
+                let pending = tally.send(server, path);
+                tally.take(pending, status);
+            }
+            // Who goes away.
+            tally.leave(tally.send(server, "/blocking"));
+            if number >= 6 {
+                let mut pending = tally.send(server, "/progress");
+                pending.stream().read_exact(&mut [0; 64]).ok();
+                tally.leave(pending);
+            }
+            if number >= 8 {
+                let file = "Oslo;-3.4\nAbha;18.0\n".repeat(10_000);
+                tally.take(tally.upload(server, file.len(), &file), "200");
+                tally.take(tally.upload(server, 4, "Oslo"), "422");
+                tally.leave(tally.upload(server, 1 << 30, &file));
+            }
+        }
+    });
+}
+
+/// Stops a server that has requests, which are answered or refused.
+fn restart(server: Server, tally: &Tally) {
+    let paths = ["/waiting", "/blocking", "/non-blocking", "/blocking?id=end"];
+    let all: Vec<_> = paths.map(|it| tally.send(&server, it)).into();
+    // So that they are accepted, however busy the machine is.
+    thread::sleep(Duration::from_secs(1));
+    server.terminate();
+    for pending in all {
+        tally.take(pending, "200");
+    }
+    let ended = server.wait();
+    if ended.status.code() != Some(0) {
+        eprintln!("a stop: {}: {}", ended.status, ended.stderr);
+        tally.lost.fetch_add(1, Relaxed);
+    }
+}
+
+impl Tally {
+    fn send(&self, server: &Server, path: &str) -> Pending {
+        self.sent.fetch_add(1, Relaxed);
+        server.open(path)
+    }
+
+    /// Sends the head of an upload of that length, and so much of it.
+    fn upload(&self, server: &Server, length: usize, body: &str) -> Pending {
+        self.sent.fetch_add(1, Relaxed);
+        let mut pending = server.write(format!(
+            "POST /summary HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
+             Content-Length: {length}\r\n\r\n"
+        ));
+        // It may be refused before it is sent.
+        pending.stream().write_all(body.as_bytes()).ok();
+        pending
+    }
+
+    /// Takes the answer, which should have that status.
+    fn take(&self, mut pending: Pending, status: &str) {
+        let mut answer = Vec::new();
+        // What came before the connection broke is an answer all the same.
+        pending.stream().read_to_end(&mut answer).ok();
+        self.note(&answer, status);
+    }
+
+    fn note(&self, answer: &[u8], status: &str) {
+        let answer = String::from_utf8_lossy(answer);
+        let is = answer.get(9..12).unwrap_or_default();
+        let whole = !answer.contains("Result is ")
+            || answer.ends_with(&format!("Result is {ITERATIONS}"));
+        if is == status && whole {
+            self.answered.fetch_add(1, Relaxed);
+        } else if is == "503" {
+            self.refused.fetch_add(1, Relaxed);
+        } else {
+            eprintln!("lost: expected {status}, not {answer:?}");
+            self.lost.fetch_add(1, Relaxed);
+        }
+    }
+
+    fn leave(&self, pending: Pending) {
+        drop(pending);
+        self.left.fetch_add(1, Relaxed);
+    }
+}
+
+/// What a server holds once it has nothing to do: as before, if it gets there.
+fn settled(server: &Server, before: Option<Holds>) -> Holds {
+    let begin = Instant::now();
+    let mut last = None;
+    loop {
+        let path = format!("/proc/{}/fd", server.id());
+        let descriptors = fs::read_dir(path).map_or(0, Iterator::count);
+        let holds = Holds { descriptors, threads: server.threads() };
+        let is_settled = match before {
+            Some(_) => before == Some(holds),
+            None => last == Some(holds),
+        };
+        if is_settled || begin.elapsed() > PATIENCE {
+            return holds;
+        }
+        last = Some(holds);
+        thread::sleep(Duration::from_secs(1));
+    }
+}
