@@ -3,8 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-use docs::book::build;
-use harness::Browser;
+use docs::book::{build, workspace};
+use harness::{Browser, STEPS, Server};
 use serde_json::Value;
 
 /// A browser, and the book that it opens from files.
@@ -198,31 +198,38 @@ fn who_looks_can_be_cancelled_and_all_can_be_terminated(reader: &mut Reader) {
 
 fn it_is_reached_by_keyboard_and_fits(reader: &mut Reader) {
     let pictures = Path::new(env!("CARGO_TARGET_TMPDIR")).join("press");
-    for step in 1..=7 {
-        reader.open(step, 600);
-        for (width, scheme) in
-            [(1280, "light"), (1280, "dark"), (400, "light"), (400, "dark")]
-        {
-            reader.browser.look(width, 800, scheme);
-            reader.open(step, 600);
-            let name = format!("step{step}-first-{width}-{scheme}.png");
-            reader.browser.screenshot(pictures.join(name));
-            reader.browser.evaluate(
-                "figure.querySelector('button').focus();
-                figure.scrollIntoView({ block: 'center' })",
-            );
-            reader.browser.press("Enter");
-            reader.wait_for(
-                "figure.recording.lanes.slice(1)
-                    .some(it => it.spans.some(span => span.from))",
-            );
-            let name = format!("step{step}-{width}-{scheme}.png");
-            reader.browser.screenshot(pictures.join(name));
-            let over = reader
-                .browser
-                .evaluate("document.documentElement.scrollWidth - innerWidth");
-            assert!(over.as_f64() <= Some(0.0), "step {step}: {over} px");
-        }
+    for (step, width, scheme) in [
+        (1, 1280, "light"),
+        (1, 400, "dark"),
+        (2, 1280, "dark"),
+        (2, 400, "light"),
+        (3, 1280, "light"),
+        (3, 400, "dark"),
+        (4, 400, "light"),
+        (5, 400, "dark"),
+        (6, 400, "light"),
+        (7, 400, "dark"),
+    ] {
+        reader.browser.look(width, 800, scheme);
+        reader.open(step, 500);
+        let name = |what| format!("step{step}-{what}-{width}-{scheme}.png");
+        reader.browser.screenshot(pictures.join(name("top")));
+        reader.browser.evaluate(
+            "figure.querySelector('button').focus();
+            figure.scrollIntoView({ block: 'center' })",
+        );
+        reader.browser.press("Enter");
+        reader.wait_for(
+            "figure.recording.lanes.slice(1)
+                .some(it => it.spans.some(span => span.from))",
+        );
+        reader.browser.screenshot(pictures.join(name("pressed")));
+        let over = reader
+            .browser
+            .evaluate("document.documentElement.scrollWidth - innerWidth");
+        assert!(over.as_f64() <= Some(0.0), "step {step}: {over} px");
+        reader.recording();
+        reader.browser.screenshot(pictures.join(name("done")));
     }
 }
 
@@ -239,4 +246,37 @@ fn without_workers_the_picture_stays(reader: &mut Reader) {
         let begin = format!("Step {step}: ");
         assert!(title.as_str().unwrap().starts_with(&begin), "{title}");
     }
+}
+
+/// `cargo test -p docs --test press -- --ignored` renews them.
+#[test]
+#[ignore = "it renews pictures of the book"]
+fn the_page_of_step_1_is_pictured_while_it_is_frozen() {
+    let browser = Browser::start();
+    let mut browser = browser.expect("there is a browser");
+    let program = harness::program(STEPS[0], None);
+    let mut command =
+        harness::command(program.unwrap_or_else(|error| panic!("{error}")));
+    // Long enough for both pictures.
+    command.env("ITERATIONS", "20_000_000_000");
+    let server = Server::start(&mut command).unwrap();
+    browser.look(900, 620, "light");
+    browser.open(server.url());
+    browser.wait_for(
+        "Number(document.querySelector('#answers').textContent) > 20",
+    );
+    browser.evaluate(
+        "document.querySelector('[data-path=\"/blocking\"]').click()",
+    );
+    browser.wait_for(
+        "document.querySelector('#state').textContent
+            .startsWith('Frozen for 3')",
+    );
+    for scheme in ["light", "dark"] {
+        browser.look(900, 620, scheme);
+        let file = format!("docs/src/pictures/frozen-{scheme}.webp");
+        browser.screenshot(workspace(file));
+    }
+    drop(browser);
+    server.kill();
 }
