@@ -246,8 +246,8 @@ on this page? ${window.crossOriginIsolated ? "Yes" : "No"}.`;
     const job = { chunks: figure.chunks, tells: true, looks };
     const span = await thread.run(job);
     figure.thread = null;
-    thread.worker.terminate();
     if (span.terminated) return "Terminated, in the middle of a chunk.";
+    thread.worker.terminate();
     const { asked, done } = figure.recording.cancel ?? {};
     if (!asked) return `Not cancelled: ${span.done} chunks were counted.`;
     return `${seconds(span.to - asked)} after you asked for it, and \
