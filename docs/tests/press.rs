@@ -89,6 +89,7 @@ fn each_figure_really_computes_and_shows_what_its_chapter_says() {
     progress_is_told_chunk_by_chunk(&mut reader);
     who_looks_can_be_cancelled_and_all_can_be_terminated(&mut reader);
     it_is_reached_by_keyboard_and_fits(&mut reader);
+    who_wants_little_motion_sees_the_end(&mut reader);
     without_workers_the_picture_stays(&mut reader);
     assert_eq!(reader.browser.console_errors(), [""; 0]);
 }
@@ -229,6 +230,22 @@ fn it_is_reached_by_keyboard_and_fits(reader: &mut Reader) {
         );
         assert!(over.as_f64() <= Some(0.0), "step {step}: {over} px");
     }
+}
+
+fn who_wants_little_motion_sees_the_end(reader: &mut Reader) {
+    reader.browser.before_scripts(
+        "const media = matchMedia.bind(window);
+        matchMedia = (query) =>
+            query.includes('reduced-motion') ? { matches: true } : media(query)",
+    );
+    reader.open(2, 300);
+    let drawn = "figure.querySelectorAll('.beat').length";
+    reader.press("Compute");
+    reader.wait_for("figure.recording.lanes[2]?.spans[0].from > 0");
+    assert_eq!(reader.browser.evaluate(drawn), 0);
+    reader.recording();
+    let beats = reader.browser.evaluate("figure.recording.beats.length");
+    assert_eq!(reader.browser.evaluate(drawn), beats);
 }
 
 fn without_workers_the_picture_stays(reader: &mut Reader) {

@@ -71,14 +71,16 @@
     });
   }
 
-  const source = `const now = ${now}; ${count} (${work})()`;
+  const script = URL.createObjectURL(
+    new Blob([`const now = ${now}; ${count} (${work})()`]),
+  );
 
   // ------------------------------------------------- threads and their pool
 
   class Thread {
     constructor(figure, name) {
-      const url = URL.createObjectURL(new Blob([source]));
-      Object.assign(this, { figure, name, worker: new Worker(url), jobs: 0 });
+      const worker = new Worker(script);
+      Object.assign(this, { figure, name, worker, jobs: 0 });
       this.worker.onmessage = ({ data }) => this.told(data);
       this.worker.onerror = () => this.reject(new Error("A worker failed."));
     }
@@ -97,7 +99,8 @@
     told(message) {
       Object.assign(this.span, message);
       const { done, chunks, tells } = this.span;
-      if (tells && done) this.span.text = `${Math.round((100 * done) / chunks)} %`;
+      const percent = Math.round((100 * done) / chunks);
+      if (tells && done) this.span.text = `${percent} %`;
       if (!message.from) this.figure.mark("");
       if (message.to) this.resolve(this.span);
     }
@@ -129,8 +132,7 @@
       if (!this.idle.length || !this.queue.length) return;
       const thread = this.idle.shift();
       const { job, then } = this.queue.shift();
-      const done = thread.run(job);
-      done.then(...then);
+      const done = thread.run(job).then(...then);
       done.finally(() => {
         this.idle.push(thread);
         this.next();
@@ -198,8 +200,8 @@ longest gap was ${seconds(longestGap(figure.recording))}.`;
   }
 
   async function toThePool(figure) {
-    figure.pool ??= new Pool(figure, 2);
     await figure.pause(AROUND);
+    figure.pool ??= new Pool(figure, 2);
     await Promise.all(small(figure).map((job) => figure.pool.submit(job)));
     const jobs = figure.pool.threads.map((thread) => thread.jobs);
     Object.assign(figure.recording, { threads: jobs.length, jobs });
