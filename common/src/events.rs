@@ -1,7 +1,7 @@
 use actix_web::{
     Error, HttpRequest, HttpResponse, Responder,
     body::BoxBody,
-    http::{Version, header::CACHE_CONTROL},
+    http::{ConnectionType, Version, header::CACHE_CONTROL},
     web::Bytes,
 };
 use futures::Stream;
@@ -30,7 +30,9 @@ where
         if request.version() < Version::HTTP_11 {
             // In chunks it could not read them (RFC 9112, 6.1): the end of the
             // connection is the end of the stream.
-            response.head_mut().no_chunking(true);
+            let head = response.head_mut();
+            head.no_chunking(true);
+            head.set_connection_type(ConnectionType::Close);
         }
         response
     }

@@ -136,7 +136,8 @@ fn events_come_with_a_comment_when_there_is_nothing_new() {
 #[test]
 fn an_old_client_gets_the_events_without_chunks() {
     let server = counting_to("1000");
-    let mut stream = server.write("GET /progress HTTP/1.0\r\n\r\n");
+    let mut stream = server
+        .write("GET /progress HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
     let mut head = [0; 400];
     let mut read = 0;
     while !String::from_utf8_lossy(&head[..read]).contains("data: ") {
@@ -147,6 +148,8 @@ fn an_old_client_gets_the_events_without_chunks() {
         String::from_utf8_lossy(&head[..read]).into_owned() + &stream.wait();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     assert!(!head.contains("transfer-encoding"), "{head}");
+    // Close is what HTTP/1.0 means if nothing is said.
+    assert!(!head.contains("keep-alive"), "{head}");
     assert!(body.starts_with("data: {") && body.ends_with("}\n\n"), "{body}");
 }
 
