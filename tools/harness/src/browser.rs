@@ -137,6 +137,15 @@ impl Browser {
         self.wait_for("document.readyState == 'complete'");
     }
 
+    /// Runs JavaScript in each page that is opened from now on, before its
+    /// own.
+    pub fn before_scripts(&mut self, script: &str) {
+        self.call(
+            "Page.addScriptToEvaluateOnNewDocument",
+            json!({ "source": script }),
+        );
+    }
+
     /// What an expression of JavaScript gives in the page.
     pub fn evaluate(&mut self, expression: &str) -> Value {
         let answer = self.call(
@@ -201,15 +210,18 @@ impl Browser {
         self.call("Emulation.setEmulatedMedia", json!({"features": [scheme]}));
     }
 
-    /// Writes what is seen to a PNG file; its directory is made if missing.
+    /// Writes what is seen to a file, as its extension says: `png` or `webp`.
+    /// Its directory is made if missing.
     pub fn screenshot(&mut self, file: impl AsRef<Path>) {
         let file = file.as_ref();
-        let answer = self.call("Page.captureScreenshot", json!({}));
+        let format = file.extension().and_then(|it| it.to_str());
+        let answer =
+            self.call("Page.captureScreenshot", json!({ "format": format }));
         let data = answer["data"].as_str().expect("a screenshot has data");
-        let png = BASE64_STANDARD.decode(data).expect("it is base64");
+        let picture = BASE64_STANDARD.decode(data).expect("it is base64");
         let directory = file.parent().expect("a file is in a directory");
         std::fs::create_dir_all(directory)
-            .and_then(|()| std::fs::write(file, png))
+            .and_then(|()| std::fs::write(file, picture))
             .unwrap_or_else(|e| panic!("{}: {e}", file.display()));
     }
 

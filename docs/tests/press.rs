@@ -1,0 +1,295 @@
+//! The figures that the reader presses, in a real browser: what they recorded
+//! is what the chapter says.
+
+use std::path::{Path, PathBuf};
+
+use docs::book::{build, workspace};
+use harness::{Browser, STEPS, Server};
+use serde_json::Value;
+
+/// A browser, and the book that it opens from files.
+struct Reader {
+    browser: Browser,
+    book: PathBuf,
+}
+
+impl Reader {
+    /// Opens the chapter of a step, whose figure computes so long.
+    fn open(&mut self, step: u32, milliseconds: u32) {
+        let page = self.book.join(format!("step{step}.html"));
+        self.browser.open(&format!("file://{}", page.display()));
+        self.browser.evaluate(&format!(
+            "figure = document.querySelector('.press');
+            figure.dataset.milliseconds = {milliseconds}"
+        ));
+    }
+
+    /// Presses the button that begins so.
+    fn press(&mut self, text: &str) {
+        self.browser.evaluate(&format!(
+            "[...figure.querySelectorAll('button')]
+                .find(it => it.textContent.startsWith('{text}')).click()"
+        ));
+    }
+
+    fn wait_for(&mut self, expression: &str) {
+        self.browser.wait_for(expression);
+    }
+
+    /// What the figure has recorded, when nothing is computed any more.
+    fn recording(&mut self) -> Recording {
+        self.wait_for("figure.recording.end > figure.recording.start");
+        Recording(self.browser.evaluate("figure.recording"))
+    }
+}
+
+struct Recording(Value);
+
+impl Recording {
+    fn number(&self, name: &str) -> u64 {
+        self.0[name].as_u64().unwrap_or_else(|| panic!("{name}: {}", self.0))
+    }
+
+    /// All that was computed by one that is named so, or so and a number.
+    fn spans(&self, name: &str) -> Vec<&Value> {
+        let lanes = self.0["lanes"].as_array().unwrap().iter();
+        lanes
+            .filter(|it| it["name"].as_str().unwrap().starts_with(name))
+            .flat_map(|it| it["spans"].as_array().unwrap())
+            .collect()
+    }
+
+    fn longest_gap(&self) -> f64 {
+        let beats = self.0["beats"].as_array().unwrap();
+        let gaps = beats.windows(2).map(|two| length(&two[0], &two[1]));
+        gaps.fold(0.0, f64::max)
+    }
+}
+
+fn length(from: &Value, to: &Value) -> f64 {
+    to.as_f64().unwrap() - from.as_f64().unwrap()
+}
+
+fn computed(span: &Value) -> f64 {
+    length(&span["from"], &span["to"])
+}
+
+#[test]
+fn each_figure_really_computes_and_shows_what_its_chapter_says() {
+    let Some(browser) = Browser::start() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let book = build::build(Some(folder.path()))
+        .unwrap_or_else(|error| panic!("{error}"));
+    let mut reader = Reader { browser, book };
+    the_heartbeat_stops_while_the_page_computes(&mut reader);
+    it_goes_on_while_a_worker_computes(&mut reader);
+    each_of_several_workers_computes_a_share(&mut reader);
+    a_pool_is_started_once_and_reused(&mut reader);
+    who_has_no_place_is_refused(&mut reader);
+    progress_is_told_chunk_by_chunk(&mut reader);
+    who_looks_can_be_cancelled_and_all_can_be_terminated(&mut reader);
+    it_is_reached_by_keyboard_and_fits(&mut reader);
+    who_wants_little_motion_sees_the_end(&mut reader);
+    without_workers_the_picture_stays(&mut reader);
+    assert_eq!(reader.browser.console_errors(), [""; 0]);
+}
+
+fn the_heartbeat_stops_while_the_page_computes(reader: &mut Reader) {
+    reader.open(1, 800);
+    reader.press("Compute");
+    let recording = reader.recording();
+    let spans = recording.spans("page");
+    let (computed, gap) = (computed(spans[0]), recording.longest_gap());
+    assert!(gap >= computed, "{gap} ms of gap, {computed} ms of computing");
+    assert!(gap < 1.5 * computed, "{gap} ms of gap, {computed} ms");
+}
+
+fn it_goes_on_while_a_worker_computes(reader: &mut Reader) {
+    reader.open(2, 800);
+    reader.press("Compute");
+    let recording = reader.recording();
+    assert_eq!(recording.spans("page"), [&Value::Null; 0]);
+    let spans = recording.spans("worker");
+    let (computed, gap) = (computed(spans[0]), recording.longest_gap());
+    assert!(gap < computed / 2.0, "{gap} ms of gap, {computed} ms");
+}
+
+fn each_of_several_workers_computes_a_share(reader: &mut Reader) {
+    reader.open(3, 500);
+    reader.press("4 workers");
+    let recording = reader.recording();
+    let spans = recording.spans("worker");
+    let shares: Vec<_> = spans.iter().map(|it| it["done"].as_u64()).collect();
+    assert_eq!(shares, [Some(12), Some(13), Some(12), Some(13)]);
+    let marks = recording.0["lanes"][1]["marks"].as_array().unwrap();
+    let join = marks.iter().find(|it| it["text"] == "join").unwrap();
+    for span in spans {
+        assert!(length(&span["to"], &join["at"]) >= 0.0, "{}", recording.0);
+    }
+}
+
+fn a_pool_is_started_once_and_reused(reader: &mut Reader) {
+    reader.open(4, 300);
+    reader.press("Six jobs, a worker each");
+    let recording = reader.recording();
+    assert_eq!(recording.number("threads"), 6);
+    assert_eq!(recording.spans("worker").len(), 6);
+    for done in [6, 12] {
+        reader.press("Six jobs, a pool");
+        let recording = reader.recording();
+        assert_eq!(recording.number("threads"), 2);
+        let jobs = recording.0["jobs"].as_array().unwrap().iter();
+        assert_eq!(jobs.filter_map(Value::as_u64).sum::<u64>(), done);
+        assert_eq!(recording.spans("worker").len(), 6);
+    }
+}
+
+fn who_has_no_place_is_refused(reader: &mut Reader) {
+    reader.open(5, 900);
+    for _ in 0..5 {
+        reader.press("Send");
+    }
+    let recording = reader.recording();
+    assert_eq!(recording.number("admitted"), 3);
+    assert_eq!(recording.number("refused"), 2);
+    assert_eq!(recording.spans("worker").len(), 3);
+    // Its places are free again.
+    reader.press("Send");
+    assert_eq!(reader.recording().number("admitted"), 1);
+}
+
+fn progress_is_told_chunk_by_chunk(reader: &mut Reader) {
+    reader.open(6, 300);
+    reader.press("Compute");
+    let recording = reader.recording();
+    let marks = recording.0["lanes"][1]["marks"].as_array().unwrap();
+    // A message for each of the chunks, and one for the end.
+    assert_eq!(marks.len(), 31);
+}
+
+fn who_looks_can_be_cancelled_and_all_can_be_terminated(reader: &mut Reader) {
+    let begun = "figure.recording.lanes[2]?.spans[0].done >= 10";
+    reader.open(7, 1_000);
+    reader.press("Compute");
+    reader.wait_for(begun);
+    reader.press("Cancel");
+    let recording = reader.recording();
+    let span = recording.spans("worker")[0];
+    assert_eq!(span["cancelled"], true, "{span}");
+    let asked = recording.0["cancel"]["done"].as_u64().unwrap();
+    let further = span["done"].as_u64().unwrap() - asked;
+    assert!(further <= 20, "{further} of 100 chunks after the message");
+
+    reader.press("Compute without looking");
+    reader.wait_for(begun);
+    reader.press("Cancel");
+    let recording = reader.recording();
+    assert_eq!(recording.spans("worker")[0]["done"], 100);
+
+    reader.press("Compute without looking");
+    reader.wait_for(begun);
+    reader.press("terminate");
+    let then = reader.browser.evaluate("figure.recording.lanes[2].spans[0]");
+    let recording = reader.recording();
+    let span = recording.spans("worker")[0];
+    assert_eq!(span["terminated"], true, "{span}");
+    assert_eq!(span["done"], then["done"], "it has counted on");
+    assert!(span["done"].as_u64() < Some(100), "{span}");
+}
+
+fn it_is_reached_by_keyboard_and_fits(reader: &mut Reader) {
+    let pictures = Path::new(env!("CARGO_TARGET_TMPDIR")).join("press");
+    for (step, width, scheme) in [
+        (1, 1280, "light"),
+        (1, 400, "dark"),
+        (2, 1280, "dark"),
+        (2, 400, "light"),
+        (3, 1280, "light"),
+        (3, 400, "dark"),
+    ] {
+        reader.browser.look(width, 800, scheme);
+        reader.open(step, 500);
+        let name = |what| format!("step{step}-{what}-{width}-{scheme}.png");
+        reader.browser.screenshot(pictures.join(name("top")));
+        reader.browser.evaluate(
+            "figure.querySelector('button').focus();
+            figure.scrollIntoView({ block: 'center' })",
+        );
+        reader.browser.press("Enter");
+        reader.wait_for(
+            "figure.recording.lanes.slice(1)
+                .some(it => it.spans.some(span => span.from))",
+        );
+        reader.browser.screenshot(pictures.join(name("pressed")));
+    }
+    for step in 1..=7 {
+        reader.open(step, 500);
+        let over = reader.browser.evaluate(
+            "Math.max(...[...figure.querySelectorAll('*')]
+                .map(it => it.getBoundingClientRect().right)) - innerWidth",
+        );
+        assert!(over.as_f64() <= Some(0.0), "step {step}: {over} px");
+    }
+}
+
+fn who_wants_little_motion_sees_the_end(reader: &mut Reader) {
+    reader.browser.before_scripts(
+        "const media = matchMedia.bind(window);
+        matchMedia = (query) =>
+            query.includes('reduced-motion') ? { matches: true } : media(query)",
+    );
+    reader.open(2, 300);
+    let drawn = "figure.querySelectorAll('.beat').length";
+    reader.press("Compute");
+    reader.wait_for("figure.recording.lanes[2]?.spans[0].from > 0");
+    assert_eq!(reader.browser.evaluate(drawn), 0);
+    reader.recording();
+    let beats = reader.browser.evaluate("figure.recording.beats.length");
+    assert_eq!(reader.browser.evaluate(drawn), beats);
+}
+
+fn without_workers_the_picture_stays(reader: &mut Reader) {
+    for (step, buttons) in [(1, 1), (2, 0)] {
+        reader.open(step, 100);
+        reader.browser.before_scripts("delete window.Worker");
+        reader.open(step, 100);
+        let count =
+            reader.browser.evaluate("figure.querySelectorAll('button').length");
+        assert_eq!(count, buttons);
+        let still = "figure.querySelector('svg > title').textContent";
+        let title = reader.browser.evaluate(still);
+        let begin = format!("Step {step}: ");
+        assert!(title.as_str().unwrap().starts_with(&begin), "{title}");
+    }
+}
+
+/// `cargo test -p docs --test press -- --ignored` renews them.
+#[test]
+#[ignore = "it renews pictures of the book"]
+fn the_page_of_step_1_is_pictured_while_it_is_frozen() {
+    let browser = Browser::start();
+    let mut browser = browser.expect("there is a browser");
+    let program = harness::program(STEPS[0], None);
+    let mut command =
+        harness::command(program.unwrap_or_else(|error| panic!("{error}")));
+    let server = Server::start(&mut command).unwrap();
+    browser.look(900, 620, "light");
+    browser.open(server.url());
+    browser.wait_for(
+        "Number(document.querySelector('#answers').textContent) > 20",
+    );
+    browser.evaluate(
+        "document.querySelector('[data-path=\"/blocking\"]').click()",
+    );
+    browser.wait_for(
+        "document.querySelector('#state').textContent
+            .startsWith('Frozen for 2')",
+    );
+    for scheme in ["light", "dark"] {
+        browser.look(900, 620, scheme);
+        let file = format!("docs/src/pictures/frozen-{scheme}.webp");
+        browser.screenshot(workspace(file));
+    }
+    drop(browser);
+    server.kill();
+}
