@@ -266,30 +266,34 @@ fn without_workers_the_picture_stays(reader: &mut Reader) {
 /// `cargo test -p docs --test press -- --ignored` renews them.
 #[test]
 #[ignore = "it renews pictures of the book"]
-fn the_page_of_step_1_is_pictured_while_it_is_frozen() {
+fn the_pages_of_steps_1_and_2_are_pictured_while_they_count() {
     let browser = Browser::start();
     let mut browser = browser.expect("there is a browser");
-    let program = harness::program(STEPS[0], None);
-    let mut command =
-        harness::command(program.unwrap_or_else(|error| panic!("{error}")));
-    let server = Server::start(&mut command).unwrap();
-    browser.look(900, 620, "light");
-    browser.open(server.url());
-    browser.wait_for(
-        "Number(document.querySelector('#answers').textContent) > 20",
-    );
-    browser.evaluate(
-        "document.querySelector('[data-path=\"/blocking\"]').click()",
-    );
-    browser.wait_for(
-        "document.querySelector('#state').textContent
-            .startsWith('Frozen for 2')",
-    );
-    for scheme in ["light", "dark"] {
-        browser.look(900, 620, scheme);
-        let file = format!("docs/src/pictures/frozen-{scheme}.webp");
-        browser.screenshot(workspace(file));
+    let pictures =
+        [(STEPS[0], "Frozen", "frozen"), (STEPS[1], "Counting", "alive")];
+    for (step, state, name) in pictures {
+        let program = harness::program(step, None);
+        let mut command =
+            harness::command(program.unwrap_or_else(|error| panic!("{error}")));
+        let server = Server::start(&mut command).unwrap();
+        browser.look(900, 620, "light");
+        browser.open(server.url());
+        browser.wait_for(
+            "Number(document.querySelector('#answers').textContent) > 20",
+        );
+        browser.evaluate(
+            "document.querySelector('[data-path=\"/blocking\"]').click()",
+        );
+        browser.wait_for(&format!(
+            "document.querySelector('#state').textContent
+                .startsWith('{state} for 2')"
+        ));
+        for scheme in ["light", "dark"] {
+            browser.look(900, 620, scheme);
+            let file = format!("docs/src/pictures/{name}-{scheme}.webp");
+            browser.screenshot(workspace(file));
+        }
+        browser.open("about:blank");
+        server.kill();
     }
-    drop(browser);
-    server.kill();
 }
