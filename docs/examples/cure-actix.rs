@@ -6,6 +6,7 @@ use std::{io, sync::Arc, time::Duration};
 use actix_web::{
     App, HttpServer, Result,
     error::{ErrorInternalServerError, ErrorServiceUnavailable},
+    http::KeepAlive,
     web::{Data, get},
 };
 use common::{Settings, count};
@@ -38,7 +39,9 @@ async fn main() -> io::Result<()> {
             .route("/after", get().to(after))
     })
     .workers(1)
+    // Who waits through a freeze is answered after it, however long it was.
     .client_request_timeout(Duration::ZERO)
+    .keep_alive(KeepAlive::Os)
     .bind(settings.address())
     .unwrap_or_else(|error| settings.cannot_listen(error));
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use actix_web::{
     App, HttpServer,
+    http::KeepAlive,
     rt::{spawn, time::sleep},
     web::{Data, get},
 };
@@ -33,7 +34,9 @@ async fn main() -> io::Result<()> {
             .route("/blocking", get().to(blocking))
     })
     .workers(1)
+    // Who waits through a freeze is answered after it, however long it was.
     .client_request_timeout(Duration::ZERO)
+    .keep_alive(KeepAlive::Os)
     .bind(settings.address())
     .unwrap_or_else(|error| settings.cannot_listen(error));
 

@@ -85,11 +85,43 @@ fn every_chapter_is_in_the_summary_and_its_examples_are_run() {
     none(missing);
 }
 
+/// Who has read one chapter finds the way in all others.
+#[test]
+fn each_steps_chapter_has_the_same_shape() {
+    let shape = [
+        "## Guess first",
+        "## Run and see",
+        "## The idea",
+        "## What changed",
+        "## Reading ",
+        "## What can go wrong",
+        "## Exercises",
+        "## What you can do now",
+    ];
+    let mut mistakes = Vec::new();
+    for (number, step) in (1..).zip(harness::STEPS) {
+        let chapter = read(format!("docs/src/step{number}.md")).unwrap();
+        let headings = chapter.lines().filter(|line| line.starts_with("## "));
+        let mut expected = shape.iter().peekable();
+        for heading in headings {
+            expected.next_if(|it| heading.starts_with(**it));
+        }
+        if let Some(missing) = expected.next() {
+            mistakes.push(format!("{step}: no `{missing}`, or not in order"));
+        }
+        let guess = chapter.split("## Run and see").next().unwrap();
+        if !guess.contains("<details>\n<summary>") {
+            mistakes.push(format!("{step}: the answer to the guess is open"));
+        }
+    }
+    none(mistakes);
+}
+
 #[test]
 fn every_claim_has_its_place_and_its_proof() {
     let table = proofs::load().unwrap();
     let claims = [&table.concept, &table.correction, &table.question];
-    assert_eq!(claims.map(Vec::len), [43, 15, 13]);
+    assert_eq!(claims.map(Vec::len), [47, 15, 13]);
     none(claims.into_iter().flatten().flat_map(proofs::mistakes).collect());
 }
 
