@@ -38,7 +38,7 @@ impl Write for Log {
 /// # Errors
 /// When it can't be built, or mdBook warns of anything.
 pub fn build(folder: Option<&Path>) -> Result<PathBuf, String> {
-    generated::differences()?;
+    generated::made_by_the_build()?;
     let log = Log::default();
     let writer = log.clone();
     let warnings = tracing_subscriber::fmt()

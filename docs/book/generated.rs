@@ -1,6 +1,6 @@
 //! What chapters include from `docs/generated`: made when a chapter asks for
-//! it, deleted when none does. Differences are made each time that the book is
-//! built; all else is kept.
+//! it, deleted when none does. Differences and sessions are made each time that
+//! the book is built; all else is kept.
 
 use std::{
     collections::BTreeMap,
@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     RENEW, chapters::includes, diffs, figures, files, items, proofs, read,
-    workspace,
+    transcripts, workspace,
 };
 
 const FOLDER: &str = "docs/generated";
@@ -27,7 +27,7 @@ pub fn all() -> Result<BTreeMap<PathBuf, String>, String> {
     let mut errors = Vec::new();
     for (chapter, path) in includes()? {
         let Ok(request) = path.strip_prefix(FOLDER) else { continue };
-        if path.starts_with(diffs::FOLDER) {
+        if is_made_by_the_build(&path) {
             continue;
         }
         match make(request) {
@@ -46,6 +46,10 @@ pub fn all() -> Result<BTreeMap<PathBuf, String>, String> {
     if errors.is_empty() { Ok(all) } else { Err(errors.join("\n")) }
 }
 
+fn is_made_by_the_build(path: &Path) -> bool {
+    path.starts_with(diffs::FOLDER) || path.starts_with(transcripts::SESSIONS)
+}
+
 fn make(request: &Path) -> Result<String, String> {
     let request = request.to_string_lossy().replace('\\', "/");
     match request.split_once('/') {
@@ -60,7 +64,7 @@ fn present() -> Vec<PathBuf> {
     ["rs", "diff", "html", "md", "svg", "txt"]
         .iter()
         .flat_map(|extension| files(FOLDER, extension))
-        .filter(|path| !path.starts_with(diffs::FOLDER))
+        .filter(|path| !is_made_by_the_build(path))
         .collect()
 }
 
@@ -106,13 +110,13 @@ pub fn renew() -> Result<(), String> {
     Ok(())
 }
 
-/// Writes the differences that chapters include, and the style sheets of all
-/// that is drawn elsewhere.
+/// Writes the differences and the sessions that chapters include, and the style
+/// sheets of all that is drawn elsewhere.
 ///
 /// # Errors
 /// What chapters ask for and can't have, a line each, or when a file can't be
 /// written.
-pub fn differences() -> Result<(), String> {
+pub fn made_by_the_build() -> Result<(), String> {
     write(
         &Path::new(diffs::FOLDER).join("difference.css"),
         &difference::html::style(),
@@ -120,10 +124,16 @@ pub fn differences() -> Result<(), String> {
     write(&Path::new(FOLDER).join("chart.css"), figures::STYLE)?;
     let mut errors = Vec::new();
     for (chapter, path) in includes()? {
-        let Ok(request) = path.strip_prefix(diffs::FOLDER) else { continue };
-        let request = request.to_string_lossy().replace('\\', "/");
-        let made = diffs::make(&request);
-        if let Err(error) = made.and_then(|html| write(&path, &html)) {
+        let make = match path.parent() {
+            Some(it) if it == Path::new(diffs::FOLDER) => diffs::make,
+            Some(it) if it == Path::new(transcripts::SESSIONS) => {
+                transcripts::session
+            }
+            _ => continue,
+        };
+        let request = path.file_name().unwrap_or_default().to_string_lossy();
+        let made = make(&request);
+        if let Err(error) = made.and_then(|text| write(&path, &text)) {
             errors.push(format!("{}: {error}", chapter.display()));
         }
     }

@@ -2,7 +2,8 @@
 //!
 //! A line that begins with `$ ` is a command, all others are its output.
 //! `$ cargo run -p STEP` runs in a terminal of its own until the next such
-//! line; what else there is runs in a second terminal, which is bash.
+//! line; what else there is runs in a second terminal, which is bash. The book
+//! shows the two beside each other.
 
 use std::{
     fs,
@@ -14,6 +15,9 @@ use harness::{Server, StartError};
 use regex::{Captures, Regex};
 
 use super::{RENEW, files, read, workspace};
+
+/// Where the transcripts are as the book shows them.
+pub const SESSIONS: &str = "docs/generated/sessions";
 
 /// The port that transcripts show.
 const PORT: &str = "127.0.0.1:3000";
@@ -67,6 +71,35 @@ pub fn renew() -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// A transcript as the book shows it, asked for as `start.md`: each server
+/// beside what is asked of it.
+pub fn session(request: &str) -> Result<String, String> {
+    let name = request
+        .strip_suffix(".md")
+        .ok_or_else(|| format!("expected start.md, not {request}"))?;
+    let text = read(format!("docs/transcripts/{name}.console"))?;
+    let mut panels: Vec<(u8, String)> = Vec::new();
+    for line in text.lines() {
+        let command = line.starts_with("$ ");
+        let terminal = if is_server(line) { 1 } else { 2 };
+        match panels.last_mut() {
+            Some((same, panel)) if !command || *same == terminal => {
+                panel.push_str(&format!("{line}\n"));
+            }
+            _ => panels.push((terminal, format!("{line}\n"))),
+        }
+    }
+    let panels = panels.into_iter().map(|(terminal, text)| {
+        format!(
+            "<div>\n<p class=\"terminal\">Terminal {terminal}</p>\n\n\
+             ```console\n{}\n```\n\n</div>\n",
+            text.trim_end()
+        )
+    });
+    let panels: String = panels.collect();
+    Ok(format!("<div class=\"side-by-side session\">\n{panels}</div>\n"))
 }
 
 /// Runs the commands of a transcript. Returns it as it is now.

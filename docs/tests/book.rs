@@ -1,10 +1,12 @@
 //! The book says what is so, and shows what runs.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::PathBuf};
 
 use regex::Regex;
 
-use docs::book::{build, chapters, files, generated, proofs, read};
+use docs::book::{
+    build, chapters, files, generated, proofs, read, transcripts,
+};
 
 /// Fails with all of it, a line each.
 fn none(mistakes: Vec<String>) {
@@ -19,7 +21,6 @@ fn what_is_generated_is_up_to_date() {
 #[cfg(unix)]
 #[test]
 fn transcripts_show_what_the_commands_print() {
-    use docs::book::transcripts;
     assert!(transcripts::all().len() >= 5);
     transcripts::check().unwrap_or_else(|error| panic!("{error}"));
 }
@@ -29,8 +30,11 @@ fn transcripts_figures_and_tables_are_shown_by_a_chapter() {
     let included: BTreeSet<_> =
         chapters::includes().unwrap().into_iter().map(|it| it.1).collect();
     let mut unused = Vec::new();
-    let transcripts = files("docs/transcripts", "console");
-    for shown in transcripts.into_iter().chain(files("docs/inputs", "md")) {
+    let sessions = files("docs/transcripts", "console").into_iter().map(|it| {
+        let name = it.file_stem().unwrap().to_str().unwrap();
+        PathBuf::from(format!("{}/{name}.md", transcripts::SESSIONS))
+    });
+    for shown in sessions.chain(files("docs/inputs", "md")) {
         if !included.contains(&shown) {
             unused.push(shown.display().to_string());
         }
@@ -86,11 +90,43 @@ fn every_chapter_is_in_the_summary_and_its_examples_are_run() {
     none(missing);
 }
 
+/// Who has read one chapter finds the way in all others.
+#[test]
+fn each_steps_chapter_has_the_same_shape() {
+    let shape = [
+        "## Guess first",
+        "## Run and see",
+        "## The idea",
+        "## What changed",
+        "## Reading ",
+        "## What can go wrong",
+        "## Exercises",
+        "## What you can do now",
+    ];
+    let mut mistakes = Vec::new();
+    for (number, step) in (1..).zip(harness::STEPS) {
+        let chapter = read(format!("docs/src/step{number}.md")).unwrap();
+        let headings = chapter.lines().filter(|line| line.starts_with("## "));
+        let mut expected = shape.iter().peekable();
+        for heading in headings {
+            expected.next_if(|it| heading.starts_with(**it));
+        }
+        if let Some(missing) = expected.next() {
+            mistakes.push(format!("{step}: no `{missing}`, or not in order"));
+        }
+        let guess = chapter.split("## Run and see").next().unwrap();
+        if !guess.contains("<details>\n<summary>") {
+            mistakes.push(format!("{step}: the answer to the guess is open"));
+        }
+    }
+    none(mistakes);
+}
+
 #[test]
 fn every_claim_has_its_place_and_its_proof() {
     let table = proofs::load().unwrap();
     let claims = [&table.concept, &table.correction, &table.question];
-    assert_eq!(claims.map(Vec::len), [43, 15, 13]);
+    assert_eq!(claims.map(Vec::len), [47, 15, 13]);
     none(claims.into_iter().flatten().flat_map(proofs::mistakes).collect());
 }
 

@@ -1,0 +1,132 @@
+//! What one request of real work takes, and what two cores bring: if the work
+//! of one request is divided, and if each core has a request of its own.
+
+mod figures;
+
+use std::{collections::BTreeMap, hint::black_box, thread, time::Instant};
+
+use argon2::Argon2;
+use common::count;
+use figures::{medians, print, three_digits};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// How often each is done.
+const RUNS: usize = 21;
+
+const ORDERS: u64 = 200_000;
+
+#[derive(Deserialize, Serialize)]
+struct Order {
+    customer: u64,
+    cents: u64,
+    address: String,
+    items: Vec<String>,
+}
+
+fn main() {
+    let mut counting = || assert_eq!(count(300_000_000), 300_000_000);
+    let mut password = || _ = black_box(hash("correct horse"));
+    let document = document();
+    let megabytes = format!("{:.0} MB", document.len() as f64 / 1e6);
+    let mut report = || assert_eq!(totals(&read(&document)).len(), 1_000);
+
+    let orders = read(&document);
+    let [whole, part] =
+        medians(RUNS, [&mut report, &mut || _ = black_box(totals(&orders))]);
+    let divisible = part / whole;
+    drop(orders);
+
+    let [counted, hashed, reported] =
+        medians(RUNS, [&mut counting, &mut password, &mut report]);
+    let rows = vec![
+        row("count", "300 million rounds", counted, 1.0, || {
+            assert_eq!(count(300_000_000), 300_000_000);
+        }),
+        row("hash a password", "19 MiB, 2 passes", hashed, 0.0, || {
+            black_box(hash("correct horse"));
+        }),
+        row(
+            "totals of a JSON document",
+            &megabytes,
+            reported,
+            divisible,
+            || {
+                assert_eq!(totals(&read(&document)).len(), 1_000);
+            },
+        ),
+    ];
+    let columns = [
+        "work",
+        "size",
+        "one request (ms)",
+        "can be divided (%)",
+        "sooner with 2 cores, at most",
+        "two requests on 2 cores: as many more",
+    ];
+    print("one-job", &columns, rows);
+}
+
+fn row(
+    work: &str,
+    size: &str,
+    micros: f64,
+    divisible: f64,
+    job: impl Fn() + Sync,
+) -> Value {
+    json!([
+        work,
+        size,
+        three_digits(micros / 1e3),
+        three_digits(divisible * 100.0),
+        three_digits(1.0 / (1.0 - divisible + divisible / 2.0)),
+        three_digits(two_at_a_time(&job)),
+    ])
+}
+
+/// How many more are done when two threads do one each than when one does.
+fn two_at_a_time(job: &(impl Fn() + Sync)) -> f64 {
+    let time = |threads: usize| {
+        let start = Instant::now();
+        thread::scope(|scope| {
+            for _ in 0..threads {
+                scope.spawn(|| (0..RUNS).for_each(|_| job()));
+            }
+        });
+        start.elapsed().as_secs_f64()
+    };
+    2.0 * time(1) / time(2)
+}
+
+/// With the parameters that the crate recommends.
+fn hash(password: &str) -> [u8; 32] {
+    let mut hash = [0; 32];
+    Argon2::default()
+        .hash_password_into(password.as_bytes(), b"a salt for each", &mut hash)
+        .expect("the lengths are right");
+    hash
+}
+
+fn document() -> String {
+    let order = |n: u64| Order {
+        customer: n * 7919 % 1_000,
+        cents: n % 10_000,
+        address: format!("{n} High Street, Springfield"),
+        items: vec![format!("article {n}"), "a bag".into()],
+    };
+    let orders: Vec<Order> = (0..ORDERS).map(order).collect();
+    serde_json::to_string(&orders).expect("it is plain data")
+}
+
+fn read(document: &str) -> Vec<Order> {
+    serde_json::from_str(document).expect("it was written here")
+}
+
+/// What each customer has spent: the part that threads could share.
+fn totals(orders: &[Order]) -> BTreeMap<u64, u64> {
+    let mut totals = BTreeMap::new();
+    for order in orders {
+        *totals.entry(order.customer).or_default() += order.cents;
+    }
+    totals
+}

@@ -1,0 +1,3 @@
+async fn before(settings: Data<Settings>) -> String {
+    heavy(settings.iterations)
+}

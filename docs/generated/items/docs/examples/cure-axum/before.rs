@@ -1,0 +1,3 @@
+async fn before(State((settings, _)): Shared) -> String {
+    heavy(settings.iterations)
+}

@@ -1,0 +1,237 @@
+//! The part "In your own server" says what its programs do.
+
+#[path = "../examples/sizing/plan.rs"]
+mod plan;
+
+use std::{
+    env,
+    path::PathBuf,
+    process::Command,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use docs::book::read;
+use harness::{Pending, Server};
+use plan::Load;
+use regex::Regex;
+use serde_json::Value;
+
+const CURES: [&str; 2] = ["cure-actix", "cure-axum"];
+
+/// One test at a time has the cores: each compares times within it.
+fn alone_here() -> MutexGuard<'static, ()> {
+    static CORES: Mutex<()> = Mutex::new(());
+    CORES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// An example of this crate, which `cargo test -p docs` has built. (To ask
+/// cargo for it would build half of the workspace once more, with the features
+/// of this crate alone.)
+fn program(example: &str) -> PathBuf {
+    let test = env::current_exe().unwrap();
+    let built = test.ancestors().nth(2).unwrap().join("examples");
+    let name = format!("{example}{}", env::consts::EXE_SUFFIX);
+    let program = built.join(name);
+    assert!(program.is_file(), "first: cargo build -p docs --examples");
+    program
+}
+
+fn start(example: &str, settings: &[(&str, &str)]) -> Server {
+    let mut command = harness::command(program(example));
+    Server::start(command.envs(settings.iter().copied())).unwrap()
+}
+
+fn busy(said: &str) -> Vec<f64> {
+    let line = Regex::new(r"thread was busy for ([0-9.]+)(ms|s)").unwrap();
+    let seconds = |number: &str, unit: &str| {
+        number.parse::<f64>().unwrap() / if unit == "ms" { 1e3 } else { 1.0 }
+    };
+    line.captures_iter(said).map(|it| seconds(&it[1], &it[2])).collect()
+}
+
+#[test]
+fn the_heartbeat_says_how_long_its_thread_was_busy() {
+    let _turn = alone_here();
+    let server = start("heartbeat", &[("ITERATIONS", "2_000_000_000")]);
+    assert_eq!(server.get("/waiting").status(), 200);
+    let while_it_waited = busy(&server.stderr_so_far());
+    let sum: f64 = while_it_waited.iter().sum();
+    assert!(sum < 1.5, "/waiting computes nothing, but: {while_it_waited:?}");
+
+    let start = Instant::now();
+    assert_eq!(server.get("/blocking").status(), 200);
+    let taken = start.elapsed().as_secs_f64();
+    // It has said so when it has answered a later request.
+    assert_eq!(server.get("/waiting").status(), 200);
+    let longest = busy(&server.kill().stderr).into_iter().fold(0.0, f64::max);
+    assert!(
+        longest > 0.5 * taken,
+        "the only thread counted for {taken} s, and the heartbeat was late \
+         by no more than {longest} s"
+    );
+}
+
+#[test]
+fn before_the_cure_it_freezes_and_after_it_doesnt() {
+    let _turn = alone_here();
+    for cure in CURES {
+        let server = start(cure, &[("ITERATIONS", "2_000_000_000")]);
+        let start = Instant::now();
+        let before = server.send("/before");
+        assert_eq!(server.get("/non-blocking").status(), 200);
+        let until_non_blocking = start.elapsed();
+        before.wait();
+        // The two answers come one right after the other.
+        assert!(start.elapsed() < 2 * until_non_blocking, "{cure}");
+
+        let after = server.send("/after");
+        assert_eq!(server.get("/non-blocking").status(), 200);
+        assert!(!after.is_answered(), "{cure} is frozen after its cure too");
+        assert!(after.wait().ends_with("Result is 2000000000"), "{cure}");
+    }
+}
+
+#[test]
+fn the_cure_refuses_who_has_no_place_and_gives_places_back() {
+    let _turn = alone_here();
+    for cure in CURES {
+        let settings =
+            [("ITERATIONS", "1_000_000_000"), ("THREADS", "1"), ("QUEUE", "2")];
+        let server = start(cure, &settings);
+        let (first, second) = (server.send("/after"), server.send("/after"));
+        assert_eq!(server.get("/after").status(), 503, "{cure}");
+        assert!(!first.is_answered(), "{cure}: it was refused at once");
+        for waits in [first, second] {
+            assert!(waits.wait().ends_with("Result is 1000000000"), "{cure}");
+        }
+        assert_eq!(server.get("/after").status(), 200, "the place is free");
+    }
+}
+
+#[test]
+fn with_one_core_for_the_work_two_take_turns() {
+    let _turn = alone_here();
+    for cure in CURES {
+        let settings = [("ITERATIONS", "1_000_000_000"), ("THREADS", "1")];
+        let server = start(cure, &settings);
+        let (first, second) = (server.send("/after"), server.send("/after"));
+        let start = Instant::now();
+        first.wait();
+        let until_first = start.elapsed();
+        assert!(!second.is_answered(), "{cure}: they ran at the same time");
+        second.wait();
+        assert!(start.elapsed() > until_first.mul_f64(1.3), "{cure}");
+    }
+}
+
+/// Step 5 with the threads and places of a plan.
+fn step5(load: &Load, iterations: &str) -> Server {
+    let program = harness::program("step5-back-pressure", None).unwrap();
+    let mut command = harness::command(program);
+    command
+        .env("ITERATIONS", iterations)
+        .env("PRIORITY", "normal")
+        .env("THREADS", load.cores.to_string())
+        .env("QUEUE", load.places().to_string());
+    Server::start(&mut command).unwrap()
+}
+
+/// How long one request takes with all threads, in seconds.
+fn alone(server: &Server) -> f64 {
+    let answer = server.request("GET", "/blocking", "application/json");
+    let answer: Value = serde_json::from_str(answer.body()).unwrap();
+    answer["elapsed_ms"].as_f64().unwrap() / 1e3
+}
+
+fn load(cores: f64, iterations: &str, places: f64) -> Load {
+    let any = Load { job: 1.0, cores, patience: 1.0 / cores, rate: 1.0 };
+    let server = step5(&any, iterations);
+    let job = (0..3).map(|_| alone(&server)).fold(f64::MAX, f64::min) * cores;
+    let patience = (places + 0.5) * job / cores;
+    Load { job, cores, patience, rate: 0.0 }
+}
+
+fn cores() -> f64 {
+    thread::available_parallelism().map_or(1, |it| it.get()).min(2) as f64
+}
+
+#[test]
+fn the_last_who_gets_a_place_is_done_within_a_clients_patience() {
+    let _turn = alone_here();
+    // Each long enough that none is done before the last has come.
+    let iterations = "3_000_000_000";
+    let load = load(cores(), iterations, 8.0);
+    let server = step5(&load, iterations);
+    let before = alone(&server);
+    let start = Instant::now();
+    let sent: Vec<Pending> =
+        (0..11).map(|n| server.send(&format!("/blocking?{n}"))).collect();
+    let answers: Vec<String> = sent.into_iter().map(Pending::wait).collect();
+    let last = start.elapsed().as_secs_f64();
+    let slowest = before.max(alone(&server));
+
+    let served = answers.iter().filter(|it| it.contains(" 200 ")).count();
+    assert_eq!(served as f64, load.places(), "the others are refused");
+    let planned = load.places() * load.job / load.cores;
+    assert!(
+        last > 0.6 * planned && last < 1.6 * load.places() * slowest,
+        "planned: {planned} s, after a slowest of {slowest} s; last: {last} s"
+    );
+}
+
+#[test]
+fn below_what_it_can_do_nobody_is_refused_and_beyond_it_places_dont_help() {
+    let _turn = alone_here();
+    let iterations = "100_000_000";
+    let load = load(cores(), iterations, 20.0);
+    let server = step5(&load, iterations);
+    let refused = |busy: f64| {
+        let requests = (4.0 * load.places()) as usize;
+        let pause = Duration::from_secs_f64(1.0 / (busy * load.most()));
+        let refused = AtomicUsize::new(0);
+        thread::scope(|scope| {
+            for n in 0..requests {
+                let (server, refused) = (&server, &refused);
+                scope.spawn(move || {
+                    let answer = server.get(&format!("/blocking?{n}"));
+                    if answer.status() == 503 {
+                        refused.fetch_add(1, Ordering::Relaxed);
+                    }
+                });
+                thread::sleep(pause);
+            }
+        });
+        refused.into_inner()
+    };
+    assert_eq!(refused(0.4), 0, "it is busy for less than half of its time");
+    assert!(refused(3.0) > 0, "more comes in than goes out");
+}
+
+#[test]
+fn a_second_machine_is_due_before_the_first_is_full() {
+    let at = |rate| Load { job: 0.4, cores: 2.0, patience: 4.0, rate };
+    assert_eq!((at(3.0).most(), at(3.0).places()), (5.0, 20.0));
+    assert!((at(3.0).busy() - 0.6).abs() < 1e-9);
+    let machines = [0.1, 3.0, 4.0, 5.0, 8.0].map(|rate| at(rate).machines());
+    assert_eq!(machines, [1.0, 1.0, 2.0, 2.0, 3.0]);
+}
+
+#[test]
+fn the_page_shows_what_the_calculation_prints() {
+    let page = read("docs/src/how-many.md").unwrap();
+    let command = "cargo run -p docs --example sizing -- ";
+    let line = page.lines().find(|line| line.contains(command)).unwrap();
+    let (_, numbers) = line.split_once(command).unwrap();
+    let output = Command::new(program("sizing"))
+        .args(numbers.split(' '))
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.contains("machines"), "{said}");
+    assert!(page.contains(&said), "docs/src/how-many.md lacks:\n{said}");
+}
