@@ -22,11 +22,17 @@ struct Stage {
     url: String,
 }
 
+const LANES: [&str; 2] = ["--only", "step1-blocking,step2-single-worker"];
+
 impl Stage {
     fn start() -> Self {
+        Self::with(&LANES)
+    }
+
+    fn with(arguments: &[&str]) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_compare"))
             .args(["--live", "--live-port", "0", "--threads", "2"])
-            .args(["--only", "step1-blocking,step2-single-worker"])
+            .args(arguments)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -44,7 +50,7 @@ impl Stage {
         browser.look(1280, 720, "light");
         browser.open(&self.url);
         browser.wait_for(
-            "stage.lanes.length == 2 && stage.lanes.every(lane =>
+            "stage.lanes.length > 0 && stage.lanes.every(lane =>
                 lane.about.state == 'runs' && lane.requests.size > 5)",
         );
         Some(browser)
@@ -75,10 +81,9 @@ impl Drop for Stage {
     }
 }
 
-fn press(browser: &mut Browser, key: &str) {
-    browser.evaluate(&format!(
-        "dispatchEvent(new KeyboardEvent('keydown', {{ key: '{key}' }}))"
-    ));
+/// Clicks the button of a key.
+fn click(browser: &mut Browser, key: &str) {
+    browser.click(&format!("nav [data-key='{key}']"));
 }
 
 /// Waits until each of the lanes has an answer to /blocking.
@@ -109,7 +114,7 @@ fn frozen(browser: &mut Browser, lane: usize) -> f64 {
 fn the_freeze_is_seen_in_lane_1_and_not_in_lane_2() {
     let stage = Stage::start();
     let Some(mut browser) = stage.page() else { return };
-    press(&mut browser, " ");
+    browser.press(" ");
     browser.wait_for(
         "stage.lanes.every(lane => [...lane.requests.values()].some(it =>
             it.path == '/blocking'))",
@@ -130,44 +135,178 @@ fn the_freeze_is_seen_in_lane_1_and_not_in_lane_2() {
     assert_eq!(browser.console_errors(), [""; 0]);
 }
 
+/// What leads from one state to the next: a key's name, and what is true then.
+const STATES: [(&str, &str); 19] = [
+    ("2", "stage.solo === 1 && stage.lanes[0].root.hidden"),
+    ("1", "stage.solo === 0 && stage.lanes[1].root.hidden"),
+    ("9", "stage.solo === 0 && note() == 'there is no lane 9'"),
+    ("2", "stage.solo === 1 && !stage.refused"),
+    ("w", "count(1, '/waiting') == 1 && count(0, '/waiting') == 0"),
+    ("x", "count(1, '/failing', 'failed') == 1"),
+    ("c", "count(1, '/waiting', 'cancelled') == 1"),
+    ("b", "count(1, '/blocking') == 100"),
+    ("r", "stage.cleared > stage.lanes[1].requests.values().next().value.at"),
+    (" ", "count(1, '/blocking') == 101 && count(0, '/blocking') == 0"),
+    ("0", "stage.solo === null && !stage.lanes[0].root.hidden"),
+    ("t", "stage.turns && pressed('t')"),
+    ("t", "!stage.turns && !pressed('t')"),
+    ("p", "stage.guess !== null && pressed('p') && /guess|will/.test(note())"),
+    ("p", "stage.guess === null && !pressed('p')"),
+    ("f", "document.fullscreenElement !== null"),
+    ("f", "document.fullscreenElement === null"),
+    ("?", "document.getElementById('help').open"),
+    ("?", "!document.getElementById('help').open"),
+];
+
+/// A state as an expression of JavaScript.
+fn is(state: &str) -> String {
+    format!(
+        "(() => {{
+            const count = (lane, path, outcome) =>
+                [...stage.lanes[lane].requests.values()].filter(it =>
+                    it.path == path && (!outcome || it.outcome == outcome))
+                    .length;
+            const note = () => document.getElementById('note').textContent;
+            const pressed = key => document.querySelector(
+                `[data-key=${{key}}]`).ariaPressed == 'true';
+            return {state};
+        }})()"
+    )
+}
+
 #[test]
 fn each_key_leads_to_its_state() {
+    let stage = Stage::with(&[&LANES[..], &["--iterations", "1000"]].concat());
+    let Some(mut browser) = stage.page() else { return };
+    for (key, state) in STATES {
+        browser.press(key);
+        browser.wait_for(&is(state));
+    }
+    browser.press("?");
+    browser.wait_for("document.getElementById('help').open");
+    browser.press("Escape");
+    browser.wait_for("!document.getElementById('help').open");
+    assert_eq!(browser.console_errors(), [""; 0]);
+}
+
+#[test]
+fn the_mouse_leads_to_the_same_states_as_the_keys() {
+    let stage = Stage::with(&[&LANES[..], &["--iterations", "1000"]].concat());
+    let Some(mut browser) = stage.page() else { return };
+    for (key, state) in STATES {
+        match key {
+            "9" => continue,
+            // A click on the lane that is alone would show all.
+            "1" | "2" => {
+                click(&mut browser, "0");
+                let lane = format!("section:nth-child({key}) h2");
+                browser.click(&lane);
+            }
+            "?" if state.starts_with('!') => {
+                browser.click("dialog [data-key]");
+            }
+            _ => click(&mut browser, key),
+        }
+        browser.wait_for(&is(state));
+    }
+    browser.click("section:nth-child(2) h2");
+    browser.wait_for("stage.solo === 1");
+    browser.click("section:nth-child(2) h2");
+    browser.wait_for("stage.solo === null");
+    assert_eq!(browser.console_errors(), [""; 0]);
+}
+
+#[test]
+fn a_key_isnt_taken_for_a_press_of_the_button_that_has_the_focus() {
+    let stage = Stage::with(&[&LANES[..], &["--iterations", "1000"]].concat());
+    let Some(mut browser) = stage.page() else { return };
+    click(&mut browser, "t");
+    click(&mut browser, "t");
+    browser.press(" ");
+    browser.wait_for(&is("count(1, '/blocking', 'ok') == 1"));
+    assert_eq!(browser.evaluate("stage.turns"), false);
+    // With the keyboard alone.
+    browser.evaluate("document.querySelector('[data-key=w]').focus()");
+    browser.press("Tab");
+    browser.press("Enter");
+    browser.wait_for(&is("count(1, '/failing', 'failed') == 1"));
+}
+
+#[test]
+fn what_happens_is_hidden_until_the_class_has_guessed() {
+    let stage = Stage::with(&[&LANES[..], &["--iterations", "1000"]].concat());
+    let Some(mut browser) = stage.page() else { return };
+    // How many points have the colour of a request, as they are drawn.
+    let seen = "(() => {
+        const probe = document.createElement('i');
+        probe.style.color = 'var(--sent)';
+        document.body.append(probe);
+        const colour = getComputedStyle(probe).color.match(/\\d+/g);
+        probe.remove();
+        return stage.lanes.map(({ canvas }) => {
+            const { data } = canvas.getContext('2d')
+                .getImageData(0, 0, canvas.width, canvas.height);
+            let points = 0;
+            for (let at = 0; at < data.length; at += 4) {
+                points += colour.every((it, n) => data[at + n] == it);
+            }
+            return points;
+        });
+    })()";
+    browser.press("2");
+    browser.press("p");
+    browser.press("w");
+    browser.wait_for(&is("count(1, '/waiting', 'ok') == 1"));
+    // Some pictures later.
+    thread::sleep(Duration::from_millis(500));
+    assert_eq!(browser.evaluate(seen)[1], 0);
+    browser.press("p");
+    browser.wait_for(&format!("{seen}[1] > 100"));
+    browser.press("r");
+    browser.wait_for(&format!("{seen}[1] == 0"));
+}
+
+#[test]
+fn the_difference_goes_from_hunk_to_hunk_and_back_to_its_lane() {
     let stage = Stage::start();
     let Some(mut browser) = stage.page() else { return };
-    for (key, state) in [
-        ("2", "stage.solo === 1 && stage.lanes[0].root.hidden"),
-        ("p", "stage.guess !== null"),
-        ("p", "stage.guess === null"),
-        ("r", "stage.cleared > 0"),
-        ("?", "document.getElementById('help').open"),
-        ("?", "!document.getElementById('help').open"),
-        (
-            "w",
-            "[...stage.lanes[1].requests.values()].some(it =>
-                it.path == '/waiting')",
-        ),
-        (
-            "x",
-            "[...stage.lanes[1].requests.values()].some(it =>
-                it.path == '/failing' && it.outcome == 'failed')",
-        ),
-        (
-            "c",
-            "[...stage.lanes[1].requests.values()].some(it =>
-                it.path == '/waiting' && it.outcome == 'cancelled')",
-        ),
-        ("0", "stage.solo === null && !stage.lanes[0].root.hidden"),
-        ("2", "stage.solo === 1"),
-        (
-            "d",
-            "location.pathname == '/difference.html' &&
-                document.querySelector('#diff-1-2 .hunk') !== null",
-        ),
-        ("Escape", "location.pathname == '/' && stage.solo === 1"),
-    ] {
-        press(&mut browser, key);
-        browser.wait_for(state);
+    browser.press("1");
+    browser.press("d");
+    browser.wait_for(&is("note() == 'this lane has no step before it'"));
+    let at_hunk = |number: usize| {
+        format!(
+            "(() => {{
+                const hunks = document.querySelectorAll('#diff-1-2 .hunk');
+                const title = document.querySelector('#diff-1-2 .title');
+                const gap = hunks[{number}].getBoundingClientRect().top
+                    - title.getBoundingClientRect().bottom;
+                return Math.abs(gap) < 10;
+            }})()"
+        )
+    };
+    let shown = "location.pathname == '/difference.html' &&
+        document.readyState == 'complete' &&
+        document.querySelector('#diff-1-2 .hunk') !== null";
+    // The first press goes to the first hunk.
+    let by_key = |browser: &mut Browser, key: &str| browser.press(key);
+    let by_mouse = |browser: &mut Browser, key: &str| match key {
+        "d" => click(browser, key),
+        _ => browser.click(&format!("#diff-1-2 [data-key={key}]")),
+    };
+    for act in [by_key as fn(&mut Browser, &str), by_mouse] {
+        browser.press("2");
+        act(&mut browser, "d");
+        browser.wait_for(shown);
+        act(&mut browser, "ArrowRight");
+        browser.wait_for(&at_hunk(0));
+        act(&mut browser, "ArrowRight");
+        browser.wait_for(&at_hunk(1));
+        act(&mut browser, "ArrowLeft");
+        browser.wait_for(&at_hunk(0));
+        act(&mut browser, "Escape");
+        browser.wait_for("location.pathname == '/' && stage.solo === 1");
     }
+    assert_eq!(browser.console_errors(), [""; 0]);
 }
 
 #[test]

@@ -7,12 +7,13 @@ const SLOWEST = 10_000;
 const PROBE = "/non-blocking";
 
 const byId = id => document.getElementById(id);
+const byKey = key => document.querySelector(`[data-key="${key}"]`);
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
 // What the page holds; the tests read it.
 const stage = {
-    lanes: [], settings: {}, solo: null, guess: null, cleared: 0, skew: null,
-    connected: false, refused: "",
+    lanes: [], settings: {}, solo: null, turns: false, guess: null, cleared: 0,
+    skew: null, connected: false, refused: "",
 };
 window.stage = stage;
 
@@ -30,7 +31,7 @@ function laneOf(about, number) {
     side.append(title, idea, state);
     root.append(side, canvas);
     side.addEventListener("click", () =>
-        solo(stage.solo == number ? null : number));
+        solo(stage.solo === number ? null : number));
     byId("lanes").append(root);
     const lane = {
         number, about, root, title, idea, state, canvas,
@@ -53,7 +54,7 @@ const handlers = {
         byId("lanes").replaceChildren();
         stage.settings = settings;
         stage.lanes = abouts.map(laneOf);
-        solo(stage.solo);
+        solo(stage.lanes[stage.solo] ? stage.solo : null);
     },
     about(number, about) {
         const lane = stage.lanes[number];
@@ -102,7 +103,11 @@ function forget() {
 }
 
 function solo(number) {
-    stage.solo = stage.lanes[number] ? number : null;
+    if (number !== null && stage.lanes.length && !stage.lanes[number]) {
+        stage.refused = `there is no lane ${number + 1}`;
+        return;
+    }
+    stage.solo = number;
     document.body.classList.toggle("solo", stage.solo !== null);
     for (const lane of stage.lanes) {
         lane.root.hidden = stage.solo !== null && lane.number != stage.solo;
@@ -111,7 +116,22 @@ function solo(number) {
     history.replaceState(null, "", hash);
 }
 
-async function send(what, to = stage.solo ?? "all") {
+function inTurns(yes) {
+    stage.turns = yes;
+    pressed("t", yes);
+}
+
+function guess(since) {
+    stage.guess = since;
+    pressed("p", since !== null);
+}
+
+function pressed(key, yes) {
+    byKey(key).setAttribute("aria-pressed", yes);
+}
+
+async function send(what) {
+    const to = stage.solo ?? (stage.turns ? "turns" : "all");
     try {
         const answer = await fetch(`/send/${to}/${what}`, { method: "POST" });
         stage.refused = answer.ok ? "" : `not sent: ${answer.status}`;
@@ -135,36 +155,36 @@ const keys = {
     w: () => send("waiting"),
     x: () => send("failing"),
     b: () => send("burst"),
-    t: () => send("blocking", "turns"),
+    t: () => inTurns(!stage.turns),
     c: () => send("cancel"),
-    p: () => {
-        stage.guess = stage.guess === null ? now() : null;
-        const button = document.querySelector("[data-key=p]");
-        button.setAttribute("aria-pressed", stage.guess !== null);
-    },
+    p: () => guess(stage.guess === null ? now() : null),
     r: () => { stage.cleared = now(); },
     d: difference,
     f: () => document.fullscreenElement
         ? document.exitFullscreen()
         : document.documentElement.requestFullscreen().catch(() => {}),
-    "0": () => solo(null),
+    "0": () => {
+        solo(null);
+        inTurns(false);
+    },
     "?": () => byId("help").open ? byId("help").close() : byId("help").showModal(),
 };
 for (let n = 1; n <= 9; n += 1) keys[n] = () => solo(n - 1);
 
+function act(key) {
+    stage.refused = "";
+    keys[key]();
+}
+
 addEventListener("keydown", event => {
     if (event.altKey || event.ctrlKey || event.metaKey || event.repeat) return;
-    const action = keys[event.key];
-    if (!action) return;
+    if (!(event.key in keys)) return;
     // Space would press the button that has the focus as well.
     event.preventDefault();
-    action();
+    act(event.key);
 });
 for (const button of document.querySelectorAll("[data-key]")) {
-    button.addEventListener("click", () => {
-        keys[button.dataset.key]();
-        button.blur();
-    });
+    button.addEventListener("click", () => act(button.dataset.key));
 }
 
 function note() {
@@ -177,7 +197,7 @@ function note() {
         .some(it => it.path == "/blocking" && it.end === undefined)).length;
     const { cores, interval } = stage.settings;
     if (busy > 1) {
-        return `${busy} lanes count at the same time and share ${cores} cores: times are fair only one after the other (t).`;
+        return `${busy} lanes count at the same time and share ${cores} cores: times are fair only one after the other (t, then space).`;
     }
     return `A probe of /non-blocking every ${interval} ms; ${SPAN / 1000} s are seen. Press ? for the keys.`;
 }
