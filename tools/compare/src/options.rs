@@ -23,6 +23,9 @@ const MOST: usize = 1024;
 pub const NODE: [&str; 3] =
     ["node1-blocking", "node2-single-worker", "node3-multi-worker"];
 
+/// An example of step 1.
+pub const TWO_WORKERS: &str = "two-workers";
+
 /// Between step 3 and the last of them, /blocking and /non-blocking don't
 /// differ.
 const DEFAULT: [&str; 4] = [
@@ -52,6 +55,10 @@ pub struct Options {
     /// Also the first three stages in Node.js, of tools/peers/node
     #[arg(long)]
     pub node: bool,
+
+    /// Also step 1 with two workers, an example of it
+    #[arg(long)]
+    pub two_workers: bool,
 
     /// What `urls` say.
     #[arg(skip)]
@@ -163,7 +170,7 @@ impl Options {
 }
 
 fn peers(urls: &[String]) -> Result<Vec<Peer>, String> {
-    let names = STEPS.iter().chain(&NODE);
+    let names = STEPS.iter().chain(&NODE).chain([&TWO_WORKERS]);
     let mut names: HashSet<_> = names.map(|it| it.to_string()).collect();
     let peers = urls.iter().map(|text| {
         let peer = peer(text)?;

@@ -5,14 +5,18 @@
 #![cfg(unix)]
 
 use std::{
+    fs,
     io::{BufRead, BufReader},
+    panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
     process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
-use harness::Browser;
+use clap::Parser;
+use compare::options::Options;
+use harness::{Browser, Server};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use ureq::Agent;
 
@@ -56,17 +60,40 @@ impl Stage {
         Some(browser)
     }
 
-    /// The processes that it has started.
-    #[cfg(target_os = "linux")]
-    fn children(&self) -> Vec<Pid> {
-        let id = self.process.id();
-        let mut children = String::new();
-        for task in std::fs::read_dir(format!("/proc/{id}/task")).unwrap() {
-            let path = task.unwrap().path().join("children");
-            children += &std::fs::read_to_string(path).unwrap();
+    fn send(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.process), signal).unwrap();
+    }
+}
+
+/// The processes that a process has started, with their names.
+#[cfg(target_os = "linux")]
+fn children(id: u32) -> Vec<(Pid, String)> {
+    let mut children = String::new();
+    for task in fs::read_dir(format!("/proc/{id}/task")).unwrap() {
+        let path = task.unwrap().path().join("children");
+        children += &fs::read_to_string(path).unwrap_or_default();
+    }
+    let ids = children.split_whitespace().map(|id| id.parse().unwrap());
+    let named = ids.filter_map(|id: i32| {
+        let name = fs::read_to_string(format!("/proc/{id}/comm")).ok()?;
+        Some((Pid::from_raw(id)?, name.trim().to_owned()))
+    });
+    named.collect()
+}
+
+/// Waits until two steps are children of a process.
+#[cfg(target_os = "linux")]
+fn steps_of(id: u32) -> Vec<Pid> {
+    let start = Instant::now();
+    loop {
+        let all = children(id);
+        let steps = all.into_iter().filter(|it| it.1.starts_with("step"));
+        let steps: Vec<_> = steps.map(|it| it.0).collect();
+        if steps.len() == 2 {
+            return steps;
         }
-        let ids = children.split_whitespace();
-        ids.map(|id| Pid::from_raw(id.parse().unwrap()).unwrap()).collect()
+        assert!(start.elapsed() < Duration::from_secs(60));
+        thread::sleep(Duration::from_millis(20));
     }
 }
 
@@ -263,7 +290,9 @@ fn what_happens_is_hidden_until_the_class_has_guessed() {
     browser.press("p");
     browser.wait_for(&format!("{seen}[1] > 100"));
     browser.press("r");
-    browser.wait_for(&format!("{seen}[1] == 0"));
+    // It would scroll away by itself, but later.
+    thread::sleep(Duration::from_millis(500));
+    assert_eq!(browser.evaluate(seen)[1], 0);
 }
 
 #[test]
@@ -332,15 +361,238 @@ fn a_page_of_another_site_can_send_nothing() {
 fn no_step_is_left_running_whichever_signal_ends_it() {
     for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
         let mut stage = Stage::start();
-        let start = Instant::now();
-        while stage.children().len() < 2 {
-            assert!(start.elapsed() < Duration::from_secs(60));
-        }
-        let children = stage.children();
-        kill_process(Pid::from_child(&stage.process), signal).unwrap();
+        let children = steps_of(stage.process.id());
+        stage.send(signal);
         stage.process.wait().unwrap();
         for child in children {
             assert!(test_kill_process(child).is_err(), "{child:?} runs on");
         }
     }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn no_step_is_left_running_after_a_panic_in_the_stage() {
+    let arguments = ["compare", "--live", "--live-port", "0", "--quiet"];
+    let options =
+        Options::parse_from(arguments.into_iter().chain(LANES.to_vec()));
+    let mut steps = Vec::new();
+    let panics = async {
+        let look = || steps_of(std::process::id());
+        steps = tokio::task::spawn_blocking(look).await.unwrap();
+        panic!("on purpose");
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        runtime.block_on(async {
+            tokio::select! {
+                outcome = compare::stage::run(&options) => outcome.is_ok(),
+                () = panics => true,
+            }
+        })
+    }));
+    drop(runtime);
+    assert!(outcome.is_err(), "it hasn't panicked");
+    assert_eq!(steps.len(), 2);
+    for step in steps {
+        assert!(test_kill_process(step).is_err(), "{step:?} runs on");
+    }
+}
+
+/// The request to a path that was sent last, as an expression of JavaScript.
+fn last(lane: usize, path: &str) -> String {
+    format!(
+        "[...stage.lanes[{lane}].requests.values()].filter(it =>
+            it.path == '{path}').at(-1)"
+    )
+}
+
+#[test]
+fn all_lanes_are_sent_to_at_the_same_time_or_in_turns() {
+    let stage =
+        Stage::with(&[&LANES[..], &["--iterations", "1000000000"]].concat());
+    let Some(mut browser) = stage.page() else { return };
+    let both = |path: &str, what: &str| {
+        format!(
+            "(() => {{
+                const [a, b] = [{}, {}];
+                return {what};
+            }})()",
+            last(0, path),
+            last(1, path)
+        )
+    };
+    let done = |path: &str| both(path, "a?.end > 0 && b?.end > 0");
+    browser.press(" ");
+    browser.wait_for(&done("/blocking"));
+    let together = both("/blocking", "a.at < b.end && b.at < a.end");
+    assert_eq!(browser.evaluate(&together), true);
+
+    browser.press("t");
+    browser.press("w");
+    browser.wait_for(&done("/waiting"));
+    let after = both("/waiting", "b.at >= a.end");
+    assert_eq!(browser.evaluate(&after), true);
+
+    // To cancel one lane gives the turn to the next, to cancel all ends it.
+    browser.press("1");
+    browser.press("0");
+    browser.press("t");
+    browser.press("w");
+    browser.wait_for(&both("/waiting", "a.at > b.end && !a.end"));
+    browser.press("1");
+    browser.press("c");
+    browser.wait_for(&both(
+        "/waiting",
+        "a.outcome == 'cancelled' && b.at > a.end && !b.end",
+    ));
+    browser.press("0");
+    browser.press("t");
+    browser.press("c");
+    browser.wait_for(&both("/waiting", "b.outcome == 'cancelled'"));
+    browser.press("w");
+    browser.wait_for(&both("/waiting", "a.at > b.end && !a.end"));
+    browser.press("c");
+    browser.wait_for(&both("/waiting", "a.outcome == 'cancelled'"));
+    thread::sleep(Duration::from_millis(500));
+    assert_eq!(browser.evaluate(&both("/waiting", "b.at > a.at")), false);
+}
+
+#[test]
+fn a_burst_is_refused_in_part_and_what_is_cancelled_leaves_its_place() {
+    let stage = Stage::with(&["--only", "step7-cancellation"]);
+    let Some(mut browser) = stage.page() else { return };
+    browser.press("b");
+    browser.wait_for(&is("count(0, '/blocking', 'refused') == 36"));
+    assert_eq!(browser.evaluate(&is("count(0, '/blocking')")), 100);
+    browser.press("c");
+    browser.wait_for(&is("count(0, '/blocking', 'cancelled') > 60"));
+    browser.press(" ");
+    browser.wait_for(&format!("{}.outcome == 'ok'", last(0, "/blocking")));
+}
+
+#[test]
+fn with_two_workers_some_connections_freeze_and_others_dont() {
+    let stage =
+        Stage::with(&["--only", "step2-single-worker", "--two-workers"]);
+    let Some(mut browser) = stage.page() else { return };
+    let names = "stage.lanes.map(lane => lane.about.name).join()";
+    assert_eq!(browser.evaluate(names), "step2-single-worker,two-workers");
+    browser.press("2");
+    browser.press(" ");
+    browser.wait_for(&is("count(1, '/blocking', 'ok') == 1"));
+    let share = frozen(&mut browser, 1);
+    assert!((0.2..0.8).contains(&share), "{share} of its probes froze");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_step_that_dies_is_said_in_every_browser_and_after_a_reload() {
+    let stage = Stage::start();
+    let Some(mut browser) = stage.page() else { return };
+    let Some(mut other) = stage.page() else { return };
+    browser.press("2");
+    let all = children(stage.process.id());
+    let step = all.iter().find(|it| it.1 == "step1-blocking").unwrap();
+    kill_process(step.0, Signal::KILL).unwrap();
+    let ended = "stage.lanes[0]?.about.state == 'ended'
+        && stage.lanes[0].state.textContent.includes('signal: 9')";
+    browser.wait_for(ended);
+    other.wait_for(ended);
+    browser.evaluate("location.reload()");
+    browser.wait_for(&format!("window.stage?.solo === 1 && {ended}"));
+    // The others go on, for both.
+    browser.press(" ");
+    for browser in [&mut browser, &mut other] {
+        browser.wait_for(&is("count(1, '/blocking', 'ok') == 1"));
+        let goes_on =
+            "now() - Math.max(...[...stage.lanes[1].requests.values()]
+            .map(it => it.at)) < 2000";
+        browser.wait_for(goes_on);
+        assert_eq!(browser.evaluate("stage.lanes[0].about.state"), "ended");
+    }
+}
+
+#[test]
+fn a_peer_that_vanishes_is_said_and_probed_until_it_is_back() {
+    let program = harness::program("step2-single-worker", None).unwrap();
+    let start = |port: &str| {
+        let mut command = harness::command(&program);
+        Server::start(command.args(["--port", port])).unwrap()
+    };
+    let peer = start("0");
+    let url = peer.url().to_owned();
+    let name = "a name that is far too long for its place on the page";
+    let stage = Stage::with(&[
+        "--only",
+        "step2-single-worker",
+        "--url",
+        &format!("{name}={url}"),
+    ]);
+    let Some(mut browser) = stage.page() else { return };
+    assert_eq!(browser.evaluate("stage.lanes[1].about.name"), name);
+    peer.kill();
+    browser.wait_for(
+        "stage.lanes[1].about.state == 'away'
+            && stage.lanes[1].state.textContent.includes('refused')",
+    );
+    let (_, port) = url.rsplit_once(':').unwrap();
+    let _back = start(port);
+    browser.wait_for("stage.lanes[1].about.state == 'runs'");
+    assert_eq!(browser.evaluate("stage.lanes[0].about.state"), "runs");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn who_was_asleep_is_said_and_the_stage_goes_on() {
+    let stage = Stage::start();
+    let Some(mut browser) = stage.page() else { return };
+    let asleep = "document.getElementById('note').textContent
+        .startsWith('Nothing was heard for')";
+    let goes_on = "now() - Math.max(...[...stage.lanes[1].requests.values()]
+        .map(it => it.at)) < 1000";
+    assert_eq!(browser.evaluate(asleep), false);
+    stage.send(Signal::STOP);
+    thread::sleep(Duration::from_secs(3));
+    stage.send(Signal::CONT);
+    browser.wait_for(asleep);
+    browser.wait_for(goes_on);
+    browser.evaluate("stage.slept = null");
+
+    let mut family = vec![Pid::from_raw(browser.id() as i32).unwrap()];
+    let mut next = 0;
+    while let Some(member) = family.get(next) {
+        let id = member.as_raw_nonzero().get() as u32;
+        family.extend(children(id).into_iter().map(|it| it.0));
+        next += 1;
+    }
+    for signal in [Signal::STOP, Signal::CONT] {
+        for member in &family {
+            kill_process(*member, signal).ok();
+        }
+        thread::sleep(Duration::from_secs(3));
+    }
+    browser.wait_for("stage.slept !== null");
+    browser.wait_for(goes_on);
+    assert_eq!(browser.console_errors(), [""; 0]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_row_for_each_thread_has_a_name_that_is_read() {
+    let stage = Stage::start();
+    let Some(mut browser) = stage.page() else { return };
+    browser.wait_for(
+        "stage.lanes[1].threads.at(-1)?.threads.map(it => it[1]).join()
+            == 'main,server: answers,server: accepts'",
+    );
+    browser.press("2");
+    browser.press(" ");
+    browser.wait_for(
+        "stage.lanes[1].threads.some(look => look.threads.some(it =>
+            it[1] == 'worker' && it[2] > 0.5))",
+    );
 }

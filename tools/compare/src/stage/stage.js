@@ -5,6 +5,8 @@ const SPAN = 15_000;
 const IN_TIME = 50;
 const SLOWEST = 10_000;
 const PROBE = "/non-blocking";
+// Nothing is heard for so long: somebody was asleep.
+const ASLEEP = 1500;
 
 const byId = id => document.getElementById(id);
 const byKey = key => document.querySelector(`[data-key="${key}"]`);
@@ -13,7 +15,7 @@ const still = matchMedia("(prefers-reduced-motion: reduce)");
 // What the page holds; the tests read it.
 const stage = {
     lanes: [], settings: {}, solo: null, turns: false, guess: null, cleared: 0,
-    skew: null, connected: false, refused: "",
+    skew: null, connected: false, refused: "", heard: null, slept: null,
 };
 window.stage = stage;
 
@@ -78,6 +80,7 @@ function listen() {
         stage.connected = true;
         const [time, events] = JSON.parse(message.data);
         const skew = performance.now() - time;
+        wake(time, events[0]?.[0] == "hello");
         // The fastest message tells the difference of the clocks best.
         stage.skew = stage.skew === null || Math.abs(skew - stage.skew) > 1000
             ? skew : Math.min(stage.skew + 1, skew);
@@ -86,6 +89,16 @@ function listen() {
     };
     // It tries again by itself.
     source.onerror = () => { stage.connected = false; };
+}
+
+// Says when the stage, this page or the machine didn't run for a while.
+function wake(time, begins) {
+    const last = stage.heard;
+    const current = performance.now();
+    stage.heard = { time, current };
+    if (!last || begins && time < last.time) return;
+    const gap = Math.max(time - last.time, current - last.current);
+    if (gap > ASLEEP) stage.slept = { gap, until: current + SPAN };
 }
 
 function forget() {
@@ -192,6 +205,9 @@ function note() {
         return "The stage doesn't answer. Was it stopped? This page goes on when it is back.";
     }
     if (stage.refused) return stage.refused;
+    if (stage.slept?.until > performance.now()) {
+        return `Nothing was heard for ${milliseconds(stage.slept.gap)}: this page, the stage or the machine was asleep. What came late then isn't the servers' doing.`;
+    }
     if (stage.guess !== null) return "What will happen? Press p to see.";
     const busy = stage.lanes.filter(lane => [...lane.requests.values()]
         .some(it => it.path == "/blocking" && it.end === undefined)).length;
