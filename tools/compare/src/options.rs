@@ -42,7 +42,7 @@ const DEFAULT: [&str; 4] = [
 #[command(args_override_self = true)]
 pub struct Options {
     /// Only these steps, separated by commas [default: steps 1, 2, 3 and 7;
-    /// with --live all]
+    /// with --live and --ready all]
     #[arg(long, value_name = "STEP,…", value_delimiter = ',')]
     #[arg(value_parser = PossibleValuesParser::new(STEPS.iter().copied()))]
     pub only: Vec<String>,
@@ -110,6 +110,11 @@ pub struct Options {
     #[arg(long, value_name = "PORT", default_value = "4000")]
     pub live_port: u16,
 
+    /// Build, start and ask each of them once, and say whether all is ready
+    /// for a class
+    #[arg(long, conflicts_with = "live")]
+    pub ready: bool,
+
     /// Print the results only, no progress
     #[arg(long)]
     pub quiet: bool,
@@ -123,6 +128,7 @@ Examples:
   cargo run --release -- --node
   cargo run --release -- --url mine=http://localhost:8000
   cargo run --release -- --live
+  cargo run --release -- --ready
 
 The exit status is 0 only when all that was asked for was measured.";
 
@@ -162,7 +168,7 @@ impl Options {
     /// The chosen steps, in their order.
     pub fn steps(&self) -> impl Iterator<Item = &'static str> {
         let chosen = |step: &&str| match self.only[..] {
-            [] => self.live || DEFAULT.contains(step),
+            [] => self.live || self.ready || DEFAULT.contains(step),
             ref only => only.iter().any(|name| name == step),
         };
         STEPS.iter().copied().filter(chosen)

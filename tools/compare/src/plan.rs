@@ -50,6 +50,8 @@ pub struct Plan {
     /// The numbers of threads, if any. One is among them: the speed-up is
     /// against it.
     pub scaling: BTreeSet<usize>,
+    /// Whether the steps have to be built without the network.
+    pub offline: bool,
     /// About how long one thread takes to count once.
     count: Duration,
 }
@@ -92,7 +94,8 @@ impl Plan {
             connection: "a fresh connection".into(),
         };
         let steps = options.steps().map(|name| (name, Source::Step));
-        let example = options.two_workers.then_some(TWO_WORKERS);
+        let example = options.two_workers || options.ready;
+        let example = example.then_some(TWO_WORKERS);
         let example = example.map(|name| (name, Source::Example));
         let node = NODE.map(|name| (name, Source::Node)).into_iter();
         let node = node.filter(|_| options.node);
@@ -110,6 +113,7 @@ impl Plan {
             settings,
             subjects: subjects.map(subject).collect(),
             scaling: scaling.chain(one).collect(),
+            offline: options.ready,
             count,
         })
     }

@@ -10,6 +10,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
     process::{Child, Command, Stdio},
+    sync::{Mutex, MutexGuard, PoisonError},
     thread,
     time::{Duration, Instant},
 };
@@ -20,10 +21,14 @@ use harness::{Browser, Server};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use ureq::Agent;
 
-/// A running stage; killed when it is dropped.
+/// One stage at a time: they would share the cores.
+static ALONE: Mutex<()> = Mutex::new(());
+
+/// A running stage; ended when it is dropped.
 struct Stage {
     process: Child,
     url: String,
+    _alone: MutexGuard<'static, ()>,
 }
 
 const LANES: [&str; 2] = ["--only", "step1-blocking,step2-single-worker"];
@@ -34,6 +39,7 @@ impl Stage {
     }
 
     fn with(arguments: &[&str]) -> Self {
+        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let mut process = Command::new(env!("CARGO_BIN_EXE_compare"))
             .args(["--live", "--live-port", "0", "--threads", "2"])
             .args(arguments)
@@ -46,7 +52,7 @@ impl Stage {
         BufReader::new(stdout).read_line(&mut line).unwrap();
         let url = line.split(' ').find(|it| it.starts_with("http://"));
         let url = url.expect(&line).to_owned();
-        Self { process, url }
+        Self { process, url, _alone: alone }
     }
 
     fn page(&self) -> Option<Browser> {
@@ -139,14 +145,15 @@ fn frozen(browser: &mut Browser, lane: usize) -> f64 {
 
 #[test]
 fn the_freeze_is_seen_in_lane_1_and_not_in_lane_2() {
-    let stage = Stage::start();
+    let stage =
+        Stage::with(&[&LANES[..], &["--iterations", "4000000000"]].concat());
     let Some(mut browser) = stage.page() else { return };
     browser.press(" ");
     browser.wait_for(
         "stage.lanes.every(lane => [...lane.requests.values()].some(it =>
             it.path == '/blocking'))",
     );
-    thread::sleep(Duration::from_secs(1));
+    thread::sleep(Duration::from_millis(500));
     let pictures = Path::new(env!("CARGO_TARGET_TMPDIR")).join("stage");
     for scheme in ["light", "dark"] {
         for (width, height) in [(1280, 720), (1920, 1080)] {
@@ -373,6 +380,7 @@ fn no_step_is_left_running_whichever_signal_ends_it() {
 #[cfg(target_os = "linux")]
 #[test]
 fn no_step_is_left_running_after_a_panic_in_the_stage() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let arguments = ["compare", "--live", "--live-port", "0", "--quiet"];
     let options =
         Options::parse_from(arguments.into_iter().chain(LANES.to_vec()));
@@ -502,8 +510,9 @@ fn a_step_that_dies_is_said_in_every_browser_and_after_a_reload() {
         && stage.lanes[0].state.textContent.includes('signal: 9')";
     browser.wait_for(ended);
     other.wait_for(ended);
-    browser.evaluate("location.reload()");
-    browser.wait_for(&format!("window.stage?.solo === 1 && {ended}"));
+    browser.evaluate("window.isOld = true; location.reload()");
+    browser.wait_for("!window.isOld && window.stage?.solo === 1");
+    browser.wait_for(ended);
     // The others go on, for both.
     browser.press(" ");
     for browser in [&mut browser, &mut other] {
@@ -595,4 +604,80 @@ fn a_row_for_each_thread_has_a_name_that_is_read() {
         "stage.lanes[1].threads.some(look => look.threads.some(it =>
             it[1] == 'worker' && it[2] > 0.5))",
     );
+}
+
+/// The keys of the 50-minute class, in the order of its table.
+fn keys_of_the_class() -> Vec<String> {
+    let chapter = harness::workspace().join("docs/src/teaching.md");
+    let chapter = fs::read_to_string(chapter).unwrap();
+    let (_, table) = chapter.split_once("## A class of 50 minutes").unwrap();
+    let (table, _) = table.split_once("\n## ").unwrap();
+    let rows = table.lines().filter(|line| line.starts_with("| "));
+    let keys = rows.flat_map(|row| row.split("<kbd>").skip(1));
+    let keys = keys.map(|it| it.split_once("</kbd>").unwrap().0.to_owned());
+    keys.collect()
+}
+
+#[test]
+fn the_class_of_50_minutes_goes_as_its_table_says() {
+    // What is seen after each key of the table.
+    let lesson = [
+        ("1", "stage.solo === 0"),
+        ("space", "count(0, '/blocking', 'ok') == 1"),
+        ("r", "stage.cleared > 0"),
+        ("w", "count(0, '/waiting', 'ok') == 1"),
+        ("space", "count(0, '/blocking', 'ok') == 2"),
+        ("4", "stage.lanes[3].about.name == 'two-workers'"),
+        ("p", "stage.guess !== null"),
+        ("space", "count(3, '/blocking', 'ok') == 1"),
+        ("p", "stage.guess === null"),
+        ("2", "stage.solo === 1"),
+        ("space", "count(1, '/blocking', 'ok') == 1"),
+        ("d", "location.hash == '#diff-1-2'"),
+        ("→", "scrollY > 0"),
+        ("Esc", "location.pathname == '/' && window.stage?.solo === 1"),
+        ("p", "stage.guess !== null"),
+        ("x", "count(1, '/failing', 'failed') == 1"),
+        ("p", "stage.guess === null"),
+        ("0", "stage.solo === null"),
+        ("t", "stage.turns"),
+        ("space", "count(2, '/blocking', 'ok') == 1"),
+    ];
+    assert_eq!(keys_of_the_class(), lesson.map(|it| it.0));
+    let stage = Stage::with(&[
+        "--only",
+        "step1-blocking,step2-single-worker,step3-multi-worker",
+        "--two-workers",
+        "--iterations",
+        "100000000",
+    ]);
+    let Some(mut browser) = stage.page() else { return };
+    for (key, state) in lesson {
+        browser.press(match key {
+            "space" => " ",
+            "→" => "ArrowRight",
+            "Esc" => "Escape",
+            key => key,
+        });
+        browser.wait_for(&is(state));
+        browser.wait_for("document.readyState == 'complete'");
+    }
+    assert_eq!(browser.console_errors(), [""; 0]);
+}
+
+#[test]
+fn a_machine_is_ready_when_all_that_the_class_needs_answers() {
+    let ready = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_compare"));
+        command.args(["--ready", "--quiet", "--only", "step1-blocking"]);
+        command.args(arguments).output().unwrap()
+    };
+    let good = ready(&[]);
+    assert!(good.status.success(), "{good:?}");
+    assert_eq!(good.stdout, b"ready: 2 servers start and answer\n");
+    let bad = ready(&["--url", "gone=http://127.0.0.1:9"]);
+    assert_eq!(bad.status.code(), Some(1), "{bad:?}");
+    assert_eq!(bad.stdout, b"not ready: 1 of 3 servers\n");
+    let said = String::from_utf8_lossy(&bad.stderr).into_owned();
+    assert!(said.starts_with("gone: "), "{said}");
 }

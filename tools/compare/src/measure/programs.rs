@@ -62,6 +62,7 @@ async fn find_node() -> Result<(), String> {
 async fn build(plan: &Plan, quiet: bool) -> Result<Programs, String> {
     let mut command = harness::build();
     command.args(quiet.then_some("--quiet")).stdout(Stdio::piped());
+    command.args(plan.offline.then_some("--offline"));
     // Cargo would fail where standard error can't be written.
     if !io::stderr().is_terminal() {
         command.stderr(Stdio::piped());

@@ -154,7 +154,7 @@ impl Lane {
         }
         let ended = spawn_blocking(|| server.kill()).await?;
         let said = last_line(&ended.stderr).unwrap_or("it said nothing");
-        Err(format!("it ended ({}); {said}", ended.status).into())
+        Err(format!("{}; {said}", ended.status).into())
     }
 
     /// Says when a server that can't be looked at goes away and comes back,

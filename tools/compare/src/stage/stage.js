@@ -43,12 +43,15 @@ function laneOf(about, number) {
     return lane;
 }
 
+const states = { away: "no answer:", ended: "ended:", starting: "starting" };
+
 function show(lane) {
     const { name, idea, state, text } = lane.about;
     lane.title.textContent = `${lane.number + 1}  ${name.replace(/^step(\d+)-/, "step $1 ")}`;
     lane.title.title = name;
     lane.idea.textContent = idea ?? "";
-    lane.state.textContent = state == "runs" ? "" : `${state} ${text ?? ""}`;
+    lane.state.textContent = state == "runs" ? ""
+        : `${states[state] ?? state} ${text ?? ""}`;
 }
 
 const handlers = {
@@ -290,7 +293,9 @@ function draw(lane, colours, size) {
     for (const bar of bars) {
         let row = rows.findIndex(end => end < bar.at);
         if (row < 0) row = rows.length;
-        rows[row] = bar.end ?? Infinity;
+        // A short one leaves room for what is written beside it.
+        const room = bars.length < 10 ? SPAN / 4 : 0;
+        rows[row] = Math.max(bar.end ?? Infinity, bar.at + room);
         bar.row = row;
     }
     const tall = Math.min(size * 1.3, (floor - base - 3) / Math.max(rows.length, 1));
