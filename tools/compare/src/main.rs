@@ -1,13 +1,18 @@
 //! Measures the steps side by side: see the library.
 
-use std::{env, process::ExitCode};
+use std::{
+    env,
+    io::{self, Write},
+    process::ExitCode,
+};
 
 use compare::{
-    measure::{Failure, measure},
+    measure::{Failure, measure, ready},
     options::Options,
     plan::Plan,
     show::{self, report::Report},
     stage,
+    words::counted,
 };
 use tokio::{signal, task::spawn_blocking};
 
@@ -44,6 +49,9 @@ async fn compare(options: &Options) -> Result<bool, Failure> {
     if options.live {
         return stage::run(options).await;
     }
+    if options.ready {
+        return say_ready(options).await;
+    }
     let folder = options.report();
     let report = spawn_blocking(move || Report::create(&folder)).await??;
     let plan = Plan::of(options).await?;
@@ -51,6 +59,21 @@ async fn compare(options: &Options) -> Result<bool, Failure> {
     let is_complete = results.is_complete();
     spawn_blocking(move || show::all(&results, &report)).await??;
     Ok(is_complete)
+}
+
+/// Says whether this machine is ready for a class, and returns it.
+async fn say_ready(options: &Options) -> Result<bool, Failure> {
+    let plan = Plan::of(options).await?;
+    let wrong = ready(&plan, options.quiet).await?;
+    wrong.iter().for_each(common::log);
+    let is_ready = wrong.is_empty();
+    let servers = counted(plan.subjects.len(), "server");
+    let line = match is_ready {
+        true => format!("ready: {servers} start and answer\n"),
+        false => format!("not ready: {} of {servers}\n", wrong.len()),
+    };
+    io::stdout().write_all(line.as_bytes()).ok();
+    Ok(is_ready)
 }
 
 async fn stopped() {

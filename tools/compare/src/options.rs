@@ -24,6 +24,9 @@ const MOST: usize = 1024;
 pub const NODE: [&str; 3] =
     ["node1-blocking", "node2-single-worker", "node3-multi-worker"];
 
+/// An example of step 1.
+pub const TWO_WORKERS: &str = "two-workers";
+
 /// Between step 3 and the last of them, /blocking and /non-blocking don't
 /// differ.
 const DEFAULT: [&str; 4] = [
@@ -40,7 +43,7 @@ const DEFAULT: [&str; 4] = [
 #[command(args_override_self = true)]
 pub struct Options {
     /// Only these steps, separated by commas [default: steps 1, 2, 3 and 7;
-    /// with --live all]
+    /// with --live and --ready all]
     #[arg(long, value_name = "STEP,…", value_delimiter = ',')]
     #[arg(value_parser = PossibleValuesParser::new(STEPS.iter().copied()))]
     pub only: Vec<String>,
@@ -54,6 +57,10 @@ pub struct Options {
     /// Also the first three stages in Node.js, of tools/peers/node
     #[arg(long)]
     pub node: bool,
+
+    /// Also step 1 with two workers, an example of it
+    #[arg(long)]
+    pub two_workers: bool,
 
     /// What `urls` say.
     #[arg(skip)]
@@ -106,6 +113,11 @@ pub struct Options {
     #[arg(allow_hyphen_values = true, value_parser = parsed(port))]
     pub live_port: u16,
 
+    /// Build, start and ask each of them once, and say whether all is ready
+    /// for a class
+    #[arg(long, conflicts_with = "live")]
+    pub ready: bool,
+
     /// Print the results only, no progress
     #[arg(long)]
     pub quiet: bool,
@@ -119,6 +131,7 @@ Examples:
   cargo run --release -- --node
   cargo run --release -- --url mine=http://localhost:8000
   cargo run --release -- --live
+  cargo run --release -- --ready
 
 Instead of measuring, it shows how two steps differ, one file beside the other:
   cargo run --release -- --diff 3 4
@@ -161,7 +174,7 @@ impl Options {
     /// The chosen steps, in their order.
     pub fn steps(&self) -> impl Iterator<Item = &'static str> {
         let chosen = |step: &&str| match self.only[..] {
-            [] => self.live || DEFAULT.contains(step),
+            [] => self.live || self.ready || DEFAULT.contains(step),
             ref only => only.iter().any(|name| name == step),
         };
         STEPS.iter().copied().filter(chosen)
@@ -169,7 +182,7 @@ impl Options {
 }
 
 fn peers(urls: &[String]) -> Result<Vec<Peer>, String> {
-    let names = STEPS.iter().chain(&NODE);
+    let names = STEPS.iter().chain(&NODE).chain([&TWO_WORKERS]);
     let mut names: HashSet<_> = names.map(|it| it.to_string()).collect();
     let peers = urls.iter().map(|text| {
         let peer = peer(text)?;

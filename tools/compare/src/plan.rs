@@ -11,7 +11,7 @@ use harness::STEPS;
 use tokio::task::{JoinError, spawn_blocking};
 
 use crate::{
-    options::{NODE, Options},
+    options::{NODE, Options, TWO_WORKERS},
     results::{IN_TIME_MS, Settings},
     words,
 };
@@ -29,8 +29,9 @@ pub const SCALED: &str = "step3-multi-worker";
 const NODE_TAKES: f64 = 3.4;
 
 /// Where one thread does it all.
-const ONE_THREAD: [&str; 4] = [
+const ONE_THREAD: [&str; 5] = [
     "step1-blocking",
+    TWO_WORKERS,
     "step2-single-worker",
     "node1-blocking",
     "node2-single-worker",
@@ -49,6 +50,8 @@ pub struct Plan {
     /// The numbers of threads, if any. One is among them: the speed-up is
     /// against it.
     pub scaling: BTreeSet<usize>,
+    /// Whether the steps have to be built without the network.
+    pub offline: bool,
     /// About how long one thread takes to count once.
     count: Duration,
 }
@@ -67,6 +70,8 @@ pub struct Subject {
 pub enum Source {
     /// It is a step, which is built and started.
     Step,
+    /// It is an example of step 1, which is built and started.
+    Example,
     /// It is a stage in Node.js, which is started.
     Node,
     /// It runs there already.
@@ -89,12 +94,15 @@ impl Plan {
             connection: "a fresh connection".into(),
         };
         let steps = options.steps().map(|name| (name, Source::Step));
+        let example = options.two_workers || options.ready;
+        let example = example.then_some(TWO_WORKERS);
+        let example = example.map(|name| (name, Source::Example));
         let node = NODE.map(|name| (name, Source::Node)).into_iter();
         let node = node.filter(|_| options.node);
         let peers = options.peers.iter();
         let peers =
             peers.map(|it| (it.name.as_str(), Source::Url(it.url.clone())));
-        let subjects = steps.chain(node).chain(peers);
+        let subjects = steps.chain(example).chain(node).chain(peers);
         let subject =
             |(name, source)| Subject { name: str::to_owned(name), source };
         let scaling = options.scaling.iter().map(|count| count.get());
@@ -105,6 +113,7 @@ impl Plan {
             settings,
             subjects: subjects.map(subject).collect(),
             scaling: scaling.chain(one).collect(),
+            offline: options.ready,
             count,
         })
     }

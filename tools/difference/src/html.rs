@@ -15,7 +15,7 @@ use crate::{Change, Difference, File, Kind, Line, Part, Row};
 /// The style sheet without what [`style`] adds.
 const STYLE: &str = include_str!("difference.css");
 
-/// The keys of the [`page`]: from hunk to hunk, from step to step, back. A
+/// The keys and buttons of the [`page`]: from hunk to hunk, from step to step, back. A
 /// page that takes a key for itself prevents its default before.
 pub const SCRIPT: &str = include_str!("projector.js");
 
@@ -50,10 +50,20 @@ pub fn fragment(difference: &Difference, aside: &str) -> String {
 
 /// A page with all of the differences, as large as a class needs it.
 pub fn page(differences: &[Difference]) -> String {
-    let keys = "<span class=\"keys\"><kbd>→</kbd> <kbd>←</kbd> change \
-                <kbd>n</kbd> <kbd>p</kbd> step <kbd>f</kbd> full screen \
-                <kbd>Esc</kbd> back</span>";
-    let all: String = differences.iter().map(|it| fragment(it, keys)).collect();
+    let key =
+        |key, shown| format!("<button data-key=\"{key}\">{shown}</button>");
+    let keys = format!(
+        "<span class=\"keys\">{}{} change {}{} step {} full screen {} \
+         back</span>",
+        key("ArrowRight", "→"),
+        key("ArrowLeft", "←"),
+        key("n", "n"),
+        key("p", "p"),
+        key("f", "f"),
+        key("Escape", "Esc"),
+    );
+    let all: String =
+        differences.iter().map(|it| fragment(it, &keys)).collect();
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width\">\n\

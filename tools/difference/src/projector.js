@@ -38,18 +38,26 @@ function move(selector, direction) {
     next?.element.scrollIntoView();
 }
 
+function act(key) {
+    if (key in moves) {
+        move(...moves[key]);
+    } else if (key == "f" && document.fullscreenElement) {
+        document.exitFullscreen();
+    } else if (key == "f") {
+        document.documentElement.requestFullscreen();
+    } else if (key == "Escape") {
+        history.back();
+    }
+}
+
 addEventListener("keydown", event => {
     if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey
         || event.defaultPrevented
         || !document.body.classList.contains("projection")) return;
-    if (event.key in moves) {
-        event.preventDefault();
-        move(...moves[event.key]);
-    } else if (event.key == "f" && document.fullscreenElement) {
-        document.exitFullscreen();
-    } else if (event.key == "f") {
-        document.documentElement.requestFullscreen();
-    } else if (event.key == "Escape") {
-        history.back();
-    }
+    if (event.key in moves) event.preventDefault();
+    act(event.key);
+});
+addEventListener("click", event => {
+    const button = event.target.closest(".difference [data-key]");
+    if (button) act(button.dataset.key);
 });

@@ -176,23 +176,58 @@ impl Browser {
         }
     }
 
-    /// Presses a key and lets go of it: `Tab`, or `Enter`.
+    /// Presses a key and lets go of it: `Tab`, `Enter`, `Escape`,
+    /// `ArrowRight`, `ArrowLeft`, or a character.
     pub fn press(&mut self, key: &str) {
         let (code, text) = match key {
             "Tab" => (9, ""),
             "Enter" => (13, "\r"),
-            _ => panic!("{key}: this knows only Tab and Enter"),
+            "Escape" => (27, ""),
+            "ArrowLeft" => (37, ""),
+            "ArrowRight" => (39, ""),
+            _ => match key.as_bytes() {
+                [byte] => (byte.to_ascii_uppercase().into(), key),
+                _ => panic!("{key}: this doesn't know that key"),
+            },
         };
         for what in ["keyDown", "keyUp"] {
             let event = json!({
                 "type": what,
                 "key": key,
-                "code": key,
+                "code": if text == key { "" } else { key },
                 "text": if what == "keyDown" { text } else { "" },
                 "windowsVirtualKeyCode": code,
             });
             self.call("Input.dispatchKeyEvent", event);
         }
+    }
+
+    /// Clicks on the middle of the first element that a CSS selector finds,
+    /// as a mouse does: on whatever lies on top there.
+    pub fn click(&mut self, selector: &str) {
+        let middle = self.evaluate(&format!(
+            "(() => {{
+                const box = document.querySelector({})
+                    .getBoundingClientRect();
+                return [box.x + box.width / 2, box.y + box.height / 2];
+            }})()",
+            json!(selector),
+        ));
+        for what in ["mousePressed", "mouseReleased"] {
+            let event = json!({
+                "type": what,
+                "x": middle[0],
+                "y": middle[1],
+                "button": "left",
+                "clickCount": 1,
+            });
+            self.call("Input.dispatchMouseEvent", event);
+        }
+    }
+
+    /// The process id of the browser.
+    pub fn id(&self) -> u32 {
+        self.process.id()
     }
 
     /// Sets the size of the tab in CSS pixels, and light or dark.

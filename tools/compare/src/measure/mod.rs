@@ -4,6 +4,7 @@ mod machine;
 pub(crate) mod probe;
 pub(crate) mod programs;
 mod progress;
+mod ready;
 mod scaling;
 mod server;
 
@@ -12,6 +13,7 @@ use tokio::task::spawn_blocking;
 use crate::{plan::Plan, results::Results};
 pub use probe::Failure;
 use progress::Progress;
+pub use ready::ready;
 
 /// Carries the plan out. What is said meanwhile goes to standard error, unless
 /// it is to be quiet. To drop this future ends all that it has started.

@@ -16,7 +16,12 @@ use tokio::{
 };
 
 use super::probe::Failure;
-use crate::plan::{Plan, Source};
+use crate::{
+    options::TWO_WORKERS,
+    plan::{Plan, Source},
+};
+
+const EXAMPLE_OF: &str = "step1-blocking";
 
 /// Programs by name, each as its path and arguments.
 pub type Programs = BTreeMap<String, Vec<OsString>>;
@@ -57,6 +62,7 @@ async fn find_node() -> Result<(), String> {
 async fn build(plan: &Plan, quiet: bool) -> Result<Programs, String> {
     let mut command = harness::build();
     command.args(quiet.then_some("--quiet")).stdout(Stdio::piped());
+    command.args(plan.offline.then_some("--offline"));
     // Cargo would fail where standard error can't be written.
     if !io::stderr().is_terminal() {
         command.stderr(Stdio::piped());
@@ -65,6 +71,10 @@ async fn build(plan: &Plan, quiet: bool) -> Result<Programs, String> {
     command.kill_on_drop(true);
     for step in plan.steps() {
         command.args(["--package", step]);
+    }
+    if plan.subjects.iter().any(|it| it.source == Source::Example) {
+        command.args(["--package", EXAMPLE_OF, "--bins"]);
+        command.args(["--example", TWO_WORKERS]);
     }
     let output = async {
         let mut cargo = command.spawn()?;

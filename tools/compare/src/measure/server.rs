@@ -36,7 +36,7 @@ pub async fn measure(
     let mut runs = Vec::new();
     let url = match &subject.source {
         Source::Url(url) => Some(url.as_str()),
-        Source::Step | Source::Node => None,
+        Source::Step | Source::Example | Source::Node => None,
     };
     let outcome = match url {
         Some(url) => run_all(name, url, None, plan, progress, &mut runs)

@@ -26,7 +26,7 @@ use crate::{
     },
     plan::{Source, Subject},
     results::Settings,
-    words::last_line,
+    words::{failure, last_line},
 };
 
 const PROBE: &str = "/non-blocking";
@@ -53,6 +53,7 @@ pub struct Lane {
     next: AtomicU64,
     flying: Mutex<BTreeMap<u64, Flying>>,
     landed: Notify,
+    missing: Mutex<Option<String>>,
 }
 
 struct Flying {
@@ -71,6 +72,7 @@ impl Lane {
             next: AtomicU64::new(0),
             flying: Mutex::default(),
             landed: Notify::new(),
+            missing: Mutex::default(),
         }
     }
 
@@ -111,7 +113,10 @@ impl Lane {
             }
             sleep(Duration::from_secs(2)).await;
         };
-        self.probe_on(target, interval).await;
+        tokio::select! {
+            () = self.watch() => (),
+            () = self.probe_on(target, interval) => (),
+        }
         Ok(())
     }
 
@@ -123,15 +128,16 @@ impl Lane {
     ) -> Result<(), Failure> {
         let found = Target::find(server.url(), self.patience, None).await?;
         let target = Arc::new(found);
-        if source == Source::Step {
-            let about = target.get("/page.json").await?;
-            let about: Value = serde_json::from_str(&about)?;
-            let (idea, routes) = (&about["idea"], &about["routes"]);
-            let about = json!({ "idea": idea, "routes": routes });
-            self.log.about(self.number, about);
-        } else {
-            self.log.about(self.number, json!({ "idea": "in Node.js" }));
-        }
+        let about = match source {
+            Source::Step => {
+                let about = target.get("/page.json").await?;
+                let about: Value = serde_json::from_str(&about)?;
+                json!({ "idea": about["idea"], "routes": about["routes"] })
+            }
+            Source::Example => json!({ "idea": "step 1, with two workers" }),
+            _ => json!({ "idea": "in Node.js" }),
+        };
+        self.log.about(self.number, about);
         let id = server.id();
         let lives = async {
             let mut threads = Threads::of(id);
@@ -148,7 +154,23 @@ impl Lane {
         }
         let ended = spawn_blocking(|| server.kill()).await?;
         let said = last_line(&ended.stderr).unwrap_or("it said nothing");
-        Err(format!("it ended ({}); {said}", ended.status).into())
+        Err(format!("{}; {said}", ended.status).into())
+    }
+
+    /// Says when a server that can't be looked at goes away and comes back,
+    /// by its answers.
+    async fn watch(&self) {
+        let mut was = None;
+        loop {
+            let is = self.missing().clone();
+            match &is {
+                Some(text) if was.is_none() => self.say("away", text),
+                None if was.is_some() => self.say("runs", ""),
+                _ => (),
+            }
+            was = is;
+            sleep(LOOK).await;
+        }
     }
 
     /// Probes on compare's schedule, for ever.
@@ -169,8 +191,9 @@ impl Lane {
             let probe = probe(intended, target.clone(), connections.clone());
             let lane = self.clone();
             let task = tokio::spawn(async move {
-                let latency = probe.await.latency.map(|_| String::new());
-                lane.land(id, latency);
+                let answer = probe.await.latency.map(|_| String::new());
+                *lane.missing() = answer.as_ref().err().map(failure);
+                lane.land(id, answer);
             });
             self.hold(id, task.abort_handle());
         }
@@ -264,6 +287,11 @@ impl Lane {
         };
         self.log.answered(self.number, id, path, sent, outcome, &text);
         self.landed.notify_waiters();
+    }
+
+    /// Why the last probe that ended has no answer.
+    fn missing(&self) -> MutexGuard<'_, Option<String>> {
+        self.missing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn flying(&self) -> MutexGuard<'_, BTreeMap<u64, Flying>> {

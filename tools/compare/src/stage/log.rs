@@ -119,10 +119,13 @@ impl Log {
     }
 
     /// What has happened since, and from where to read on. A browser that was
-    /// away for too long misses what isn't kept.
+    /// away for so long that something isn't kept begins anew.
     pub fn since(&self, cursor: usize) -> (usize, String) {
         let state = self.state();
-        let known = cursor.saturating_sub(state.gone);
+        let Some(known) = cursor.checked_sub(state.gone) else {
+            drop(state);
+            return self.hello();
+        };
         let events = state.events.iter().skip(known).map(|it| &*it.1);
         let events: Vec<_> = events.collect();
         (state.gone + state.events.len(), self.message(&events))

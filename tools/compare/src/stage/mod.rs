@@ -64,11 +64,13 @@ pub async fn run(options: &Options) -> Result<bool, Failure> {
         tokio::select! {
             ended = &mut server => return Ok(ended.map(|()| false)?),
             Some(order) = received.recv() => {
-                if order.what == What::Cancel && order.to != To::Turns
-                    || order.to == To::Turns
-                {
-                    turns.take().inspect(AbortHandle::abort);
-                }
+                // To cancel one lane gives the turn to the next.
+                let ends = match order.to {
+                    To::Lane(_) => false,
+                    To::All => order.what == What::Cancel,
+                    To::Turns => true,
+                };
+                turns.take_if(|_| ends).inspect(AbortHandle::abort);
                 carry_out(order, &lanes, &mut turns);
             }
         }
@@ -84,8 +86,7 @@ fn carry_out(
         To::Lane(number) => {
             lanes.get(number).inspect(|lane| lane.obey(what));
         }
-        To::All => lanes.iter().for_each(|lane| lane.obey(what)),
-        To::Turns => {
+        To::Turns if what != What::Cancel => {
             let lanes = lanes.to_vec();
             let turn = tokio::spawn(async move {
                 for lane in lanes {
@@ -95,5 +96,6 @@ fn carry_out(
             });
             *turns = Some(turn.abort_handle());
         }
+        To::All | To::Turns => lanes.iter().for_each(|lane| lane.obey(what)),
     }
 }

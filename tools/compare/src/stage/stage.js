@@ -5,14 +5,17 @@ const SPAN = 15_000;
 const IN_TIME = 50;
 const SLOWEST = 10_000;
 const PROBE = "/non-blocking";
+// Nothing is heard for so long: somebody was asleep.
+const ASLEEP = 1500;
 
 const byId = id => document.getElementById(id);
+const byKey = key => document.querySelector(`[data-key="${key}"]`);
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
 // What the page holds; the tests read it.
 const stage = {
-    lanes: [], settings: {}, solo: null, guess: null, cleared: 0, skew: null,
-    connected: false, refused: "",
+    lanes: [], settings: {}, solo: null, turns: false, guess: null, cleared: 0,
+    skew: null, connected: false, refused: "", heard: null, slept: null,
 };
 window.stage = stage;
 
@@ -30,7 +33,7 @@ function laneOf(about, number) {
     side.append(title, idea, state);
     root.append(side, canvas);
     side.addEventListener("click", () =>
-        solo(stage.solo == number ? null : number));
+        solo(stage.solo === number ? null : number));
     byId("lanes").append(root);
     const lane = {
         number, about, root, title, idea, state, canvas,
@@ -40,12 +43,15 @@ function laneOf(about, number) {
     return lane;
 }
 
+const states = { away: "no answer:", ended: "ended:", starting: "starting" };
+
 function show(lane) {
     const { name, idea, state, text } = lane.about;
     lane.title.textContent = `${lane.number + 1}  ${name.replace(/^step(\d+)-/, "step $1 ")}`;
     lane.title.title = name;
     lane.idea.textContent = idea ?? "";
-    lane.state.textContent = state == "runs" ? "" : `${state} ${text ?? ""}`;
+    lane.state.textContent = state == "runs" ? ""
+        : `${states[state] ?? state} ${text ?? ""}`;
 }
 
 const handlers = {
@@ -53,7 +59,7 @@ const handlers = {
         byId("lanes").replaceChildren();
         stage.settings = settings;
         stage.lanes = abouts.map(laneOf);
-        solo(stage.solo);
+        solo(stage.lanes[stage.solo] ? stage.solo : null);
     },
     about(number, about) {
         const lane = stage.lanes[number];
@@ -77,6 +83,7 @@ function listen() {
         stage.connected = true;
         const [time, events] = JSON.parse(message.data);
         const skew = performance.now() - time;
+        wake(time, events[0]?.[0] == "hello");
         // The fastest message tells the difference of the clocks best.
         stage.skew = stage.skew === null || Math.abs(skew - stage.skew) > 1000
             ? skew : Math.min(stage.skew + 1, skew);
@@ -85,6 +92,16 @@ function listen() {
     };
     // It tries again by itself.
     source.onerror = () => { stage.connected = false; };
+}
+
+// Says when the stage, this page or the machine didn't run for a while.
+function wake(time, begins) {
+    const last = stage.heard;
+    const current = performance.now();
+    stage.heard = { time, current };
+    if (!last || begins && time < last.time) return;
+    const gap = Math.max(time - last.time, current - last.current);
+    if (gap > ASLEEP) stage.slept = { gap, until: current + SPAN };
 }
 
 function forget() {
@@ -102,7 +119,11 @@ function forget() {
 }
 
 function solo(number) {
-    stage.solo = stage.lanes[number] ? number : null;
+    if (number !== null && stage.lanes.length && !stage.lanes[number]) {
+        stage.refused = `there is no lane ${number + 1}`;
+        return;
+    }
+    stage.solo = number;
     document.body.classList.toggle("solo", stage.solo !== null);
     for (const lane of stage.lanes) {
         lane.root.hidden = stage.solo !== null && lane.number != stage.solo;
@@ -111,7 +132,22 @@ function solo(number) {
     history.replaceState(null, "", hash);
 }
 
-async function send(what, to = stage.solo ?? "all") {
+function inTurns(yes) {
+    stage.turns = yes;
+    pressed("t", yes);
+}
+
+function guess(since) {
+    stage.guess = since;
+    pressed("p", since !== null);
+}
+
+function pressed(key, yes) {
+    byKey(key).setAttribute("aria-pressed", yes);
+}
+
+async function send(what) {
+    const to = stage.solo ?? (stage.turns ? "turns" : "all");
     try {
         const answer = await fetch(`/send/${to}/${what}`, { method: "POST" });
         stage.refused = answer.ok ? "" : `not sent: ${answer.status}`;
@@ -135,36 +171,36 @@ const keys = {
     w: () => send("waiting"),
     x: () => send("failing"),
     b: () => send("burst"),
-    t: () => send("blocking", "turns"),
+    t: () => inTurns(!stage.turns),
     c: () => send("cancel"),
-    p: () => {
-        stage.guess = stage.guess === null ? now() : null;
-        const button = document.querySelector("[data-key=p]");
-        button.setAttribute("aria-pressed", stage.guess !== null);
-    },
+    p: () => guess(stage.guess === null ? now() : null),
     r: () => { stage.cleared = now(); },
     d: difference,
     f: () => document.fullscreenElement
         ? document.exitFullscreen()
         : document.documentElement.requestFullscreen().catch(() => {}),
-    "0": () => solo(null),
+    "0": () => {
+        solo(null);
+        inTurns(false);
+    },
     "?": () => byId("help").open ? byId("help").close() : byId("help").showModal(),
 };
 for (let n = 1; n <= 9; n += 1) keys[n] = () => solo(n - 1);
 
+function act(key) {
+    stage.refused = "";
+    keys[key]();
+}
+
 addEventListener("keydown", event => {
     if (event.altKey || event.ctrlKey || event.metaKey || event.repeat) return;
-    const action = keys[event.key];
-    if (!action) return;
+    if (!(event.key in keys)) return;
     // Space would press the button that has the focus as well.
     event.preventDefault();
-    action();
+    act(event.key);
 });
 for (const button of document.querySelectorAll("[data-key]")) {
-    button.addEventListener("click", () => {
-        keys[button.dataset.key]();
-        button.blur();
-    });
+    button.addEventListener("click", () => act(button.dataset.key));
 }
 
 function note() {
@@ -172,12 +208,15 @@ function note() {
         return "The stage doesn't answer. Was it stopped? This page goes on when it is back.";
     }
     if (stage.refused) return stage.refused;
+    if (stage.slept?.until > performance.now()) {
+        return `Nothing was heard for ${milliseconds(stage.slept.gap)}: this page, the stage or the machine was asleep. What came late then isn't the servers' doing.`;
+    }
     if (stage.guess !== null) return "What will happen? Press p to see.";
     const busy = stage.lanes.filter(lane => [...lane.requests.values()]
         .some(it => it.path == "/blocking" && it.end === undefined)).length;
     const { cores, interval } = stage.settings;
     if (busy > 1) {
-        return `${busy} lanes count at the same time and share ${cores} cores: times are fair only one after the other (t).`;
+        return `${busy} lanes count at the same time and share ${cores} cores: times are fair only one after the other (t, then space).`;
     }
     return `A probe of /non-blocking every ${interval} ms; ${SPAN / 1000} s are seen. Press ? for the keys.`;
 }
@@ -254,7 +293,9 @@ function draw(lane, colours, size) {
     for (const bar of bars) {
         let row = rows.findIndex(end => end < bar.at);
         if (row < 0) row = rows.length;
-        rows[row] = bar.end ?? Infinity;
+        // A short one leaves room for what is written beside it.
+        const room = bars.length < 10 ? SPAN / 4 : 0;
+        rows[row] = Math.max(bar.end ?? Infinity, bar.at + room);
         bar.row = row;
     }
     const tall = Math.min(size * 1.3, (floor - base - 3) / Math.max(rows.length, 1));

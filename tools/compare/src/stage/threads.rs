@@ -10,6 +10,7 @@ const TICKS: f64 = 100.0;
 
 /// The threads of a process, and how long each had run at the last look.
 pub struct Threads {
+    process: u64,
     folder: PathBuf,
     ran: BTreeMap<u64, u64>,
     looked: Instant,
@@ -18,7 +19,8 @@ pub struct Threads {
 impl Threads {
     pub fn of(process: u32) -> Self {
         let folder = format!("/proc/{process}/task").into();
-        Self { folder, ran: BTreeMap::new(), looked: Instant::now() }
+        let (process, ran) = (process.into(), BTreeMap::new());
+        Self { process, folder, ran, looked: Instant::now() }
     }
 
     /// Each thread's id, its name, and the share of the time since the last
@@ -36,11 +38,25 @@ impl Threads {
             let before = self.ran.get(&id).copied().unwrap_or(ticks);
             let share = (ticks - before.min(ticks)) as f64 / TICKS / time;
             let share = (share.min(1.0) * 100.0).round() / 100.0;
+            let name = plain(name, id == self.process);
             threads.push(json!([id, name, share]));
             ran.insert(id, ticks);
         }
         self.ran = ran;
         Some(threads.into())
+    }
+}
+
+/// What a thread is called on the page. Linux keeps 15 characters of a name,
+/// and the first thread has that of the program.
+fn plain(name: &str, is_first: bool) -> String {
+    match name {
+        _ if is_first => "main".into(),
+        "actix-rt|system" => "server: answers".into(),
+        "actix-server ac" => "server: accepts".into(),
+        "tokio-runtime-w" | "tokio-rt-worker" => "runtime".into(),
+        _ if name.len() == 15 => format!("{name}…"),
+        _ => name.into(),
     }
 }
 
@@ -58,6 +74,14 @@ fn parse(stat: &str) -> Option<(u64, &str, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_that_linux_has_cut_off_is_said_in_full_or_marked() {
+        assert_eq!(plain("step2-single-wo", true), "main");
+        assert_eq!(plain("actix-rt|system", false), "server: answers");
+        assert_eq!(plain("pool 1", false), "pool 1");
+        assert_eq!(plain("a-name-of-fifte", false), "a-name-of-fifte…");
+    }
 
     #[test]
     fn a_name_with_parentheses_and_spaces_is_read_whole() {
