@@ -189,7 +189,12 @@ impl Settings {
         assert_eq!(unknown, None, "the optional flags are {optional:?}");
 
         let mut without = optional;
-        without.retain(|it| !flags.contains(&it.as_str()));
+        let engine = ["role", "engine_ca", "replicas"];
+        without.retain(|it| {
+            let name = it.as_str();
+            let flag = if engine.contains(&name) { "engine" } else { name };
+            !flags.contains(&flag)
+        });
         for flag in &without {
             command = command.mut_arg(flag, |arg| {
                 let arg = arg.hide(true).env(None);
@@ -216,7 +221,6 @@ impl Settings {
         let settings = Self::from_arg_matches(&matches)
             .unwrap_or_else(|error| error.exit());
         let set = iter::once("iterations").chain(flags);
-        let set = set.filter(|it| !["role", "engine_ca"].contains(it));
         let list = set.map(|flag| value(&matches, flag)).collect();
         Self { step, idea, list, ..settings }
     }

@@ -3,11 +3,9 @@
 
 use std::time::Duration;
 
-use actix_web::rt::{spawn, time::sleep};
+use actix_web::rt::time::sleep;
 use async_nats::{
-    Client, ConnectOptions, Message,
-    RequestErrorKind::NoResponders,
-    ServerAddr,
+    Client, ConnectOptions, Error, ServerAddr,
     connection::State,
     jetstream::{
         self, Context,
@@ -17,48 +15,26 @@ use async_nats::{
     },
 };
 use common::Settings;
-use futures::StreamExt;
-use serde::Serialize;
-use tokio::{select, sync::watch};
+use tokio::select;
 
+use crate::presence::Presence;
 use crate::share::{Lost, Share};
 
-/// Their last part is the version of what is said: who speaks another one
-/// doesn't hear of it.
+/// Its last part is the version of what is in it: a worker takes no others.
 const SHARES: &str = "shares.1";
-pub const PRESENCE: &str = "workers.1";
-pub const EVERYBODY: &str = "everybody.1";
-
-/// When so many questions in a row find no worker, there is none. An engine
-/// that was started again finds them all within half of that.
-const MISSED: u32 = 6;
 
 pub struct Engine {
     pub client: Client,
     context: Context,
-    queue: Stream,
+    pub queue: Stream,
     replicas: usize,
-    missed: watch::Receiver<u32>,
-}
-
-/// What `GET /pool` answers beside the pool's figures.
-#[derive(Serialize)]
-pub struct Figures {
-    workers: Vec<String>,
-    shares: u64,
+    pub presence: Presence,
 }
 
 impl Engine {
-    /// Ends the process when there is none, when it doesn't let this process
-    /// in, or when it has no queue.
-    pub async fn connect(settings: &Settings) -> Self {
-        let engine = Self::try_connect(settings).await;
-        engine.unwrap_or_else(|error| settings.cannot_use_engine(error))
-    }
-
-    async fn try_connect(
-        settings: &Settings,
-    ) -> Result<Self, async_nats::Error> {
+    /// # Errors
+    /// When there is none, it doesn't let this process in, or has no queue.
+    pub async fn connect(settings: &Settings) -> Result<Self, Error> {
         let urls = settings.engine.as_deref().ok_or("NATS_URL isn't set")?;
         let urls = urls.split(',').map(str::parse::<ServerAddr>);
         let urls = urls.collect::<Result<Vec<_>, _>>()?;
@@ -82,14 +58,12 @@ impl Engine {
         context.set_timeout(Duration::from_secs(1));
         let replicas = settings.replicas;
         let queue = queue(&context, replicas).await?;
-        let (sender, missed) = watch::channel(0);
-        look_for_a_worker(&client, &sender).await;
-        spawn(keep_looking(client.clone(), sender));
-        Ok(Self { client, context, queue, replicas, missed })
+        let presence = Presence::watch(client.clone()).await;
+        Ok(Self { client, context, queue, replicas, presence })
     }
 
     /// Where a worker takes shares from.
-    pub async fn consumer(&self) -> Result<PullConsumer, async_nats::Error> {
+    pub async fn consumer(&self) -> Result<PullConsumer, Error> {
         let config = pull::Config {
             durable_name: Some("workers-1".into()),
             filter_subject: SHARES.into(),
@@ -112,7 +86,7 @@ impl Engine {
         if self.client.connection_state() != State::Connected {
             return Err(Lost::NoEngine);
         }
-        if *self.missed.borrow() > 0 {
+        if !self.presence.is_seen() {
             return Err(Lost::NoWorker);
         }
         let share = postcard::to_stdvec(share).map_err(|_| Lost::Failed)?;
@@ -136,25 +110,6 @@ impl Engine {
         }
     }
 
-    /// The workers that answer within a tenth of a second, and how many shares
-    /// wait for one or are worked on.
-    pub async fn figures(&self) -> Figures {
-        let inbox = self.client.new_inbox();
-        let mut workers = Vec::new();
-        if let Ok(answers) = self.client.subscribe(inbox.clone()).await {
-            let asked =
-                self.client.publish_with_reply(EVERYBODY, inbox, "".into());
-            asked.await.ok();
-            let time = sleep(Duration::from_millis(100));
-            let text =
-                |it: Message| String::from_utf8_lossy(&it.payload).into();
-            workers = answers.take_until(time).map(text).collect().await;
-        }
-        let info = self.queue.get_info().await;
-        let shares = info.map_or(0, |it| it.state.messages);
-        Figures { workers, shares }
-    }
-
     /// Takes a share out of the queue that nobody waits for any more.
     pub async fn take_back(&self, number: u64) {
         self.queue.delete_message(number).await.ok();
@@ -162,20 +117,16 @@ impl Engine {
 
     /// Waits until a share that was published now can't be answered any more.
     pub async fn is_lost(&self) -> Lost {
-        let mut missed = self.missed.clone();
         let age = self.queue.cached_info().config.max_age;
         select! {
-            Ok(_) = missed.wait_for(|it| *it >= MISSED) => Lost::NoWorker,
+            () = self.presence.is_lost() => Lost::NoWorker,
             () = sleep(age) => Lost::TooOld,
         }
     }
 }
 
 /// The queue, which is made where there is none.
-async fn queue(
-    context: &Context,
-    replicas: usize,
-) -> Result<Stream, async_nats::Error> {
+async fn queue(context: &Context, replicas: usize) -> Result<Stream, Error> {
     let config = Config {
         name: "SHARES".into(),
         subjects: vec!["shares.*".into()],
@@ -190,21 +141,8 @@ async fn queue(
     Ok(context.get_or_create_stream(config).await?)
 }
 
-/// Asks four times a second whether a worker is there, and counts how often in
-/// a row there was none.
-async fn keep_looking(client: Client, missed: watch::Sender<u32>) {
-    while !missed.is_closed() {
-        sleep(Duration::from_millis(250)).await;
-        look_for_a_worker(&client, &missed).await;
-    }
-}
-
-async fn look_for_a_worker(client: &Client, missed: &watch::Sender<u32>) {
-    match client.request(PRESENCE, "".into()).await {
-        Ok(_) => drop(missed.send_replace(0)),
-        Err(it) if it.kind() == NoResponders => {
-            missed.send_modify(|it| *it += 1)
-        }
-        Err(_) => {}
-    }
+/// Connects, or ends the process with the cause and a remedy.
+pub async fn connect(settings: &Settings) -> Engine {
+    let engine = Engine::connect(settings).await;
+    engine.unwrap_or_else(|error| settings.cannot_use_engine(error))
 }

@@ -4,8 +4,10 @@
 //! Watch: kill a worker in the middle of a share; the answer is still exact.
 //! Diff: git diff --no-index step8-data-processing/src step9-many-machines/src
 
+mod dispatch;
 mod engine;
 mod pool;
+mod presence;
 mod progress;
 mod share;
 mod summary;
@@ -28,35 +30,36 @@ use common::{
     Report, RequestId, Settings, SummaryReport, Upload, page, settings, shares,
     stop_signal,
 };
+use dispatch::{Figures, Workers};
 use futures::future::{FutureExt, OptionFuture, try_join_all};
 use pool::Pool;
 use progress::{Requests, Running, events};
-use share::{Answer, Figures, Task, Workers};
+use share::{Answer, Task};
 use summary::{has_left, summarise};
-use tokio::select;
+use tokio::{select, sync::Semaphore};
 
 #[actix_web::main]
 async fn main() -> io::Result<()> {
     let settings = Data::new(settings!(
-        "threads priority queue timeout shutdown_timeout body_timeout engine \
-         engine_ca replicas role"
+        "threads priority queue timeout shutdown_timeout body_timeout engine"
     ));
-    let Settings { threads, priority, queue, role, .. } = **settings;
-    if role.is_some() {
+    if settings.role.is_some() {
         return worker::work(&settings).await;
     }
+    let Settings { threads, priority, queue, .. } = **settings;
     let pool = Pool::start(threads, priority, queue)
         .unwrap_or_else(|error| settings.cannot_start_threads(error));
-    let pool = Data::new(pool);
-    let workers = Data::new(Workers::new(&settings, pool.clone()).await);
+    let workers = Workers::new(&settings).await;
     let stop = stop_signal()?;
-    let requests = Data::new(Requests::new(stop.clone()));
-    let shared = (settings.clone(), pool, requests, workers);
+    let requests = Data::new(Requests::new(stop.clone(), workers));
+    // Of pieces of bodies that wait for a thread, or that one works on.
+    let places = Data::new(Semaphore::new(2 * threads.get()));
+    let shared = (settings.clone(), Data::new(pool), requests, places);
 
     let server = HttpServer::new(move || {
-        let (settings, pool, requests, workers) = shared.clone();
+        let (settings, pool, requests, places) = shared.clone();
         let app = App::new().app_data(settings).app_data(pool);
-        let app = app.app_data(requests).app_data(workers);
+        let app = app.app_data(requests).app_data(places);
         app.wrap(from_fn(in_time)).configure(routes)
     })
     // By default actix-web starts one single-threaded worker per core. With
@@ -100,13 +103,12 @@ async fn blocking(
     settings: Data<Settings>,
     pool: Data<Pool>,
     requests: Data<Requests>,
-    workers: Data<Workers>,
     id: RequestId,
 ) -> Result<Report> {
     let start = Instant::now();
     let total = settings.iterations;
     let running = requests.begin(&pool, &id, total).ok_or_else(no_room)?;
-    let result = count_all(&settings, &workers, &running).await?;
+    let result = count_all(&settings, &pool, &running).await?;
     Ok(Report::new(&settings, result, start.elapsed()))
 }
 
@@ -114,16 +116,15 @@ async fn blocking(
 async fn failing(
     pool: Data<Pool>,
     requests: Data<Requests>,
-    workers: Data<Workers>,
 ) -> Result<&'static str> {
     let running = requests.begin(&pool, "", 1).ok_or_else(no_room)?;
-    let answer = workers.submit(&running, Task::Fail).await;
+    let answer = running.submit(&pool, Task::Fail).await;
     answer.inspect_err(|_| running.failed.set(true))?;
-    Ok("It has not failed.")
+    Ok("It didn't fail.")
 }
 
-async fn figures(workers: Data<Workers>) -> Json<Figures> {
-    Json(workers.figures().await)
+async fn figures(pool: Data<Pool>, requests: Data<Requests>) -> Json<Figures> {
+    Json(requests.workers.figures(&pool).await)
 }
 
 /// How far the requests are, as a stream of events.
@@ -136,26 +137,27 @@ async fn summary(
     settings: Data<Settings>,
     pool: Data<Pool>,
     requests: Data<Requests>,
-    workers: Data<Workers>,
+    places: Data<Semaphore>,
     Upload { id, length, body }: Upload,
 ) -> Result<SummaryReport> {
     let start = Instant::now();
     let running = requests.begin(&pool, &id, length).ok_or_else(no_room)?;
-    let (rows, summary) = summarise(&settings, body, &workers, &running)
-        .await
-        .inspect_err(|error| running.failed.set(!has_left(error)))?;
+    let (rows, summary) =
+        summarise(&settings, body, places.into_inner(), &pool, &running)
+            .await
+            .inspect_err(|error| running.failed.set(!has_left(error)))?;
     Ok(SummaryReport::new(&settings, rows, summary, start.elapsed()))
 }
 
-/// Lets workers count a share each. All of them are queued before the first is
+/// Lets each worker count a share. All of them are queued before the first is
 /// awaited: otherwise they would take turns.
 async fn count_all(
     settings: &Settings,
-    workers: &Workers,
+    pool: &Pool,
     running: &Running<'_>,
 ) -> Result<u64> {
     let answers = shares(settings.iterations, settings.threads)
-        .map(|share| workers.submit(running, Task::Count(share)));
+        .map(|share| running.submit(pool, Task::Count(share)));
     let answers = try_join_all(answers).await?;
     Ok(answers.iter().map(Answer::count).sum())
 }

@@ -2,7 +2,6 @@
 
 use std::{
     cell::Cell,
-    collections::BTreeMap,
     sync::{
         Arc, Mutex, MutexGuard,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
@@ -15,6 +14,7 @@ use common::{EventStream, StopSignal, count};
 use futures::stream::try_unfold;
 use serde::Serialize;
 
+use crate::dispatch::Workers;
 use crate::pool::{Permit, Pool};
 
 /// How many rounds from one look at the flag to the next: milliseconds.
@@ -25,6 +25,7 @@ pub struct Requests {
     running: Mutex<Vec<Arc<Progress>>>,
     ended: Ended,
     pub stop: StopSignal,
+    pub workers: Workers,
 }
 
 #[derive(Default, Serialize)]
@@ -40,20 +41,11 @@ struct Ended {
 pub struct Progress {
     id: String,
     pub total: AtomicU64,
-    done: AtomicU64,
+    pub done: AtomicU64,
     busy: AtomicU64,
-    /// Those that workers have, by number.
-    shares: Mutex<BTreeMap<u64, Share>>,
+    pub shares: crate::share::Shares,
     #[serde(skip)]
-    stopped: AtomicBool,
-}
-
-/// How far a worker is with a share, in rounds or bytes.
-#[derive(Default, Serialize)]
-pub struct Share {
-    pub size: u64,
-    pub done: u64,
-    pub worker: String,
+    pub stopped: AtomicBool,
 }
 
 /// A request from its admission to its end. Its threads stop when this is
@@ -62,7 +54,7 @@ pub struct Running<'a> {
     pub permit: Permit,
     pub progress: Arc<Progress>,
     pub failed: Cell<bool>,
-    requests: &'a Requests,
+    pub requests: &'a Requests,
 }
 
 /// What an event of `GET /progress` tells.
@@ -74,9 +66,9 @@ struct Figures<'a> {
 }
 
 impl Requests {
-    pub fn new(stop: StopSignal) -> Self {
+    pub fn new(stop: StopSignal, workers: Workers) -> Self {
         let (running, ended) = Default::default();
-        Self { running, ended, stop }
+        Self { running, ended, stop, workers }
     }
 
     /// Lets a request for so many rounds or bytes in, or refuses it.
@@ -131,28 +123,6 @@ impl Progress {
         }
         self.busy.fetch_sub(1, Relaxed);
         result
-    }
-
-    pub fn done(&self) -> u64 {
-        self.done.load(Relaxed)
-    }
-
-    pub fn stop(&self) {
-        self.stopped.store(true, Relaxed);
-    }
-
-    /// Takes down how far a share is: less than before, if its worker has died
-    /// and another has begun it anew. Once it is done, it is nobody's.
-    pub fn report(&self, number: u64, share: Share) {
-        let mut shares = self.shares.lock().expect("nobody panics here");
-        let Share { size, done, .. } = share;
-        let before = match done < size {
-            true => shares.insert(number, share),
-            false => shares.remove(&number),
-        };
-        // Added up modulo 2^64: it may be negative.
-        let more = done.wrapping_sub(before.map_or(0, |it| it.done));
-        self.done.fetch_add(more, Relaxed);
     }
 }
 

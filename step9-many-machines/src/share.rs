@@ -1,28 +1,16 @@
 // What travels: a share of a request as data, and what is said of it.
 
-use std::sync::Arc;
-
-use actix_web::{
-    ResponseError,
-    http::StatusCode,
-    rt::spawn,
-    web::Data,
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, atomic::Ordering::Relaxed},
 };
-use async_nats::Subscriber;
-use common::{BadLine, Settings, Table, log};
-use futures::{FutureExt, StreamExt, future::OptionFuture};
+
+use actix_web::{ResponseError, http::StatusCode};
+use common::{BadLine, Table};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
-use tokio::{
-    pin, select,
-    sync::{Semaphore, oneshot},
-};
 
-use crate::{
-    engine::{self, Engine},
-    pool::{self, Pool},
-    progress::{Progress, Running, Share as Seen},
-};
+use crate::progress::Progress;
 
 /// A closure can't travel; this can.
 #[derive(Serialize, Deserialize)]
@@ -39,7 +27,7 @@ pub enum Answer {
     Summary(Result<(u64, Table), BadLine>),
 }
 
-/// A task, and where its worker sends reports: each gets an answer as long as
+/// A task, and where its worker sends reports: each gets a word back as long as
 /// somebody waits for it.
 #[derive(Serialize, Deserialize)]
 pub struct Share {
@@ -69,23 +57,16 @@ pub enum Lost {
     TooOld,
 }
 
-/// Who does the shares: the threads of this process or, through an engine,
-/// workers on any machine.
-pub struct Workers {
-    pub pool: Data<Pool>,
-    pub engine: Option<Arc<Engine>>,
-    /// Of pieces of bodies that wait for a worker, or that one works on.
-    pub places: Arc<Semaphore>,
-}
+/// The shares of a request that workers have, by number.
+#[derive(Default, Serialize)]
+pub struct Shares(Mutex<BTreeMap<u64, Seen>>);
 
-/// What `GET /pool` answers: with an engine, also which workers are there, and
-/// how many shares are in the queue.
+/// How far a worker is with a share, in rounds or bytes.
 #[derive(Serialize)]
-pub struct Figures {
-    #[serde(flatten)]
-    pool: pool::Figures,
-    #[serde(flatten)]
-    engine: Option<engine::Figures>,
+pub struct Seen {
+    pub size: u64,
+    pub done: u64,
+    pub worker: String,
 }
 
 impl Task {
@@ -122,119 +103,29 @@ impl Answer {
             Self::Summary(_) => 0,
         }
     }
-}
 
-impl Workers {
-    /// Connects to the engine, if there is to be one.
-    pub async fn new(settings: &Settings, pool: Data<Pool>) -> Self {
-        let places = Arc::new(Semaphore::new(2 * settings.threads.get()));
-        let engine = match settings.engine {
-            Some(_) => Some(Arc::new(Engine::connect(settings).await)),
-            None => None,
-        };
-        Self { pool, engine, places }
-    }
-
-    pub async fn figures(&self) -> Figures {
-        let engine = self.engine.as_ref().map(|engine| engine.figures());
-        let engine = OptionFuture::from(engine).await;
-        Figures { pool: self.pool.figures(), engine }
-    }
-
-    /// Hands out a share, which is under way from then on. To drop what is
-    /// returned is to stop it.
-    pub fn submit(
-        &self,
-        running: &Running<'_>,
-        task: Task,
-    ) -> impl Future<Output = Result<Answer, Lost>> + use<> {
-        let progress = running.progress.clone();
-        let receiver = match self.engine.clone() {
-            None => self
-                .pool
-                .submit(&running.permit, move || Ok(task.run(&progress))),
-            Some(engine) => {
-                let (sender, receiver) = oneshot::channel();
-                spawn(carry(engine, task, progress, sender));
-                receiver
-            }
-        };
-        receiver.map(|answer| answer.unwrap_or(Err(Lost::Failed)))
+    /// What a piece comes to; nothing if the task was another one.
+    pub fn summary(self) -> Result<(u64, Table), BadLine> {
+        match self {
+            Self::Count(_) => Ok((0, Table::default())),
+            Self::Summary(part) => part,
+        }
     }
 }
 
-/// Brings a share to a worker, and its answer back. When nobody waits for that
-/// any more, neither the queue nor a worker keeps the share.
-async fn carry(
-    engine: Arc<Engine>,
-    task: Task,
-    progress: Arc<Progress>,
-    mut sender: oneshot::Sender<Result<Answer, Lost>>,
-) {
-    let (size, patient) = (task.size(), matches!(task, Task::Summary(_)));
-    let inbox = engine.client.new_inbox();
-    let sent = async {
-        let reports = engine.client.subscribe(inbox.clone()).await;
-        let share = Share { inbox: inbox.clone(), task };
-        let gone = || sender.is_closed();
-        let number = engine.publish(&share, patient, gone).await?;
-        Ok((reports.map_err(|_| Lost::NoEngine)?, number))
-    };
-    let answer = match sent.await {
-        Err(lost) => Err(lost),
-        Ok((reports, number)) => {
-            let seen = |done: u64, worker| {
-                let done = done.min(size);
-                progress.report(number, Seen { size, done, worker });
-            };
-            let answer = select! {
-                answer = follow(&engine, reports, size, seen) => answer,
-                () = sender.closed() => Err(Lost::TooOld),
-            };
-            match answer {
-                Ok(_) => seen(size, String::new()),
-                Err(_) => engine.take_back(number).await,
-            }
-            answer
-        }
-    };
-    sender.send(answer).ok();
-}
-
-/// Listens to what workers say of a share. A word back tells them that somebody
-/// waits for it.
-async fn follow(
-    engine: &Engine,
-    mut reports: Subscriber,
-    size: u64,
-    seen: impl Fn(u64, String),
-) -> Result<Answer, Lost> {
-    let lost = engine.is_lost();
-    pin!(lost);
-    loop {
-        let message = select! {
-            Some(message) = reports.next() => message,
-            lost = &mut lost => return Err(lost),
+impl Progress {
+    /// Takes down how far a share is: less than before, if its worker has died
+    /// and another has begun it anew. Once it is done, it is nobody's.
+    pub fn see(&self, number: u64, seen: Seen) {
+        let mut shares = self.shares.0.lock().expect("nobody panics here");
+        let Seen { size, done, .. } = seen;
+        let before = match done < size {
+            true => shares.insert(number, seen),
+            false => shares.remove(&number),
         };
-        let answer = match postcard::from_bytes(&message.payload) {
-            Ok(Report::Progress { done, worker }) => {
-                seen(done, worker);
-                None
-            }
-            Ok(Report::Done(Answer::Count(count))) if count > size => continue,
-            Ok(Report::Done(answer)) => Some(Ok(answer)),
-            Ok(Report::Failed) => Some(Err(Lost::Failed)),
-            Err(_) => {
-                log("a report that can't be read was ignored");
-                continue;
-            }
-        };
-        if let Some(reply) = message.reply {
-            engine.client.publish(reply, "".into()).await.ok();
-        }
-        if let Some(answer) = answer {
-            return answer;
-        }
+        // Added up modulo 2^64: it may be negative.
+        let more = done.wrapping_sub(before.map_or(0, |it| it.done));
+        self.done.fetch_add(more, Relaxed);
     }
 }
 

@@ -1,6 +1,10 @@
 // A body of any size: cut at line ends, shared among threads, merged.
 
-use std::{mem::replace, sync::atomic::Ordering::Relaxed, time::Duration};
+use std::{
+    mem::replace,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
 
 use actix_web::{
     Error, Result,
@@ -11,42 +15,37 @@ use actix_web::{
 use common::{Settings, Summary, Table};
 use futures::{FutureExt, TryStreamExt, future::try_join};
 use memchr::memrchr;
-use tokio::sync::mpsc::unbounded_channel;
+use tokio::sync::{Semaphore, mpsc::unbounded_channel};
 
-use crate::{
-    progress::Running,
-    share::{Answer, Lost, Task, Workers},
-};
+use crate::{pool::Pool, progress::Running, share::Task};
 
 /// The most bytes of a piece.
 const PIECE: usize = 512 * 1024;
 
-/// Lets workers summarise a body while it arrives. Returns that, and how many
+/// Lets the pool summarise a body while it arrives. Returns that, and how many
 /// lines there are.
 ///
-/// Each piece has one of the server's places until its answer is there. When there
+/// Each piece has one of the server's `places` until its job ends. When there
 /// is none, the body isn't read on, and its client has to wait.
 pub async fn summarise(
     settings: &Settings,
     body: Payload,
-    workers: &Workers,
+    places: Arc<Semaphore>,
+    pool: &Pool,
     running: &Running<'_>,
 ) -> Result<(u64, Summary)> {
-    let (sender, mut answers) = unbounded_channel();
+    let (sender, mut receivers) = unbounded_channel();
     let start = async move |piece: Vec<u8>| {
-        let place = workers.places.clone().acquire_owned().await;
-        let task = Task::Summary(piece.into());
-        let answer = workers.submit(running, task);
-        sender.send(answer.inspect(|_| drop(place))).ok();
+        let place = places.clone().acquire_owned().await;
+        let receiver = running.submit(pool, Task::Summary(piece.into()));
+        sender.send(receiver.inspect(|_| drop(place))).ok();
     };
     // Each as far as it can: the body is read on while pieces are checked.
     let check = async {
         let (mut lines, mut table) = (0, Table::default());
         // In order: of several bad lines, the first is named.
-        while let Some(answer) = answers.recv().await {
-            let Answer::Summary(part) = answer.await? else {
-                return Err(Lost::Failed.into());
-            };
+        while let Some(receiver) = receivers.recv().await {
+            let part = receiver.await?.summary();
             let (more, part) = part.map_err(|bad| {
                 let line = lines + bad.number;
                 ErrorUnprocessableEntity(format!("Line {line}: {bad}"))
@@ -64,8 +63,8 @@ pub async fn summarise(
             "There isn't a line in the body.",
         ));
     }
-    let summary = table.summary().map_err(ErrorUnprocessableEntity)?;
-    Ok((lines, summary))
+    let summary = table.summary();
+    Ok((lines, summary.map_err(ErrorUnprocessableEntity)?))
 }
 
 /// Reads the body, and starts work for each piece of it: as many whole lines

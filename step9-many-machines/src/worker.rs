@@ -1,33 +1,36 @@
 // A worker: it takes shares from the engine, one at a time, and does them.
 
-use std::{io, num::NonZeroUsize, process, sync::Arc, time::Duration};
+use std::{
+    io,
+    num::NonZeroUsize,
+    process,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
 
-use actix_web::rt::{spawn, time::sleep};
+use actix_web::rt::time::sleep;
 use async_nats::{
-    Client, Request,
+    Client, Error, Request,
     RequestErrorKind::NoResponders,
-    Subscriber,
     jetstream::{AckKind, Message, consumer::PullConsumer},
 };
 use common::{Settings, log, stop_signal};
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::TryStreamExt;
 use tokio::select;
 
 use crate::{
-    engine::{EVERYBODY, Engine, PRESENCE},
+    engine::connect,
     pool::{Permit, Pool},
+    presence::be_there,
     progress::Progress,
-    share::{Report, Share, Task},
+    share::{Report, Share},
 };
 
 /// The engine counts deliveries and not deaths: a worker that was stopped for a
 /// while, or an engine that was started again, count too.
 const MOST_DELIVERIES: i64 = 5;
 
-/// How often a worker says how far it is.
-const EACH: Duration = Duration::from_millis(200);
-
-/// How long it waits for a word back.
+/// How long a worker waits for a word back.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 struct Worker {
@@ -39,21 +42,14 @@ struct Worker {
 
 /// Works until it is told to stop, and then ends what it has begun.
 pub async fn work(settings: &Settings) -> io::Result<()> {
-    let engine = Engine::connect(settings).await;
-    let mut consumer = engine
-        .consumer()
-        .await
-        .unwrap_or_else(|error| settings.cannot_use_engine(error));
+    let engine = connect(settings).await;
+    let mut consumer = engine.consumer().await.map_err(io::Error::other)?;
     let client = engine.client.clone();
     let pool = Pool::start(NonZeroUsize::MIN, settings.priority, 1)?;
     let permit = pool.admit().expect("it is the first");
     let host = client.server_info().client_ip;
     let name = format!("process {} on {host}", process::id());
-    let asked = client.queue_subscribe(PRESENCE, "workers".into()).await;
-    let all = client.subscribe(EVERYBODY).await;
-    let asked = asked.and_then(|it| Ok((it, all?)));
-    let asked = asked.map_err(io::Error::other)?;
-    spawn(answer(asked, client.clone(), name.clone()));
+    be_there(&client, &name).await.map_err(io::Error::other)?;
     settings.announce_worker(&name);
     let worker = Worker { name, client, pool, permit };
     let stop = stop_signal()?;
@@ -77,82 +73,60 @@ pub async fn work(settings: &Settings) -> io::Result<()> {
 }
 
 /// The next share; `None` when there is none for a second.
-async fn take(
-    from: &PullConsumer,
-) -> Result<Option<Message>, async_nats::Error> {
+async fn take(from: &PullConsumer) -> Result<Option<Message>, Error> {
     let one = from.batch().max_messages(1).expires(Duration::from_secs(1));
     one.messages().await?.try_next().await
-}
-
-/// Tells those who ask that this worker is there.
-async fn answer(asked: (Subscriber, Subscriber), client: Client, name: String) {
-    let mut asked = stream::select(asked.0, asked.1);
-    while let Some(reply) = asked.next().await.map(|it| it.reply) {
-        if let Some(reply) = reply {
-            client.publish(reply, name.clone().into()).await.ok();
-        }
-    }
 }
 
 impl Worker {
     /// Does a share, and takes it off the queue. If this worker dies before
     /// that, the engine gives it to another.
     async fn handle(&self, message: Message) {
-        let share = postcard::from_bytes::<Share>(&message.payload).ok();
-        let inbox_is_one = |it: &Share| it.inbox.starts_with("_INBOX.");
-        let Some(Share { inbox, task }) = share.filter(inbox_is_one) else {
+        let share = postcard::from_bytes(&message.payload).ok();
+        let share = share.filter(|it: &Share| it.inbox.starts_with("_INBOX."));
+        let Some(Share { inbox, task }) = share else {
             log("a share that can't be read was taken off the queue");
             message.ack().await.ok();
             return;
         };
         let progress = Arc::<Progress>::default();
-        let report = match message.info() {
+        let shared = progress.clone();
+        let work = move || task.run(&shared);
+        let is_over = match message.info() {
             Ok(info) if info.delivered <= MOST_DELIVERIES => select! {
-                report = self.run(task, &progress) => Some(report),
-                () = self.watch(&message, &inbox, &progress) => None,
+                answer = self.pool.submit(&self.permit, work) => {
+                    let report = answer.map_or(Report::Failed, Report::Done);
+                    self.deliver(&message, &inbox, &report).await
+                }
+                () = self.watch(&message, &inbox, &progress) => true,
             },
-            _ => Some(Report::Failed),
+            _ => self.deliver(&message, &inbox, &Report::Failed).await,
         };
-        progress.stop();
-        if let Some(report) = report
-            && !self.deliver(&message, &inbox, &report).await
-        {
-            return;
+        progress.stopped.store(true, Relaxed);
+        if is_over {
+            message.ack().await.ok();
         }
-        message.ack().await.ok();
-    }
-
-    async fn run(&self, task: Task, progress: &Arc<Progress>) -> Report {
-        let progress = progress.clone();
-        let work = move || task.run(&progress);
-        let answer = self.pool.submit(&self.permit, work).await;
-        answer.map_or(Report::Failed, Report::Done)
     }
 
     /// Says how far the share is, until nobody waits for it any more.
     async fn watch(&self, message: &Message, inbox: &str, it: &Progress) {
         loop {
             message.ack_with(AckKind::Progress).await.ok();
-            let (done, worker) = (it.done(), self.name.clone());
+            let (done, worker) = (it.done.load(Relaxed), self.name.clone());
             let report = Report::Progress { done, worker };
             if self.tell(inbox, &report).await == Some(false) {
                 return;
             }
-            sleep(EACH).await;
+            sleep(Duration::from_millis(200)).await;
         }
     }
 
-    /// First the answer, then the acknowledgement: in between, the share may
-    /// be done twice, but never not at all. Returns false if nobody can be told.
-    async fn deliver(
-        &self,
-        it: &Message,
-        inbox: &str,
-        report: &Report,
-    ) -> bool {
+    /// First the answer, then the acknowledgement: so a share may be done twice,
+    /// but never not at all. Returns false if it can't be known to be over.
+    async fn deliver(&self, it: &Message, to: &str, report: &Report) -> bool {
         for _ in 0..20 {
             it.ack_with(AckKind::Progress).await.ok();
-            if self.tell(inbox, report).await.is_some() {
+            if self.tell(to, report).await.is_some() {
                 return true;
             }
         }
