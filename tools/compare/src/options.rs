@@ -117,6 +117,9 @@ Examples:
   cargo run --release -- --url mine=http://localhost:8000
   cargo run --release -- --live
 
+Instead of measuring, it shows how two steps differ, one file beside the other:
+  cargo run --release -- --diff 3 4
+
 The exit status is 0 only when all that was asked for was measured.";
 
 /// A server that somebody else has started.

@@ -8,25 +8,28 @@ use std::{
     fs,
     path::PathBuf,
     process::{Command, Output, Stdio},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
 use compare::results::Results;
 use peer::{COUNT, Peer};
 use serde_json::Value;
 
-/// One measurement at a time: they would disturb each other.
-static ALONE: Mutex<()> = Mutex::new(());
+/// Held to write by those whose figures count: nobody else measures meanwhile.
+static MACHINE: RwLock<()> = RwLock::new(());
 
-fn alone() -> MutexGuard<'static, ()> {
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+fn alone() -> RwLockWriteGuard<'static, ()> {
+    MACHINE.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn beside_others() -> RwLockReadGuard<'static, ()> {
+    MACHINE.read().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// `compare` with one run, a count of its own and a report of its own.
 struct Compare {
     command: Command,
     report: PathBuf,
-    _alone: MutexGuard<'static, ()>,
 }
 
 impl Compare {
@@ -41,7 +44,7 @@ impl Compare {
             .arg(&report)
             .env_remove("THREADS")
             .env_remove("CLICOLOR_FORCE");
-        Self { command, report, _alone: alone() }
+        Self { command, report }
     }
 
     fn run(mut self) -> (Output, Value) {
@@ -70,6 +73,7 @@ fn in_time(results: &Value, name: &str) -> f64 {
 
 #[test]
 fn step_1_answers_nobody_in_time_and_the_others_do() {
+    let _machine = alone();
     let (output, results) = Compare::new("steps", &["--scaling", "2"]).run();
     let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
     assert!(output.status.success(), "{stdout}\n{stderr}");
@@ -169,6 +173,7 @@ fn collect(
 
 #[test]
 fn every_published_figure_follows_from_the_published_samples() {
+    let _machine = beside_others();
     let only = "--only=step1-blocking,step3-multi-worker";
     let two_runs = [only, "--runs=2", "--scaling=2", "--interval=3"];
     let (_, results) = Compare::new("figures", &two_runs).run();
@@ -261,6 +266,7 @@ fn percentiles(published: &Value, times: Vec<f64>) {
 
 #[test]
 fn peers_that_misbehave_are_named_and_the_others_are_still_measured() {
+    let _machine = alone();
     let (live, frozen) = (Peer::live(), Peer::frozen());
     let (dies, wrong) = (Peer::dies(), Peer::wrong());
     let (output, results) = Compare::new(
@@ -299,6 +305,7 @@ fn peers_that_misbehave_are_named_and_the_others_are_still_measured() {
 
 #[test]
 fn what_a_peer_answers_never_reaches_the_terminal_as_a_command() {
+    let _machine = beside_others();
     let peer = Peer::hostile();
     let url = format!(
         "--url=\u{4e16}\u{4e16}\u{4e16}\u{4e16}\u{4e16}\u{4e16}\
@@ -364,6 +371,7 @@ fn a_url_is_honoured_or_refused_and_its_password_is_never_repeated() {
 
 #[test]
 fn requests_are_kept_in_flight_until_the_first_ones_are_answered() {
+    let _machine = alone();
     let peer = Peer::live();
     let (output, results) = Compare::new(
         "concurrency",
@@ -407,8 +415,9 @@ fn a_report_that_cannot_be_written_is_said_before_the_measuring() {
 
 #[test]
 fn what_was_measured_is_shown_even_if_the_report_cannot_be_written() {
+    let _machine = alone();
     let compare = Compare::new("unkept", &["--only=step2-single-worker"]);
-    let Compare { mut command, report, .. } = compare;
+    let Compare { mut command, report } = compare;
     fs::create_dir_all(report.join("report.html")).unwrap();
     let output = command.output().unwrap();
     let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
@@ -429,6 +438,7 @@ fn what_was_measured_is_shown_even_if_the_report_cannot_be_written() {
 #[test]
 #[cfg(target_os = "linux")]
 fn standard_error_that_cannot_be_written_does_not_end_a_measurement() {
+    let _machine = beside_others();
     let full = fs::File::options().write(true).open("/dev/full").unwrap();
     let (reader, broken) = std::io::pipe().unwrap();
     drop(reader);
@@ -527,6 +537,7 @@ mod signals {
 
     #[test]
     fn a_step_that_dies_is_reported_with_its_last_words() {
+        let _machine = beside_others();
         let long = "--iterations=1_000_000_000_000";
         let arguments = ["--only=step2-single-worker", long];
         let mut compare = Compare::new("dies", &arguments);
@@ -554,6 +565,7 @@ mod signals {
 
     #[test]
     fn an_interrupt_stops_all_that_was_started() {
+        let _machine = beside_others();
         let long = "--iterations=1_000_000_000_000";
         let long = ["--only=step1-blocking", long];
         let mut compare = Compare::new("interrupt", &long);
@@ -567,6 +579,7 @@ mod signals {
 
     #[test]
     fn a_signal_is_heard_while_a_step_does_not_come_up() {
+        let _machine = beside_others();
         let mut compare = Compare::new("mute-step", &["--only=step1-blocking"]);
         fs::create_dir_all(&compare.report).unwrap();
         let script = |name: &str, lines: &str| {
@@ -592,13 +605,14 @@ mod signals {
 
     #[test]
     fn a_measurement_that_was_suspended_says_that_it_is_worthless() {
+        let _machine = beside_others();
         for begins_after in ["Finished", "run 1 of 1: /blocking"] {
             let only = "--only=step2-single-worker";
-            let long = "--iterations=10_000_000_000";
+            let long = "--iterations=5_000_000_000";
             let mut compare =
                 Compare::new("suspended", &[only, long, "--scaling=1"]);
             let child = spawn(&mut compare, begins_after);
-            std::thread::sleep(Duration::from_millis(1_500));
+            std::thread::sleep(Duration::from_millis(700));
             kill_process(Pid::from_child(&child), Signal::STOP).unwrap();
             std::thread::sleep(Duration::from_millis(2_000));
             kill_process(Pid::from_child(&child), Signal::CONT).unwrap();
