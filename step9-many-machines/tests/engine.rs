@@ -7,7 +7,7 @@ mod nats;
 use std::{fmt::Write as _, io::Write, thread, time::Duration};
 
 use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy};
-use harness::{Server, StartError, events};
+use harness::{Browser, Server, StartError, events};
 use nats::{Nats, Worker, free_port, nats, wait_for};
 use rustix::process::Signal;
 use serde_json::Value;
@@ -403,6 +403,33 @@ fn a_file_is_summarised_exactly_while_a_worker_dies() {
     let (_, body) = answer.split_once("\r\n\r\n").unwrap();
     assert_eq!(body, expected);
     wait_for("the queue is empty", || nats.queued() == 0);
+}
+
+#[test]
+fn the_page_shows_which_worker_has_a_share_and_that_it_moves() {
+    let Some(nats) = nats(&["-js"]) else { return };
+    let [first, second] = nats.workers();
+    let server = nats.server("20_000_000_000", "1");
+    let Some(mut browser) = Browser::start() else { return };
+    browser.look(1280, 800, "light");
+    browser.open(server.url());
+    let shown = "(document.querySelector('#log .shares')?.textContent ?? '')";
+    let pool = "document.getElementById('queued').textContent";
+    browser.wait_for(&format!("{pool}.includes(', 2 workers there')"));
+    browser.evaluate(
+        "document.querySelector('[data-path=\"/blocking\"]').click()",
+    );
+    browser.wait_for(&format!("{shown}.includes('process ')"));
+    let text = browser.evaluate(shown);
+    let at_first = text.as_str().unwrap().contains(&first.name());
+    let (dies, takes) =
+        if at_first { (first, second) } else { (second, first) };
+    dies.kill();
+    browser.wait_for(&format!("{shown}.includes('{}')", takes.name()));
+    browser.wait_for(&format!("{pool}.includes(', 1 workers there')"));
+    browser
+        .screenshot(harness::workspace().join("target/page/step9-moved.png"));
+    assert!(browser.console_errors().is_empty());
 }
 
 #[test]
