@@ -53,6 +53,8 @@ mod chapters {
         "src/step6.md"
         "src/step7.md"
         "src/step8.md"
+        "src/step9.md"
+        "src/past-one-engine.md"
         "src/exercises.md"
         "src/comparison.md"
         "src/results.md"

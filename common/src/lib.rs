@@ -34,6 +34,6 @@ pub use measurements::{BadLine, Summary, Table, TooManyNames};
 pub use page::page;
 pub use report::{Report, SummaryReport};
 pub use request::{RequestId, Upload};
-pub use settings::{Priority, Settings, parsed};
+pub use settings::{Priority, Role, Settings, parsed};
 pub use stop::{StopSignal, stop_signal};
 pub use timing::{milliseconds, short};

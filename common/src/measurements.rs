@@ -6,7 +6,7 @@ use std::{
 
 use foldhash::fast::RandomState;
 use memchr::memchr_iter;
-use serde::{Serialize, Serializer, ser::SerializeStruct};
+use serde::{Deserialize, Serialize, Serializer, ser::SerializeStruct};
 
 /// The most names that a file may have.
 const MOST_NAMES: usize = 10_000;
@@ -36,7 +36,10 @@ const SHOWN: usize = 40;
 /// let summary = table.summary().unwrap();
 /// assert_eq!(summary.to_string(), "{Abha=18.0/18.0/18.0, Oslo=-3.4/-1.2/0.9}");
 /// ```
-#[derive(Debug, Default)]
+///
+/// It can travel, and one that comes from elsewhere is checked on its arrival.
+#[derive(Debug, Default, Deserialize)]
+#[serde(try_from = "(bool, Vec<(String, Figures)>)")]
 pub struct Table {
     // A seed of its own for each keeps others from guessing names that collide.
     names: HashMap<Box<[u8]>, Figures, RandomState>,
@@ -52,7 +55,7 @@ pub struct Table {
 pub struct Summary(BTreeMap<String, Figures>);
 
 /// The first line of a piece that isn't as it should be.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error(
     "expected NAME;VALUE, with a name of 1 to 100 bytes of UTF-8 and a value \
      from -99.9 to 99.9 with one decimal, but it begins with: {begins}"
@@ -69,7 +72,7 @@ pub struct BadLine {
 pub struct TooManyNames;
 
 /// In tenths.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Figures {
     count: i64,
     sum: i64,
@@ -106,10 +109,7 @@ impl Table {
             return Some(());
         }
         // Checked once: it holds for all lines with that name.
-        let valid = (1..=LONGEST_NAME).contains(&name.len())
-            && !name.contains(&b';')
-            && str::from_utf8(name).is_ok();
-        if !valid {
+        if !is_name(name) {
             return None;
         }
         if self.names.len() < MOST_NAMES {
@@ -143,6 +143,46 @@ impl Table {
         let names = self.names.into_iter();
         Ok(Summary(names.map(|(name, it)| (text(name), it)).collect()))
     }
+}
+
+impl Serialize for Table {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let names = self.names.iter();
+        let text = |name| String::from_utf8_lossy(name);
+        let names: Vec<_> = names.map(|(name, it)| (text(name), it)).collect();
+        (self.too_many, names).serialize(to)
+    }
+}
+
+impl TryFrom<(bool, Vec<(String, Figures)>)> for Table {
+    type Error = &'static str;
+
+    fn try_from(
+        (too_many, names): (bool, Vec<(String, Figures)>),
+    ) -> Result<Self, Self::Error> {
+        let valid = |(name, figures): &(String, Figures)| {
+            let Figures { count, sum, min, max } = *figures;
+            is_name(name.as_bytes())
+                // Of one message; so sums of them can't overflow.
+                && (1..1 << 32).contains(&count)
+                && -999 <= min
+                && min <= max
+                && max <= 999
+                && (count * min..=count * max).contains(&sum)
+        };
+        if names.len() > MOST_NAMES || !names.iter().all(valid) {
+            return Err("no table of measurements");
+        }
+        let names = names.into_iter();
+        let names = names.map(|(name, it)| (name.into_bytes().into(), it));
+        Ok(Self { names: names.collect(), too_many })
+    }
+}
+
+fn is_name(name: &[u8]) -> bool {
+    (1..=LONGEST_NAME).contains(&name.len())
+        && !name.contains(&b';')
+        && str::from_utf8(name).is_ok()
 }
 
 /// The name of a line, unchecked, and its value in tenths.
@@ -303,6 +343,33 @@ mod tests {
         let mut whole = Table::default();
         all.into_iter().for_each(|table| whole.merge(table));
         Ok(whole.summary().unwrap().to_string())
+    }
+
+    #[test]
+    fn a_table_that_travels_arrives_as_it_was_or_not_at_all() {
+        let mut table = Table::default();
+        table.add("Zürich;-3.4\nOslo;99.9\nOslo;1.0".as_bytes()).unwrap();
+        let json = serde_json::to_string(&table).unwrap();
+        let arrived: Table = serde_json::from_str(&json).unwrap();
+        assert_eq!(arrived.summary(), table.summary());
+
+        let one = |name: &str, figures: [i64; 4]| {
+            let [count, sum, min, max] = figures;
+            let json = format!(
+                "[false, [[{name:?}, {{\"count\": {count}, \"sum\": {sum}, \
+                 \"min\": {min}, \"max\": {max}}}]]]"
+            );
+            serde_json::from_str::<Table>(&json).is_ok()
+        };
+        assert!(one("Oslo", [2, 10, 4, 6]));
+        assert!(!one("", [2, 10, 4, 6]));
+        assert!(!one("O;lo", [2, 10, 4, 6]));
+        assert!(!one(&"o".repeat(101), [2, 10, 4, 6]));
+        assert!(!one("Oslo", [0, 0, 0, 0]));
+        assert!(!one("Oslo", [i64::MAX, 0, 0, 0]));
+        assert!(!one("Oslo", [2, 13, 4, 6]));
+        assert!(!one("Oslo", [1, 1000, 1000, 1000]));
+        assert!(!one("Oslo", [1, 5, 6, 4]));
     }
 
     proptest! {

@@ -277,6 +277,8 @@ function addProgress(row, request, cancel) {
   // A screen reader isn't told ten times a second.
   row.querySelector(".left").ariaLive = "off";
   row.append(button);
+  addText(row, "shares", "");
+  row.querySelector(".shares").ariaLive = "off";
   request.row = row;
 }
 
@@ -292,7 +294,10 @@ function showProgress(running) {
     // From when it was first seen to count: before that it waited.
     const seen = (request.seen ??= it.done ? { ...it, at: now() } : undefined);
     const rate = seen && (it.done - seen.done) / (now() - seen.at);
-    row.querySelector(".left").textContent = !it.busy
+    // Those that workers on other machines have.
+    const shares = Object.entries(it.shares ?? {});
+    row.querySelector(".shares").textContent = shares.map(ofShare).join("\n");
+    row.querySelector(".left").textContent = !it.busy && !shares.length
       ? "waits for a thread"
       : rate
         ? `${short((it.total - it.done) / rate)} left`
@@ -300,9 +305,13 @@ function showProgress(running) {
   }
 }
 
+function ofShare([number, { size, done, worker }]) {
+  return `Share ${number}: ${worker}, ${Math.floor((100 * done) / size)} %`;
+}
+
 function removeProgress(row, { path }) {
   const focused = row.contains(document.activeElement);
-  for (const part of row.querySelectorAll("progress, .left, button")) {
+  for (const part of row.querySelectorAll("progress, .left, .shares, button")) {
     part.remove();
   }
   if (focused) button(path).focus();
@@ -317,7 +326,7 @@ async function showPool() {
   } catch {
     return; // The heartbeat says so.
   }
-  const { places, admitted, queued, threads } = figures;
+  const { places, admitted, queued, threads, workers, shares } = figures;
   const boxes = Math.min(places, MOST_BOXES);
   const taken = Math.ceil((admitted * boxes) / places);
   const list = element("places");
@@ -331,7 +340,10 @@ async function showPool() {
   setText("admitted", `${admitted} of ${places} places taken`);
   const jobs = queued === 1 ? "1 job waits" : `${queued} jobs wait`;
   const hint = places > MOST_IN_FLIGHT ? " To see a refusal: QUEUE=2" : "";
-  setText("queued", `${jobs} for ${threads} threads.${refused ? "" : hint}`);
+  const who = workers
+    ? `${shares} shares in the queue, ${workers.length} workers there.`
+    : `${jobs} for ${threads} threads.`;
+  setText("queued", refused ? who : who + hint);
   const marks = "✕".repeat(Math.min(refused, 5));
   setText("refused", refused ? `${marks} ${refused} refused` : "");
 }

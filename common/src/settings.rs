@@ -6,14 +6,18 @@ use std::{
     iter,
     net::{Ipv6Addr, SocketAddr},
     num::NonZeroUsize,
+    path::PathBuf,
     process, thread,
     time::Duration,
 };
 
 use clap::{
     ArgMatches, Command, CommandFactory, FromArgMatches, Parser, ValueEnum,
-    builder::{OsStringValueParser, TypedValueParser},
+    builder::{
+        NonEmptyStringValueParser, OsStringValueParser, TypedValueParser,
+    },
     error::ErrorKind,
+    parser::ValueSource,
 };
 use thread_priority::{ThreadPriority, set_current_thread_priority};
 
@@ -92,6 +96,31 @@ pub struct Settings {
     #[arg(long, env, default_value = "10")]
     #[arg(allow_hyphen_values = true, value_parser = parsed(limit))]
     pub body_timeout: Duration,
+
+    /// Where the engine is that brings shares to workers, as in
+    /// nats://127.0.0.1:4222; without one, the step's own threads do them
+    #[arg(long, env = "NATS_URL", hide_env_values = true)]
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
+    pub engine: Option<String>,
+
+    /// A file with the certificate of who signs the engine's, for tls://
+    #[arg(long, env = "NATS_CA")]
+    pub engine_ca: Option<PathBuf>,
+
+    /// On how many engines of a cluster each share is kept
+    #[arg(long, env, default_value = "1")]
+    #[arg(allow_hyphen_values = true, value_parser = parsed(replicas))]
+    pub replicas: usize,
+
+    /// What to be instead of a server: `work` does the shares of others
+    pub role: Option<Role>,
+}
+
+/// What a program is that isn't a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Role {
+    /// A worker.
+    Work,
 }
 
 /// How urgent a thread is next to others that want the same core.
@@ -166,7 +195,12 @@ impl Settings {
         assert_eq!(unknown, None, "the optional flags are {optional:?}");
 
         let mut without = optional;
-        without.retain(|it| !flags.contains(&it.as_str()));
+        let engine = ["role", "engine_ca", "replicas"];
+        without.retain(|it| {
+            let name = it.as_str();
+            let flag = if engine.contains(&name) { "engine" } else { name };
+            !flags.contains(&flag)
+        });
         for flag in &without {
             // Before its value is read, which may be wrong too.
             let name = format!("--{}", flag.replace('_', "-"));
@@ -183,11 +217,49 @@ impl Settings {
             });
         }
         let matches = command.get_matches_mut();
+        if without.iter().any(|it| it == "role") && matches.contains_id("role")
+        {
+            let message =
+                format!("{step} is always a server: leave out 'work'");
+            command.error(ErrorKind::UnknownArgument, message).exit();
+        }
+        if matches.value_source("engine") == Some(ValueSource::CommandLine)
+            && matches.get_one("engine").is_some_and(|it| has_secret(it))
+        {
+            // Nor is it repeated here.
+            let message = "--engine: expected an address without user or \
+                           password, which all users of this machine could \
+                           read: set NATS_URL instead";
+            command.error(ErrorKind::InvalidValue, message).exit();
+        }
         let settings = Self::from_arg_matches(&matches)
             .unwrap_or_else(|error| error.exit());
         let set = iter::once("iterations").chain(flags);
         let list = set.map(|flag| value(&matches, flag)).collect();
         Self { step, idea, list, ..settings }
+    }
+
+    /// Prints the one line that says that a worker works, and what it is called.
+    pub fn announce_worker(&self, name: &str) {
+        let (step, engine) = (self.step, self.engine_address());
+        say(format!("{step} working for {engine} as {name}"));
+    }
+
+    /// Where the engine is, without user, password and token.
+    pub fn engine_address(&self) -> String {
+        without_secret(self.engine.as_deref().unwrap_or_default())
+    }
+
+    /// Ends the process with status 1: says on standard error that the engine
+    /// can't be used, why, and what to change.
+    pub fn cannot_use_engine(&self, error: impl Display) -> ! {
+        let (step, engine) = (self.step, self.engine_address());
+        log(format!(
+            "{step}: can't use the engine {engine}: {error}\n\
+             start it with `nats-server -js`, and check NATS_URL: where it is, \
+             and user and password as in nats://user:password@host:4222"
+        ));
+        process::exit(1)
     }
 
     /// Where to listen: host and port, as `HttpServer::bind` takes them. An
@@ -275,10 +347,14 @@ impl Settings {
             urls.join(" "),
             settings.join(", "),
         );
-        // Not println!, which panics when nobody reads standard output.
-        if let Err(error) = writeln!(io::stdout(), "{line}") {
-            log(format!("{line}\nstandard output: {error}"));
-        }
+        say(line);
+    }
+}
+
+/// Not println!, which panics when nobody reads standard output.
+fn say(line: String) {
+    if let Err(error) = writeln!(io::stdout(), "{line}") {
+        log(format!("{line}\nstandard output: {error}"));
     }
 }
 
@@ -301,9 +377,12 @@ fn optional(command: &Command) -> Vec<String> {
 fn value(matches: &ArgMatches, flag: &str) -> (String, String) {
     let unit = if flag.ends_with("timeout") { " s" } else { "" };
     let raw = matches.get_raw(flag).and_then(|mut values| values.next());
-    let value = raw.map_or("off".into(), |raw| {
-        format!("{}{unit}", raw.to_string_lossy().replace(['_', '+'], ""))
-    });
+    let value = match (flag, raw.map(|raw| raw.to_string_lossy())) {
+        ("engine", Some(raw)) => without_secret(&raw),
+        ("engine", None) => "none: its own threads".into(),
+        (_, Some(raw)) => format!("{}{unit}", raw.replace(['_', '+'], "")),
+        (_, None) => "off".into(),
+    };
     (flag.replace('_', " "), value)
 }
 
@@ -339,6 +418,31 @@ fn queue(text: &str) -> Result<usize, String> {
         Ok(length @ 1..=LONGEST_QUEUE) => Ok(length),
         _ => Err(expected(range)),
     }
+}
+
+fn replicas(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number @ 1..=5) => Ok(number),
+        _ => Err(expected("a whole number from 1 to 5")),
+    }
+}
+
+fn has_secret(url: &String) -> bool {
+    without_secret(url) != *url
+}
+
+/// A URL, or a list of them, without user, password and token.
+fn without_secret(urls: &str) -> String {
+    let without = |url: &str| {
+        let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+        let host = rest.rsplit_once('@').map_or(rest, |it| it.1);
+        if scheme.is_empty() {
+            host.into()
+        } else {
+            format!("{scheme}://{host}")
+        }
+    };
+    urls.split(',').map(without).collect::<Vec<_>>().join(",")
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

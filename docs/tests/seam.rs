@@ -67,13 +67,25 @@ const LESSONS: [&[&str]; STEPS.len() - 1] = [
         "impl Progress",
         "impl Drop",
     ],
+    &[
+        "main",
+        "failing",
+        "figures",
+        "count_all",
+        "Requests",
+        "Progress",
+        "Running",
+        "impl Requests",
+        "summarise",
+    ],
 ];
 
 /// The most lines that may change from a step to the next: in `main.rs`, and
 /// in all other files that both have.
 const MOST_CHANGED: (usize, usize) = (65, 60);
 
-/// The most lines of a file that is new in a step, of which there is one.
+/// The most lines of a file that is new in a step, of which there is one. The
+/// two ends of a network, and what travels between them, are five.
 const LONGEST_NEW: usize = 150;
 
 /// The dependencies that the first three steps may have.
@@ -228,7 +240,8 @@ fn each_step_is_as_small_as_a_lesson_can_be() {
              {others} of the other files: more than {MOST_CHANGED:?}"
         );
         assert!(
-            added.len() <= 1 && added.iter().all(|it| it.1 <= LONGEST_NEW),
+            added.len() <= if number == 9 { 5 } else { 1 }
+                && added.iter().all(|it| it.1 <= LONGEST_NEW),
             "{step} has too many new files, or too long ones: {added:?}"
         );
         let most = match number {

@@ -6,7 +6,7 @@ use std::{
 };
 
 /// The steps, in order. A new one takes part everywhere by its line here.
-pub const STEPS: [&str; 8] = [
+pub const STEPS: [&str; 9] = [
     "step1-blocking",
     "step2-single-worker",
     "step3-multi-worker",
@@ -15,6 +15,7 @@ pub const STEPS: [&str; 8] = [
     "step6-shared-memory",
     "step7-cancellation",
     "step8-data-processing",
+    "step9-many-machines",
 ];
 
 /// The profile that this crate was built with, and so the steps.
