@@ -422,7 +422,7 @@ fn what_was_measured_is_shown_even_if_the_report_cannot_be_written() {
     let output = command.output().unwrap();
     let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
     assert_eq!(output.status.code(), Some(1), "{stderr}");
-    assert!(stdout.contains("step2-single-worker stayed live"), "{stdout}");
+    assert!(stdout.contains("while /blocking ran"), "{stdout}");
     let last = stderr.lines().last().unwrap();
     assert!(
         last.contains("report.html") && last.contains("--report"),
