@@ -176,7 +176,8 @@ fn the_last_who_gets_a_place_is_done_within_a_clients_patience() {
     let slowest = before.max(alone(&server));
 
     let served = answers.iter().filter(|it| it.contains(" 200 ")).count();
-    assert_eq!(served as f64, load.places(), "the others are refused");
+    // More than have a place only if one was done before the last came.
+    assert!(served as f64 >= load.places() && served < 11, "{served} served");
     let planned = load.places() * load.job / load.cores;
     assert!(
         last > 0.6 * planned && last < 1.6 * load.places() * slowest,

@@ -121,7 +121,7 @@ impl Worker {
         }
     }
 
-    /// First the answer, then the acknowledgement: so a share may be done twice,
+    /// First the answer, then the acknowledgement: a share may be done twice,
     /// but never not at all. Returns false if it can't be known to be over.
     async fn deliver(&self, it: &Message, to: &str, report: &Report) -> bool {
         for _ in 0..20 {
