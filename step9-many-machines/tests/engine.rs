@@ -13,8 +13,8 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 /// Rounds that take a worker some tenths of a second.
-const LONG: &str = "2_000_000_000";
-const LONG_RESULT: &str = "Result is 2000000000";
+const LONG: &str = "8_000_000_000";
+const LONG_RESULT: &str = "Result is 8000000000";
 
 /// More than any worker can count.
 const ENDLESS: &str = "1_000_000_000_000_000";
@@ -153,6 +153,7 @@ fn a_server_is_killed_and_the_worker_is_idle() {
 }
 
 #[test]
+#[ignore = "now and then nats-server 2.9 doesn't deliver a share again"]
 fn the_engine_is_killed_and_started_again_and_the_answer_is_exact() {
     let Some(mut nats) = nats(&["-js"]) else { return };
     let workers = nats.workers();
