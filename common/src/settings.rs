@@ -224,7 +224,7 @@ impl Settings {
             command.error(ErrorKind::UnknownArgument, message).exit();
         }
         if matches.value_source("engine") == Some(ValueSource::CommandLine)
-            && matches.get_one("engine").is_some_and(|it| has_secret(it))
+            && matches.get_one("engine").is_some_and(has_secret)
         {
             // Nor is it repeated here.
             let message = "--engine: expected an address without user or \
