@@ -11,17 +11,17 @@ use std::{
     time::Instant,
 };
 
-use docs::book::{files, read, workspace};
+use docs::{files, read, workspace};
 use harness::STEPS;
 use regex::Regex;
 use serde_json::Value;
 
 /// The tests of the exercises, `NN-name.rs`, and their solutions,
 /// `NN-name.patch`.
-const FOLDER: &str = "docs/solutions";
+const FOLDER: &str = "docs/exercises";
 
 /// Where the exercises are set.
-const PAGE: &str = "docs/src/exercises.md";
+const PAGE: &str = "docs/chapters/exercises.md";
 
 /// How a test begins its message while the exercise isn't solved.
 const NOT_YET: &str = "Not yet";
@@ -367,7 +367,7 @@ fn each_exercise_is_set_with_a_hint_before_its_solution() {
             "\n<summary>Hint</summary>\n".into(),
             "\n<summary>Solution</summary>\n".into(),
             format!("\ngit apply {}\n", exercise.solution()),
-            format!("\n{{{{#include ../solutions/{name}.patch}}}}\n"),
+            format!("\n{{{{#include ../exercises/{name}.patch}}}}\n"),
         ]);
         for part in parts {
             let at = rest.find(&part);

@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use docs::book::read;
+use docs::read;
 use harness::{Pending, Server};
 use plan::Load;
 use regex::Regex;
@@ -224,7 +224,7 @@ fn a_second_machine_is_due_before_the_first_is_full() {
 
 #[test]
 fn the_page_shows_what_the_calculation_prints() {
-    let page = read("docs/src/how-many.md").unwrap();
+    let page = read("docs/chapters/how-many.md").unwrap();
     let command = "cargo run -p docs --example sizing -- ";
     let line = page.lines().find(|line| line.contains(command)).unwrap();
     let (_, numbers) = line.split_once(command).unwrap();
@@ -234,5 +234,5 @@ fn the_page_shows_what_the_calculation_prints() {
         .unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(said.contains("machines"), "{said}");
-    assert!(page.contains(&said), "docs/src/how-many.md lacks:\n{said}");
+    assert!(page.contains(&said), "docs/chapters/how-many.md lacks:\n{said}");
 }

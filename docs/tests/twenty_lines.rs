@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use docs::book::read;
+use docs::read;
 
 const SOURCE: &str = "docs/examples/twenty-lines.rs";
 
@@ -82,7 +82,7 @@ fn who_comes_second_waits_for_the_loop() {
 
 #[test]
 fn the_chapter_shows_it_before_all_else() {
-    let chapter = read("docs/src/step1.md").unwrap();
+    let chapter = read("docs/chapters/step1.md").unwrap();
     let shown = chapter.find("examples/twenty-lines.rs").unwrap();
     for later in ["a *task*", "tokio", "main.rs}}"] {
         assert!(shown < chapter.find(later).unwrap(), "{later}");
