@@ -9,7 +9,6 @@ use futures::{
     FutureExt,
     future::{BoxFuture, Shared},
 };
-use tokio::sync::oneshot;
 
 use crate::log;
 
@@ -32,17 +31,17 @@ pub type StopSignal = Shared<BoxFuture<'static, ()>>;
 /// Outside an actix-web runtime.
 pub fn stop_signal() -> io::Result<StopSignal> {
     let mut signalled = signals()?;
-    let (sender, receiver) = oneshot::channel();
     // One task listens: whoever waits only looks whether it has heard.
-    spawn(async move {
+    let heard = spawn(async move {
         poll_fn(&mut signalled).await;
         log("stopping once every accepted request is answered \
              (Ctrl-C again: at once)");
-        sender.send(()).ok();
-        poll_fn(signalled).await;
-        process::exit(130);
+        spawn(async move {
+            poll_fn(signalled).await;
+            process::exit(130);
+        });
     });
-    Ok(receiver.map(drop).boxed().shared())
+    Ok(heard.map(drop).boxed().shared())
 }
 
 #[cfg(unix)]

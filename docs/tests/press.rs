@@ -263,7 +263,7 @@ fn without_workers_the_picture_stays(reader: &mut Reader) {
     }
 }
 
-/// `cargo test -p docs --test press -- --ignored` renews them.
+/// `cargo test -p docs pictured -- --ignored` renews them.
 #[test]
 #[ignore = "it renews pictures of the book"]
 fn the_pages_of_steps_1_and_2_are_pictured_while_they_count() {

@@ -1,7 +1,6 @@
 //! The server that opens step 1 is twenty lines, and it freezes.
 
 use std::{
-    env,
     io::{Read, Write},
     net::TcpStream,
     process::{Child, Command},
@@ -54,11 +53,9 @@ fn who_comes_second_waits_for_the_loop() {
         eprintln!("skipped: another program has port 3000");
         return;
     }
-    let test = env::current_exe().unwrap();
-    let built = test.ancestors().nth(2).unwrap().join("examples");
     let program =
-        built.join(format!("twenty-lines{}", env::consts::EXE_SUFFIX));
-    assert!(program.is_file(), "first: cargo build -p docs --examples");
+        harness::program(env!("CARGO_PKG_NAME"), Some("twenty-lines"));
+    let program = program.unwrap();
     let mut server = Running(Command::new(program).spawn().unwrap());
     while TcpStream::connect(ADDRESS).is_err() {
         assert!(server.0.try_wait().unwrap().is_none(), "it has ended");
