@@ -72,19 +72,19 @@ fn the_heartbeat_says_how_long_its_thread_was_busy() {
 fn before_the_cure_it_freezes_and_after_it_doesnt() {
     let _turn = alone_here();
     for cure in CURES {
-        let server = start(cure, &[("ITERATIONS", "2_000_000_000")]);
-        let start = Instant::now();
+        let server = start(cure, &[("ITERATIONS", "1_000_000_000")]);
+        let sent = Instant::now();
         let before = server.send("/before");
         assert_eq!(server.get("/non-blocking").status(), 200);
-        let until_non_blocking = start.elapsed();
+        let until_non_blocking = sent.elapsed();
         before.wait();
         // The two answers come one right after the other.
-        assert!(start.elapsed() < 2 * until_non_blocking, "{cure}");
+        assert!(sent.elapsed() < 2 * until_non_blocking, "{cure}");
 
+        let server = start(cure, &[("ITERATIONS", "20_000_000_000")]);
         let after = server.send("/after");
         assert_eq!(server.get("/non-blocking").status(), 200);
         assert!(!after.is_answered(), "{cure} is frozen after its cure too");
-        assert!(after.wait().ends_with("Result is 1000000000"), "{cure}");
     }
 }
 
@@ -156,13 +156,13 @@ fn cores() -> f64 {
 fn the_last_who_gets_a_place_is_done_within_a_clients_patience() {
     let _turn = alone_here();
     // Each long enough that none is done before the last has come.
-    let iterations = "1_000_000_000";
-    let load = load(cores(), iterations, 8.0);
+    let iterations = "2_000_000_000";
+    let load = load(cores(), iterations, 4.0);
     let server = step5(&load, iterations);
     let before = alone(&server);
     let start = Instant::now();
     let sent: Vec<Pending> =
-        (0..11).map(|n| server.send(&format!("/blocking?{n}"))).collect();
+        (0..7).map(|n| server.send(&format!("/blocking?{n}"))).collect();
     let answers: Vec<String> = sent.into_iter().map(Pending::wait).collect();
     let last = start.elapsed().as_secs_f64();
     let mut around = [load.job / load.cores, before, alone(&server)];
@@ -171,7 +171,7 @@ fn the_last_who_gets_a_place_is_done_within_a_clients_patience() {
 
     let served = answers.iter().filter(|it| it.contains(" 200 ")).count();
     // More than have a place only if one was done before the last came.
-    assert!(served as f64 >= load.places() && served < 11, "{served} served");
+    assert!(served as f64 >= load.places() && served < 7, "{served} served");
     let [least, most] =
         [0.6 * quickest, 1.6 * slowest].map(|it| it * load.places());
     assert!(
