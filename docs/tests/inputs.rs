@@ -14,13 +14,17 @@ use std::{
     time::Duration,
 };
 
-use harness::{Inputs, Outcome, STEPS, Server, command, program};
+use harness::{
+    Inputs, Outcome, STEPS, Server, build, command, program, programs,
+};
 
 /// Longer than step 7 waits for the head of a request.
 const PATIENCE: Duration = Duration::from_secs(6);
 
 static PROGRAMS: LazyLock<Vec<PathBuf>> = LazyLock::new(|| {
-    STEPS.iter().map(|step| program(step, None).unwrap()).collect()
+    let built = build(STEPS).output().unwrap();
+    let mut built = programs(&built.stdout);
+    STEPS.iter().map(|step| built.remove(*step).unwrap()).collect()
 });
 
 /// Calls that for each of these on a thread of its own, and waits for all.

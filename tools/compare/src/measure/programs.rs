@@ -60,7 +60,7 @@ async fn find_node() -> Result<(), String> {
 
 /// Builds the steps of the plan. What cargo has to say goes to standard error.
 async fn build(plan: &Plan, quiet: bool) -> Result<Programs, String> {
-    let mut command = harness::build();
+    let mut command = harness::build(plan.steps());
     command.args(quiet.then_some("--quiet")).stdout(Stdio::piped());
     command.args(plan.offline.then_some("--offline"));
     // Cargo would fail where standard error can't be written.
@@ -69,11 +69,8 @@ async fn build(plan: &Plan, quiet: bool) -> Result<Programs, String> {
     }
     let mut command = Command::from(command);
     command.kill_on_drop(true);
-    for step in plan.steps() {
-        command.args(["--package", step]);
-    }
     if plan.subjects.iter().any(|it| it.source == Source::Example) {
-        command.args(["--package", EXAMPLE_OF, "--bins"]);
+        command.args(["--package", EXAMPLE_OF]);
         command.args(["--example", TWO_WORKERS]);
     }
     let output = async {
