@@ -606,11 +606,10 @@ mod signals {
     #[test]
     fn a_measurement_that_was_suspended_says_that_it_is_worthless() {
         let _machine = beside_others();
-        for begins_after in ["Finished", "run 1 of 1: /blocking"] {
+        let suspend = |begins_after: &str, name: &str| {
             let only = "--only=step2-single-worker";
             let long = "--iterations=5_000_000_000";
-            let mut compare =
-                Compare::new("suspended", &[only, long, "--scaling=1"]);
+            let mut compare = Compare::new(name, &[only, long, "--scaling=1"]);
             let child = spawn(&mut compare, begins_after);
             std::thread::sleep(Duration::from_millis(700));
             kill_process(Pid::from_child(&child), Signal::STOP).unwrap();
@@ -620,6 +619,10 @@ mod signals {
             let stdout = text(&output.stdout);
             assert!(stdout.contains("worthless"), "{begins_after}: {stdout}");
             assert_eq!(output.status.code(), Some(1), "{stdout}");
-        }
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(|| suspend("Finished", "suspended-idle"));
+            scope.spawn(|| suspend("run 1 of 1: /blocking", "suspended"));
+        });
     }
 }
