@@ -12,6 +12,8 @@ mod photo;
 
 use std::{
     io::{Read, Write},
+    path::PathBuf,
+    sync::LazyLock,
     time::Instant,
 };
 
@@ -97,10 +99,12 @@ fn cells(
 /// A server that has had one picture: what it needs for the first isn't the
 /// next one's.
 fn start() -> Server {
-    let program = harness::program(env!("CARGO_PKG_NAME"), Some("thumbnail"))
-        .unwrap_or_else(|error| panic!("{error}"));
+    static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
+        harness::program(env!("CARGO_PKG_NAME"), Some("thumbnail"))
+            .unwrap_or_else(|error| panic!("{error}"))
+    });
     let server =
-        Server::start(&mut harness::command(&program)).expect("it starts");
+        Server::start(&mut harness::command(&*PROGRAM)).expect("it starts");
     let small = written(flag(64, 64), ImageFormat::Jpeg);
     assert_eq!(end(begin(&server, &small, &small)), 200);
     server

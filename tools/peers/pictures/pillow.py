@@ -15,7 +15,8 @@ def thumbnail(body, width, decode):
     if decode == "whole":
         picture.load()
     gap = 1 if decode == "least" else 2
-    picture.thumbnail((width, picture.height), reducing_gap=gap)
+    height = max(1, round(picture.height * width / picture.width))
+    picture.thumbnail((width, height), reducing_gap=gap)
     ImageOps.exif_transpose(picture, in_place=True)
     jpeg = io.BytesIO()
     picture.save(jpeg, "JPEG", quality=75)
@@ -42,6 +43,8 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
+# By default, of six that come at once one comes again a second later.
+ThreadingHTTPServer.request_queue_size = 128
 address = ("127.0.0.1", int(os.environ.get("PORT", 3000)))
 server = ThreadingHTTPServer(address, Handler)
 url = f"http://127.0.0.1:{server.server_port}"
