@@ -487,6 +487,134 @@ fn every_bad_upload_gets_what_the_book_says() {
     inputs.check("uploads.md", 35);
 }
 
+/// Requests to step 7's example with pictures, each with a JPEG of one pixel
+/// where it has no body.
+const PICTURES: &[&str] = &[
+    "POST /thumbnail",
+    "POST /thumbnail?",
+    "POST /thumbnail?width",
+    "POST /thumbnail?width=",
+    "POST /thumbnail?width=abc",
+    "POST /thumbnail?width=0",
+    "POST /thumbnail?width=-1",
+    "POST /thumbnail?width=1.5",
+    "POST /thumbnail?width=65536",
+    "POST /thumbnail?width=99999999",
+    "POST /thumbnail?width=4&width=5",
+    "POST /thumbnail?Width=4",
+    "POST /thumbnail?width=%FF",
+    "POST /thumbnail?width=4%00",
+    "POST /thumbnail?height=4",
+    "POST /thumbnail?width=4&height=5",
+    "GET /thumbnail?width=4",
+    "HEAD /thumbnail?width=4",
+    "PUT /thumbnail?width=4",
+    "DELETE /thumbnail",
+    "OPTIONS /thumbnail",
+    "POST /thumbnail/?width=4",
+    "POST /Thumbnail?width=4",
+    "POST /?width=4",
+    "POST /pool",
+    "GET /",
+    "POST /thumbnail?width=4⏎Content-Type: nonsense",
+    "POST /thumbnail?width=4⏎Content-Type: image/webp",
+    "POST /thumbnail?width=4⏎Content-Encoding: gzip",
+    "POST /thumbnail?width=4⏎Accept: text/html",
+    "POST /thumbnail?width=4⏎Expect: 100-continue",
+    "POST /thumbnail?width=4⏎Content-Length: 0⏎⏎",
+    "POST /thumbnail?width=4⏎Content-Length: 9⏎⏎nonsense.",
+    "POST /thumbnail?width=4⏎Content-Length: 9⏎⏎%PDF-1.7⏎",
+    "POST /thumbnail?width=4⏎Content-Length: 6⏎⏎GIF89a",
+    "POST /thumbnail?width=4⏎Content-Length: 9⏎⏎GIF",
+    "POST /thumbnail?width=4⏎Content-Length: -1⏎⏎GIF",
+    "POST /thumbnail?width=4⏎Transfer-Encoding: chunked⏎⏎0⏎⏎",
+    "POST /thumbnail?width=4⏎Transfer-Encoding: chunked⏎⏎nonsense⏎",
+    "POST /thumbnail?width=4⏎Transfer-Encoding: chunked⏎⏎3⏎GIF⏎",
+    "POST /thumbnail?width=4⏎Content-Type: multipart/form-data; boundary=x\
+     ⏎Content-Length: 5⏎⏎--x--",
+];
+
+/// Settings of that example.
+const OF_PICTURES: [(&str, &str); 8] = [
+    ("MEMORY_MIB", ""),
+    ("MEMORY_MIB", "0"),
+    ("MEMORY_MIB", "65536"),
+    ("MEMORY_MIB", "1 GiB"),
+    ("SILENCE", "0"),
+    ("SILENCE", "10s"),
+    ("BANDS", "0"),
+    ("BANDS", "two"),
+];
+
+#[test]
+fn every_bad_picture_gets_what_the_book_says() {
+    let program = program(STEPS[6], Some("thumbnail")).unwrap();
+    let mut inputs = Inputs::default();
+    for (name, value) in OF_PICTURES {
+        let started = Server::start(command(&program).env(name, value));
+        let input = format!("{name}='{value}'");
+        inputs.add(&input, "", &Outcome::of_start(started));
+    }
+    let mut command = command(&program);
+    let server = Server::start(command.env("SILENCE", "1")).unwrap();
+    let picture = one_pixel();
+    let mut send = |name: &str, head: &str, body: &[u8]| {
+        let raw = [&request(head).1, body].concat();
+        let got = exchange(&server, &raw, 10 * PATIENCE);
+        // A picture isn't for a table.
+        let is_jpeg = got.gets == "200" && got.says.contains('\u{fffd}');
+        let says = if is_jpeg { "a JPEG" } else { &got.says }.to_owned();
+        inputs.add(name, "", &Outcome { says, ..got });
+    };
+    for text in PICTURES {
+        let name = text.escape_debug().to_string();
+        if text.contains("⏎⏎") || text.starts_with("GET") {
+            send(&name, text, b"");
+        } else {
+            let length = picture.len();
+            send(&name, &format!("{text}⏎Content-Length: {length}"), &picture);
+        }
+    }
+    let with_length = |bytes: usize| {
+        format!("POST /thumbnail?width=4⏎Content-Length: {bytes}")
+    };
+    let cut = &picture[..picture.len() / 2];
+    for (name, body) in [
+        ("half of a JPEG", cut),
+        ("the first three bytes of a JPEG", &picture[..3]),
+        ("the first eight bytes of a PNG", b"\x89PNG\r\n\x1a\n"),
+        ("a JPEG, and something behind it", &[&picture, &b"PK"[..]].concat()),
+    ] {
+        send(name, &with_length(body.len()), body);
+    }
+    let name = "half of a JPEG, and nothing more";
+    send(name, &with_length(picture.len()), cut);
+    let most = 20 << 20;
+    send("20 MiB and a byte", &with_length(most + 1), &vec![0; most + 1]);
+    assert_eq!(server.get("/non-blocking").status(), 200);
+    assert_eq!(server.kill().stderr, "");
+    inputs.check("pictures.md", 50);
+}
+
+/// A grey JPEG of one pixel.
+fn one_pixel() -> Vec<u8> {
+    // One code, of two bits.
+    let code = [0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    [
+        &b"\xff\xd8\xff\xdb\0\x43\0"[..],
+        &[1; 64],
+        b"\xff\xc0\0\x0b\x08\0\x01\0\x01\x01\x01\x11\0",
+        b"\xff\xc4\0\x14\0",
+        &code,
+        &[0],
+        b"\xff\xc4\0\x14\x10",
+        &code,
+        &[0],
+        b"\xff\xda\0\x08\x01\x01\0\0\x3f\0\0\xff\xd9",
+    ]
+    .concat()
+}
+
 #[test]
 fn every_bad_command_line_gets_what_the_book_says() {
     let mut inputs = Inputs::default();

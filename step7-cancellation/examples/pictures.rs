@@ -1,5 +1,9 @@
 //! How many pictures a second the example `thumbnail` makes, with one thread a
-//! picture and with two, and how long `/non-blocking` takes meanwhile.
+//! picture and with two, and how long `/non-blocking` takes meanwhile; and, where
+//! they are installed, how many sharp and Pillow make of the same picture:
+//!
+//! npm install --prefix target/peers sharp
+//! pip install --target target/peers pillow
 
 #[path = "../../docs/examples/figures/mod.rs"]
 #[allow(dead_code)] // It measures single functions too.
@@ -8,8 +12,8 @@ mod figures;
 mod photo;
 
 use std::{
-    fs,
     io::{Read, Write},
+    rc::Rc,
     thread,
     time::{Duration, Instant},
 };
@@ -20,7 +24,7 @@ use photo::photo;
 use serde_json::json;
 
 /// How long a run is, in seconds.
-const RUN: u64 = 4;
+const RUN: u64 = 3;
 
 /// How often each is measured, in turn with the others.
 const RUNS: usize = 3;
@@ -28,34 +32,47 @@ const RUNS: usize = 3;
 /// From one `/non-blocking` to the next.
 const INTERVAL: Duration = Duration::from_millis(10);
 
-const WAYS: [(&str, &str); 2] =
-    [("1", "one job a picture"), ("2", "shrunk in two bands")];
-
 const CLIENTS: [usize; 3] = [1, 2, 8];
+
+/// Programs that others may have, and what is to be said of how they decode.
+const PEERS: [(&str, &str, &[(&str, &str)]); 2] = [
+    (
+        "node",
+        "sharp.cjs",
+        &[
+            ("&decode=whole", "all of it decoded first"),
+            ("", "as one uses it: decoded at 1/8"),
+        ],
+    ),
+    (
+        "python3",
+        "pillow.py",
+        &[
+            ("&decode=whole", "all of it decoded first"),
+            ("", "as one uses it: decoded at 1/4"),
+            ("&decode=least", "decoded at 1/8"),
+        ],
+    ),
+];
+
+/// Who makes pictures, what to ask them, and what to call it.
+type Way = (Rc<Server>, String, String);
 
 fn main() {
     let jpeg = photo(4000, 3000);
-    // For other programs, to be measured with the same.
-    let path = workspace().join("target/12-megapixels.jpg");
-    fs::write(path, &jpeg).expect("target is there");
-
-    let program = harness::program(env!("CARGO_PKG_NAME"), Some("thumbnail"))
-        .unwrap_or_else(|error| panic!("{error}"));
-    let servers = WAYS.map(|(bands, _)| {
-        let mut command = harness::command(&program);
-        Server::start(command.env("BANDS", bands)).expect("it starts")
-    });
-    let mut measured = WAYS.map(|_| CLIENTS.map(|_| Vec::new()));
+    let ways: Vec<Way> = ours().into_iter().chain(peers()).collect();
+    let mut measured: Vec<_> =
+        ways.iter().map(|_| CLIENTS.map(|_| Vec::new())).collect();
     for _ in 0..RUNS {
-        for (server, measured) in servers.iter().zip(&mut measured) {
+        for ((server, query, _), measured) in ways.iter().zip(&mut measured) {
             for (clients, measured) in CLIENTS.iter().zip(measured) {
-                measured.push(run(server, &jpeg, *clients));
+                measured.push(run(server, query, &jpeg, *clients));
             }
         }
     }
-    let rows = WAYS.iter().zip(measured).map(|((_, way), measured)| {
+    let rows = ways.iter().zip(measured).map(|((.., name), measured)| {
         let [one, two, eight] = measured.map(median);
-        json!([way, one.0, two.0, eight.0, eight.1])
+        json!([name, one.0, two.0, eight.0, eight.1])
     });
     let columns = [
         "pictures a second",
@@ -67,17 +84,57 @@ fn main() {
     print("pictures", &columns, rows.collect());
 }
 
+fn ours() -> [Way; 2] {
+    let program = harness::program(env!("CARGO_PKG_NAME"), Some("thumbnail"))
+        .unwrap_or_else(|error| panic!("{error}"));
+    [("1", "one job a picture"), ("2", "shrunk in two bands")].map(
+        |(bands, name)| {
+            let mut command = harness::command(&program);
+            let server = Server::start(command.env("BANDS", bands));
+            (Rc::new(server.expect("it starts")), String::new(), name.into())
+        },
+    )
+}
+
+fn peers() -> Vec<Way> {
+    let installed = workspace().join("target/peers");
+    let mut all = Vec::new();
+    for (program, file, ways) in PEERS {
+        let mut command = harness::command(program);
+        command
+            .arg(workspace().join("tools/peers/pictures").join(file))
+            .env("NODE_PATH", installed.join("node_modules"))
+            .env("PYTHONPATH", &installed);
+        let Ok(server) = Server::start(&mut command) else {
+            eprintln!("{file} doesn't run: it is left out");
+            continue;
+        };
+        let server = Rc::new(server);
+        let name = server.line().split(" listening").next().unwrap_or(file);
+        for (query, way) in ways {
+            let name = format!("{name}, {way}");
+            all.push((server.clone(), (*query).into(), name));
+        }
+    }
+    all
+}
+
 /// Each client sends the picture again as soon as it has an answer. Returns the
 /// pictures a second, and in what time 99 of 100 others were answered, in
 /// milliseconds.
-fn run(server: &Server, jpeg: &[u8], clients: usize) -> (f64, f64) {
+fn run(
+    server: &Server,
+    query: &str,
+    jpeg: &[u8],
+    clients: usize,
+) -> (f64, f64) {
     let start = Instant::now();
     let end = Duration::from_secs(RUN);
     thread::scope(|scope| {
         let client = || {
             let mut made = 0;
             while start.elapsed() < end {
-                post(server, jpeg);
+                post(server, query, jpeg);
                 made += 1;
             }
             // The last one ends later, and counts for the part before.
@@ -108,9 +165,9 @@ fn median(mut measured: Vec<(f64, f64)>) -> (f64, f64) {
     (middle(|it| it.0), middle(|it| it.1))
 }
 
-fn post(server: &Server, jpeg: &[u8]) {
+fn post(server: &Server, query: &str, jpeg: &[u8]) {
     let mut pending = server.write(format!(
-        "POST /thumbnail?width=400 HTTP/1.1\r\nHost: x\r\n\
+        "POST /thumbnail?width=400{query} HTTP/1.1\r\nHost: x\r\n\
          Connection: close\r\nContent-Length: {}\r\n\r\n",
         jpeg.len()
     ));
@@ -118,5 +175,6 @@ fn post(server: &Server, jpeg: &[u8]) {
     let stream = pending.stream();
     stream.write_all(jpeg).expect("it takes the picture");
     stream.read_to_end(&mut answer).expect("it answers");
-    assert!(answer.starts_with(b"HTTP/1.1 200"), "it isn't a thumbnail");
+    let status = answer.get(8..12);
+    assert_eq!(status, Some(&b" 200"[..]), "it isn't a thumbnail");
 }

@@ -4,6 +4,9 @@
 mod bands;
 #[path = "../../docs/examples/figures/mod.rs"]
 mod figures;
+#[path = "thumbnail/http.rs"]
+#[allow(dead_code)] // So are most answers.
+mod http;
 #[path = "thumbnail/photo.rs"]
 mod photo;
 #[path = "thumbnail/picture.rs"]
@@ -17,15 +20,15 @@ use bands::in_bands;
 use figures::{medians, print, three_digits};
 use image::codecs::jpeg::JpegEncoder;
 use photo::photo;
-use picture::{Header, Upload};
+use picture::{Picture, Upload};
 use serde_json::json;
 
 fn main() {
     let asks = Arc::new(());
     let jpeg = Bytes::from(photo(4000, 3000));
     let decoded = || {
-        let header = Header::read(Upload::new(jpeg.clone(), &asks));
-        header.and_then(Header::decode).expect("it is a JPEG").image
+        let picture = Picture::open(Upload::new(jpeg.clone(), &asks));
+        picture.and_then(Picture::decode).expect("it is a JPEG").0
     };
     let large = decoded();
     let small = large.thumbnail_exact(400, 300);

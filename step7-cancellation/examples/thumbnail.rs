@@ -6,56 +6,47 @@
 
 #[path = "thumbnail/bands.rs"]
 mod bands;
+#[path = "thumbnail/http.rs"]
+mod http;
 #[path = "thumbnail/picture.rs"]
 mod picture;
 #[path = "../src/pool.rs"]
 mod pool;
 
-use std::{env, io, process, sync::Arc, time::Duration};
+use std::{env, io, num::NonZeroU16, process, sync::Arc, time::Duration};
 
 use actix_web::{
     App, HttpResponse, HttpServer,
-    http::{StatusCode, header::RETRY_AFTER},
     rt::time::timeout,
-    web::{Bytes, BytesMut, Data, Json, Payload, Query, get, post},
+    web::{Bytes, BytesMut, Data, Json, Payload, Query, get, post, to},
 };
 use bands::in_bands;
 use common::{Settings, log, stop_signal};
 use futures::StreamExt;
-use image::codecs::jpeg::JpegEncoder;
-use picture::{DAMAGED, Header, Refusal, TOO_MANY_PIXELS, Upload};
+use http::{
+    DAMAGED, FAILED, NO_ROOM, NO_SUCH_PAGE, ONLY_POST, Refusal, SILENT,
+    TOO_MANY_BYTES, TOO_MUCH_MEMORY, Wanted, body_with, explained, refused,
+};
+use picture::{Picture, Upload, encode, size};
 use pool::Pool;
-use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// How many bytes a picture may have as it comes.
 const MOST_BYTES: usize = 20 << 20;
 
-/// How many uploads may be under way, or wait for a thread.
-const UPLOADS: usize = 32;
-
-const SILENT: Refusal =
-    (408, "No byte came for too long. Send the picture again.");
-const TOO_MANY_BYTES: Refusal =
-    (413, "The picture has more than 20 MiB. Send a smaller one.");
-const FAILED: Refusal = (500, "The worker failed. The server goes on.");
-const NO_ROOM: Refusal =
-    (503, "No room for this picture now. Try again later.");
+/// How many requests may hold a picture, from its first byte on to the last
+/// byte of the answer.
+const SLOTS: usize = 32;
 
 /// What stands between the clients and the memory of the machine.
 struct Doors {
-    uploads: Arc<Semaphore>,
+    slots: Arc<Semaphore>,
     silence: Duration,
     /// How many threads shrink a picture: one, but to compare.
     bands: usize,
     /// What decoders may take together, in KiB.
     budget: usize,
     memory: Arc<Semaphore>,
-}
-
-#[derive(Deserialize)]
-struct Wanted {
-    width: u32,
 }
 
 #[actix_web::main]
@@ -68,9 +59,9 @@ async fn main() -> io::Result<()> {
         .unwrap_or_else(|error| settings.cannot_start_threads(error));
     let budget = setting("MEMORY_MIB", 512) << 10;
     let doors = Doors {
-        uploads: Arc::new(Semaphore::new(UPLOADS)),
+        slots: Arc::new(Semaphore::new(SLOTS)),
         silence: Duration::from_secs(setting("SILENCE", 10) as u64),
-        bands: setting("BANDS", 1).max(1),
+        bands: setting("BANDS", 1),
         budget,
         memory: Arc::new(Semaphore::new(budget)),
     };
@@ -80,7 +71,9 @@ async fn main() -> io::Result<()> {
         App::new()
             .app_data(pool.clone())
             .app_data(doors.clone())
+            .app_data(explained())
             .route("/thumbnail", post().to(thumbnail))
+            .route("/thumbnail", to(async || refused(ONLY_POST)))
             .route(
                 "/pool",
                 get().to(async |pool: Data<Pool>| Json(pool.figures())),
@@ -89,6 +82,7 @@ async fn main() -> io::Result<()> {
                 "/non-blocking",
                 get().to(async || "This page is non-blocking."),
             )
+            .default_service(to(async || refused(NO_SUCH_PAGE)))
     })
     .workers(1)
     .h1_allow_half_closed(false)
@@ -107,16 +101,11 @@ async fn thumbnail(
     wanted: Query<Wanted>,
     body: Payload,
 ) -> HttpResponse {
-    match admitted(&pool, doors, wanted.width, body).await {
-        Ok(jpeg) => HttpResponse::Ok().content_type("image/jpeg").body(jpeg),
-        Err((status, text)) => {
-            let known = StatusCode::from_u16(status).unwrap_or_default();
-            let mut response = HttpResponse::build(known);
-            if known == StatusCode::SERVICE_UNAVAILABLE {
-                response.insert_header((RETRY_AFTER, "1"));
-            }
-            response.content_type("text/plain; charset=utf-8").body(text)
-        }
+    match admitted(&pool, doors, wanted.width.get().into(), body).await {
+        Ok((jpeg, slot)) => HttpResponse::Ok()
+            .content_type("image/jpeg")
+            .body(body_with(slot, jpeg)),
+        Err(refusal) => refused(refusal),
     }
 }
 
@@ -125,18 +114,17 @@ async fn admitted(
     doors: Data<Doors>,
     width: u32,
     body: Payload,
-) -> Result<Vec<u8>, Refusal> {
-    let slot = doors.uploads.clone().try_acquire_owned();
+) -> Result<(Vec<u8>, OwnedSemaphorePermit), Refusal> {
+    let slot = doors.slots.clone().try_acquire_owned();
     let slot = slot.map_err(|_| NO_ROOM)?;
     let bytes = upload(body, doors.silence).await?;
     let permit = pool.admit().ok_or(NO_ROOM)?;
     // Dropped with this future, however it ends: then the decoder stops.
     let asks = Arc::new(());
     let upload = Upload::new(bytes, &asks);
+    // The slot goes where the bytes go: they may be left behind in the queue.
     let job = pool.submit(&permit, move || {
-        // Bytes that wait for a thread are counted by their slot.
-        let _slot = slot;
-        shrink(upload, width, &doors)
+        shrink(upload, width, &doors).map(|jpeg| (jpeg, slot))
     });
     job.await.unwrap_or(Err(FAILED))
 }
@@ -165,24 +153,22 @@ fn shrink(
     width: u32,
     doors: &Doors,
 ) -> Result<Vec<u8>, Refusal> {
-    let header = Header::read(upload)?;
-    let memory = doors.take(&header)?;
-    let small = header.decode()?.shrink(width, |image, width, height| {
-        in_bands(image, width, height, doors.bands)
-    });
-    drop(memory);
-    let mut jpeg = Vec::new();
-    let encoder = JpegEncoder::new(&mut jpeg);
-    small.write_with_encoder(encoder).map_err(|_| DAMAGED)?;
-    Ok(jpeg)
+    let picture = Picture::open(upload)?;
+    let _memory = doors.take(picture.needs)?;
+    let (image, orientation) = picture.decode()?;
+    let (width, height) = size(&image, orientation, width);
+    let mut small = in_bands(&image, width, height, doors.bands);
+    drop(image);
+    small.apply_orientation(orientation);
+    encode(small)
 }
 
 impl Doors {
     /// Takes the memory that a picture needs at most, from its header's word.
-    fn take(&self, header: &Header) -> Result<OwnedSemaphorePermit, Refusal> {
-        let kib = usize::try_from(header.needs() / 1024 + 1);
+    fn take(&self, bytes: u64) -> Result<OwnedSemaphorePermit, Refusal> {
+        let kib = usize::try_from(bytes / 1024 + 1);
         let kib = kib.ok().filter(|kib| *kib <= self.budget);
-        let kib = kib.ok_or(TOO_MANY_PIXELS)?;
+        let kib = kib.ok_or(TOO_MUCH_MEMORY)?;
         let memory = self.memory.clone();
         memory.try_acquire_many_owned(kib as u32).map_err(|_| NO_ROOM)
     }
@@ -192,8 +178,9 @@ impl Doors {
 fn setting(name: &str, default: usize) -> usize {
     let Some(text) = env::var_os(name) else { return default };
     let text = text.to_string_lossy();
-    text.parse::<u16>().map(usize::from).unwrap_or_else(|_| {
-        log(format!("{name}={text}: expected a whole number up to 65535"));
+    let parsed = text.parse::<NonZeroU16>();
+    parsed.map(|it| it.get().into()).unwrap_or_else(|_| {
+        log(format!("{name}={text}: expected a whole number from 1 to 65535"));
         process::exit(2)
     })
 }
