@@ -16,6 +16,7 @@ use async_nats::{
     },
 };
 use common::Settings;
+use percent_encoding::percent_decode_str;
 use tokio::sync::watch::Receiver;
 
 use crate::{presence::watch, share::Lost};
@@ -42,14 +43,17 @@ impl Engine {
             .request_timeout(Some(Duration::from_secs(1)))
             .reconnect_delay_callback(|_| Duration::from_millis(100));
         // In the URL they would be ignored.
-        let secrets = urls.first().map(|it| (it.username(), it.password()));
+        let decode = |it| percent_decode_str(it).decode_utf8_lossy().into();
+        let url = urls.first().ok_or("NATS_URL is empty")?;
+        let secrets = (url.username().map(decode), url.password().map(decode));
         options = match secrets {
-            Some((Some(user), Some(password))) => {
-                options.user_and_password(user.into(), password.into())
-            }
-            Some((Some(token), None)) => options.token(token.into()),
+            (Some(user), Some(pass)) => options.user_and_password(user, pass),
+            (Some(token), None) => options.token(token),
             _ => options,
         };
+        if let Some(file) = &settings.engine_creds {
+            options = options.credentials_file(file).await?;
+        }
         if let Some(file) = settings.engine_ca.clone() {
             options = options.add_root_certificates(file);
         }
