@@ -4,6 +4,7 @@ use std::{
     task::{Context, Poll},
 };
 
+use actix_web::rt::spawn;
 use futures::{
     FutureExt,
     future::{BoxFuture, Shared},
@@ -30,16 +31,17 @@ pub type StopSignal = Shared<BoxFuture<'static, ()>>;
 /// Outside an actix-web runtime.
 pub fn stop_signal() -> io::Result<StopSignal> {
     let mut signalled = signals()?;
-    let signal = async move {
+    // One task listens: whoever waits only looks whether it has heard.
+    let heard = spawn(async move {
         poll_fn(&mut signalled).await;
         log("stopping once every accepted request is answered \
              (Ctrl-C again: at once)");
-        actix_web::rt::spawn(async move {
+        spawn(async move {
             poll_fn(signalled).await;
             process::exit(130);
         });
-    };
-    Ok(signal.boxed().shared())
+    });
+    Ok(heard.map(drop).boxed().shared())
 }
 
 #[cfg(unix)]

@@ -1,21 +1,12 @@
 //! The book says what is so, and shows what runs.
 
-use std::{collections::BTreeSet, path::PathBuf};
-
 use regex::Regex;
 
-use docs::book::{
-    build, chapters, files, generated, proofs, read, transcripts,
-};
+use docs::{build, chapters, files, proofs, read, transcripts};
 
 /// Fails with all of it, a line each.
 fn none(mistakes: Vec<String>) {
     assert!(mistakes.is_empty(), "{}", mistakes.join("\n"));
-}
-
-#[test]
-fn what_is_generated_is_up_to_date() {
-    generated::check().unwrap_or_else(|error| panic!("{error}"));
 }
 
 #[cfg(unix)]
@@ -27,23 +18,19 @@ fn transcripts_show_what_the_commands_print() {
 
 #[test]
 fn transcripts_figures_and_tables_are_shown_by_a_chapter() {
-    let included: BTreeSet<_> =
-        chapters::includes().unwrap().into_iter().map(|it| it.1).collect();
+    let chapters: String =
+        chapters::all().iter().map(|it| read(it).unwrap()).collect();
     let mut unused = Vec::new();
-    let sessions = files("docs/transcripts", "console").into_iter().map(|it| {
-        let name = it.file_stem().unwrap().to_str().unwrap();
-        PathBuf::from(format!("{}/{name}.md", transcripts::SESSIONS))
-    });
-    for shown in sessions.chain(files("docs/inputs", "md")) {
-        if !included.contains(&shown) {
-            unused.push(shown.display().to_string());
-        }
-    }
-    for results in files("docs/results", "json") {
-        let name = results.file_stem().unwrap().to_str().unwrap();
-        let figures = format!("docs/generated/figures/{name}");
-        if !included.iter().any(|path| path.starts_with(&figures)) {
-            unused.push(results.display().to_string());
+    for (folder, extension, shown) in [
+        ("docs/transcripts", "console", "{{make sessions/NAME.md}}"),
+        ("docs/inputs", "md", "{{#include ../inputs/NAME.md}}"),
+        ("docs/results", "json", "{{make figures/NAME/"),
+    ] {
+        for path in files(folder, extension) {
+            let name = path.file_stem().unwrap().to_str().unwrap();
+            if !chapters.contains(&shown.replace("NAME", name)) {
+                unused.push(path.display().to_string());
+            }
         }
     }
     none(unused);
@@ -71,8 +58,10 @@ fn rust_in_a_chapter_is_tested_or_included() {
 
 #[test]
 fn every_chapter_is_in_the_summary_and_its_examples_are_run() {
-    let (summary, lib) =
-        (read("docs/src/SUMMARY.md").unwrap(), read("docs/lib.rs").unwrap());
+    let (summary, lib) = (
+        read("docs/chapters/SUMMARY.md").unwrap(),
+        read("docs/src/lib.rs").unwrap(),
+    );
     let mut missing = Vec::new();
     for chapter in chapters::all() {
         let name = chapter.strip_prefix(chapters::FOLDER).unwrap();
@@ -81,10 +70,11 @@ fn every_chapter_is_in_the_summary_and_its_examples_are_run() {
             continue;
         }
         if !summary.contains(&format!("]({name})")) {
-            missing.push(format!("docs/src/SUMMARY.md lacks {name}"));
+            missing.push(format!("docs/chapters/SUMMARY.md lacks {name}"));
         }
-        if !lib.contains(&format!("\"src/{name}\"\n")) {
-            missing.push(format!("docs/lib.rs lacks \"src/{name}\""));
+        if !lib.contains(&format!("\"../chapters/{name}\"\n")) {
+            missing
+                .push(format!("docs/src/lib.rs lacks \"../chapters/{name}\""));
         }
     }
     none(missing);
@@ -105,7 +95,7 @@ fn each_steps_chapter_has_the_same_shape() {
     ];
     let mut mistakes = Vec::new();
     for (number, step) in (1..).zip(harness::STEPS) {
-        let chapter = read(format!("docs/src/step{number}.md")).unwrap();
+        let chapter = read(format!("docs/chapters/step{number}.md")).unwrap();
         let headings = chapter.lines().filter(|line| line.starts_with("## "));
         let mut expected = shape.iter().peekable();
         for heading in headings {
@@ -134,7 +124,7 @@ fn every_claim_has_its_place_and_its_proof() {
 fn the_first_page_and_the_readme_agree() {
     let readme = read("README.md").unwrap();
     // What stands before the first heading of the page, links apart.
-    let page = read("docs/src/README.md").unwrap();
+    let page = read("docs/chapters/README.md").unwrap();
     let (page, _) = page.split_once("\n## ").unwrap();
     let target = Regex::new(r"\[(?<text>[^\]]*)\]\([^)]*\)").unwrap();
     let step = Regex::new(r"(?m)^\| \d `").unwrap();

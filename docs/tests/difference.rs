@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use docs::book::build;
+use docs::build;
 use harness::{Browser, STEPS};
 
 #[test]

@@ -11,17 +11,17 @@ use std::{
     time::Instant,
 };
 
-use docs::book::{files, read, workspace};
+use docs::{files, read, workspace};
 use harness::STEPS;
 use regex::Regex;
 use serde_json::Value;
 
 /// The tests of the exercises, `NN-name.rs`, and their solutions,
 /// `NN-name.patch`.
-const FOLDER: &str = "docs/solutions";
+const FOLDER: &str = "docs/exercises";
 
 /// Where the exercises are set.
-const PAGE: &str = "docs/src/exercises.md";
+const PAGE: &str = "docs/chapters/exercises.md";
 
 /// How a test begins its message while the exercise isn't solved.
 const NOT_YET: &str = "Not yet";
@@ -186,18 +186,18 @@ impl Copy {
         command
             .args(["test", "--no-run", "--locked", "--quiet", "--color=never"])
             .arg("--message-format=json-render-diagnostics")
-            // All of them, for one exercise too: what they depend on is built
-            // with the features that all of them ask for.
-            .args(STEPS.iter().flat_map(|step| ["-p", step]))
+            // What they depend on is taken from where this test was built, with
+            // the same features. (A cargo before 1.91 builds it once more.)
+            .arg("--workspace")
             .current_dir(self.folder.join("workspace"))
             .env("CARGO_TARGET_DIR", self.folder.join("target"))
+            .env("CARGO_BUILD_BUILD_DIR", built_in())
             // Whatever this test itself was built with.
             .env_remove("CARGO_BUILD_TARGET")
             .env_remove("CARGO_ENCODED_RUSTFLAGS")
             .env_remove("RUSTFLAGS")
             .env_remove("RUSTC_WORKSPACE_WRAPPER")
-            // Without them, it is quicker.
-            .env("CARGO_PROFILE_DEV_DEBUG", "none")
+            // Without it, it is quicker.
             .env("CARGO_INCREMENTAL", "0");
         for exercise in exercises {
             command.args(["--test", &exercise.test_target()]);
@@ -217,6 +217,12 @@ impl Copy {
         };
         Ok(artifacts.into_iter().filter_map(program).collect())
     }
+}
+
+/// The target folder that this test was built in.
+fn built_in() -> PathBuf {
+    let test = env::current_exe().unwrap();
+    test.ancestors().nth(3).unwrap().to_owned()
 }
 
 /// Returns whether it succeeded, and what it printed.
@@ -367,7 +373,7 @@ fn each_exercise_is_set_with_a_hint_before_its_solution() {
             "\n<summary>Hint</summary>\n".into(),
             "\n<summary>Solution</summary>\n".into(),
             format!("\ngit apply {}\n", exercise.solution()),
-            format!("\n{{{{#include ../solutions/{name}.patch}}}}\n"),
+            format!("\n{{{{#include ../exercises/{name}.patch}}}}\n"),
         ]);
         for part in parts {
             let at = rest.find(&part);

@@ -499,7 +499,7 @@ fn every_bad_command_line_gets_what_the_book_says() {
             inputs.add(&input, "", &Outcome::of(&output.unwrap()));
         }
     };
-    let book = Path::new(env!("CARGO_BIN_EXE_book"));
+    let book = Path::new(env!("CARGO_BIN_EXE_docs"));
     let lines: &[&[&[u8]]] =
         &[&[b""], &[b"new"], &[b"--help"], &[b"renew", b"all"], &[b"\xff"]];
     run("cargo run -p docs --", book, lines);

@@ -4,7 +4,6 @@
 mod plan;
 
 use std::{
-    env,
     path::PathBuf,
     process::Command,
     sync::{
@@ -15,7 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use docs::book::read;
+use docs::read;
 use harness::{Pending, Server};
 use plan::Load;
 use regex::Regex;
@@ -29,16 +28,9 @@ fn alone_here() -> MutexGuard<'static, ()> {
     CORES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// An example of this crate, which `cargo test -p docs` has built. (To ask
-/// cargo for it would build half of the workspace once more, with the features
-/// of this crate alone.)
+/// An example of this crate.
 fn program(example: &str) -> PathBuf {
-    let test = env::current_exe().unwrap();
-    let built = test.ancestors().nth(2).unwrap().join("examples");
-    let name = format!("{example}{}", env::consts::EXE_SUFFIX);
-    let program = built.join(name);
-    assert!(program.is_file(), "first: cargo build -p docs --examples");
-    program
+    harness::program(env!("CARGO_PKG_NAME"), Some(example)).unwrap()
 }
 
 fn start(example: &str, settings: &[(&str, &str)]) -> Server {
@@ -80,19 +72,19 @@ fn the_heartbeat_says_how_long_its_thread_was_busy() {
 fn before_the_cure_it_freezes_and_after_it_doesnt() {
     let _turn = alone_here();
     for cure in CURES {
-        let server = start(cure, &[("ITERATIONS", "2_000_000_000")]);
-        let start = Instant::now();
+        let server = start(cure, &[("ITERATIONS", "1_000_000_000")]);
+        let sent = Instant::now();
         let before = server.send("/before");
         assert_eq!(server.get("/non-blocking").status(), 200);
-        let until_non_blocking = start.elapsed();
+        let until_non_blocking = sent.elapsed();
         before.wait();
         // The two answers come one right after the other.
-        assert!(start.elapsed() < 2 * until_non_blocking, "{cure}");
+        assert!(sent.elapsed() < 2 * until_non_blocking, "{cure}");
 
+        let server = start(cure, &[("ITERATIONS", "20_000_000_000")]);
         let after = server.send("/after");
         assert_eq!(server.get("/non-blocking").status(), 200);
         assert!(!after.is_answered(), "{cure} is frozen after its cure too");
-        assert!(after.wait().ends_with("Result is 2000000000"), "{cure}");
     }
 }
 
@@ -164,24 +156,27 @@ fn cores() -> f64 {
 fn the_last_who_gets_a_place_is_done_within_a_clients_patience() {
     let _turn = alone_here();
     // Each long enough that none is done before the last has come.
-    let iterations = "3_000_000_000";
-    let load = load(cores(), iterations, 8.0);
+    let iterations = "2_000_000_000";
+    let load = load(cores(), iterations, 4.0);
     let server = step5(&load, iterations);
     let before = alone(&server);
     let start = Instant::now();
     let sent: Vec<Pending> =
-        (0..11).map(|n| server.send(&format!("/blocking?{n}"))).collect();
+        (0..7).map(|n| server.send(&format!("/blocking?{n}"))).collect();
     let answers: Vec<String> = sent.into_iter().map(Pending::wait).collect();
     let last = start.elapsed().as_secs_f64();
-    let slowest = before.max(alone(&server));
+    let mut around = [load.job / load.cores, before, alone(&server)];
+    around.sort_by(f64::total_cmp);
+    let [quickest, _, slowest] = around;
 
     let served = answers.iter().filter(|it| it.contains(" 200 ")).count();
     // More than have a place only if one was done before the last came.
-    assert!(served as f64 >= load.places() && served < 11, "{served} served");
-    let planned = load.places() * load.job / load.cores;
+    assert!(served as f64 >= load.places() && served < 7, "{served} served");
+    let [least, most] =
+        [0.6 * quickest, 1.6 * slowest].map(|it| it * load.places());
     assert!(
-        last > 0.6 * planned && last < 1.6 * load.places() * slowest,
-        "planned: {planned} s, after a slowest of {slowest} s; last: {last} s"
+        least < last && last < most,
+        "the last took {last} s, alone: {around:?} s"
     );
 }
 
@@ -224,7 +219,7 @@ fn a_second_machine_is_due_before_the_first_is_full() {
 
 #[test]
 fn the_page_shows_what_the_calculation_prints() {
-    let page = read("docs/src/how-many.md").unwrap();
+    let page = read("docs/chapters/how-many.md").unwrap();
     let command = "cargo run -p docs --example sizing -- ";
     let line = page.lines().find(|line| line.contains(command)).unwrap();
     let (_, numbers) = line.split_once(command).unwrap();
@@ -234,5 +229,5 @@ fn the_page_shows_what_the_calculation_prints() {
         .unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(said.contains("machines"), "{said}");
-    assert!(page.contains(&said), "docs/src/how-many.md lacks:\n{said}");
+    assert!(page.contains(&said), "docs/chapters/how-many.md lacks:\n{said}");
 }

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use docs::book::{build, workspace};
+use docs::{build, workspace};
 use harness::{Browser, STEPS, Server};
 use serde_json::Value;
 
@@ -263,7 +263,7 @@ fn without_workers_the_picture_stays(reader: &mut Reader) {
     }
 }
 
-/// `cargo test -p docs --test press -- --ignored` renews them.
+/// `cargo test -p docs pictured -- --ignored` renews them.
 #[test]
 #[ignore = "it renews pictures of the book"]
 fn the_pages_of_steps_1_and_2_are_pictured_while_they_count() {
@@ -290,7 +290,7 @@ fn the_pages_of_steps_1_and_2_are_pictured_while_they_count() {
         ));
         for scheme in ["light", "dark"] {
             browser.look(900, 620, scheme);
-            let file = format!("docs/src/pictures/{name}-{scheme}.webp");
+            let file = format!("docs/chapters/pictures/{name}-{scheme}.webp");
             browser.screenshot(workspace(file));
         }
         browser.open("about:blank");

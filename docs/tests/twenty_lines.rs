@@ -1,7 +1,6 @@
 //! The server that opens step 1 is twenty lines, and it freezes.
 
 use std::{
-    env,
     io::{Read, Write},
     net::TcpStream,
     process::{Child, Command},
@@ -9,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use docs::book::read;
+use docs::read;
 
 const SOURCE: &str = "docs/examples/twenty-lines.rs";
 
@@ -54,11 +53,9 @@ fn who_comes_second_waits_for_the_loop() {
         eprintln!("skipped: another program has port 3000");
         return;
     }
-    let test = env::current_exe().unwrap();
-    let built = test.ancestors().nth(2).unwrap().join("examples");
     let program =
-        built.join(format!("twenty-lines{}", env::consts::EXE_SUFFIX));
-    assert!(program.is_file(), "first: cargo build -p docs --examples");
+        harness::program(env!("CARGO_PKG_NAME"), Some("twenty-lines"));
+    let program = program.unwrap();
     let mut server = Running(Command::new(program).spawn().unwrap());
     while TcpStream::connect(ADDRESS).is_err() {
         assert!(server.0.try_wait().unwrap().is_none(), "it has ended");
@@ -82,7 +79,7 @@ fn who_comes_second_waits_for_the_loop() {
 
 #[test]
 fn the_chapter_shows_it_before_all_else() {
-    let chapter = read("docs/src/step1.md").unwrap();
+    let chapter = read("docs/chapters/step1.md").unwrap();
     let shown = chapter.find("examples/twenty-lines.rs").unwrap();
     for later in ["a *task*", "tokio", "main.rs}}"] {
         assert!(shown < chapter.find(later).unwrap(), "{later}");

@@ -110,7 +110,7 @@ fn step_1_answers_nobody_in_time_and_the_others_do() {
 /// every field of the documentation in the results.
 fn documented(results: &Value) {
     let path =
-        concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/src/results.md");
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/chapters/results.md");
     let page = fs::read_to_string(path).unwrap();
     let documented: BTreeMap<&str, &str> = page
         .lines()

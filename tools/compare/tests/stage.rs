@@ -608,7 +608,7 @@ fn a_row_for_each_thread_has_a_name_that_is_read() {
 
 /// The keys of the 50-minute class, in the order of its table.
 fn keys_of_the_class() -> Vec<String> {
-    let chapter = harness::workspace().join("docs/src/teaching.md");
+    let chapter = harness::workspace().join("docs/chapters/teaching.md");
     let chapter = fs::read_to_string(chapter).unwrap();
     let (_, table) = chapter.split_once("## A class of 50 minutes").unwrap();
     let (table, _) = table.split_once("\n## ").unwrap();

@@ -1,6 +1,6 @@
 use std::{
     env,
-    io::{self, Write},
+    io::{self, ErrorKind::Interrupted, Write},
     net::TcpStream,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -12,7 +12,7 @@ use std::{
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tungstenite::{Message, WebSocket, client::client};
+use tungstenite::{Error, Message, WebSocket, client::client};
 
 use crate::{Output, PATIENCE, wait_until};
 
@@ -283,10 +283,12 @@ impl Browser {
             .send(Message::text(message.to_string()))
             .unwrap_or_else(|e| panic!("{method}: {e}"));
         loop {
-            let answer =
-                self.socket.read().unwrap_or_else(|e| panic!("{method}: {e}"));
-            let Message::Text(text) = answer else {
-                continue;
+            let text = match self.socket.read() {
+                Ok(Message::Text(text)) => text,
+                Ok(_) => continue,
+                // The test was stopped for a while.
+                Err(Error::Io(e)) if e.kind() == Interrupted => continue,
+                Err(e) => panic!("{method}: {e}"),
             };
             let answer: Value =
                 serde_json::from_str(&text).expect("the browser sends JSON");

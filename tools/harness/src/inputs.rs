@@ -95,7 +95,7 @@ impl Inputs {
         assert!(
             there == table,
             "{} is stale:\n{old}{new}renew it with: RENEW=1 cargo test -p docs \
-             -p compare --test inputs",
+             -p compare every_bad",
             path.display()
         );
     }

@@ -3,6 +3,7 @@ use std::{
     env,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::LazyLock,
 };
 
 /// The steps, in order. A new one takes part everywhere by its line here.
@@ -32,14 +33,19 @@ pub fn workspace() -> &'static Path {
 /// crate. Add `--package`, and `--example` where it isn't the package's own
 /// program; what it prints is for [`programs`].
 pub fn build() -> Command {
+    let mut command = cargo("build");
+    command.args(["--profile", PROFILE]);
+    command
+}
+
+fn cargo(command: &str) -> Command {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
-    command
+    let mut cargo = Command::new(cargo);
+    cargo
         .current_dir(workspace())
-        .args(["build", "--message-format=json-render-diagnostics"])
-        .args(["--profile", PROFILE])
+        .args([command, "--message-format=json-render-diagnostics"])
         .stdin(Stdio::null());
-    command
+    cargo
 }
 
 /// Where the programs are that [`build`] has built, by name: its standard
@@ -65,16 +71,54 @@ pub fn is_built(step: &str) -> bool {
 
 /// Builds a step, or an example of it. Returns where its program is.
 ///
+/// In the profile of tests an example must have been built, as `cargo test` does
+/// with those of its package.
+///
 /// # Errors
 /// When cargo can't be run, or can't build it: what it said.
 pub fn program(step: &str, example: Option<&str>) -> Result<PathBuf, String> {
-    let mut command = build();
-    command.args(["--quiet", "--package", step]);
-    command.args(example.iter().flat_map(|it| ["--example", it]));
-    let output = command.output().map_err(|error| format!("cargo: {error}"))?;
+    static TESTED: LazyLock<Result<BTreeMap<String, PathBuf>, String>> =
+        LazyLock::new(|| {
+            // As `cargo test --workspace` has built them. For one package alone
+            // cargo would choose other features, and build most of what it
+            // depends on once more.
+            let mut command = cargo("test");
+            run(command.args(["--no-run", "--workspace", "--test", "contract"]))
+        });
     let name = example.unwrap_or(step);
-    programs(&output.stdout).remove(name).ok_or_else(|| {
-        let said = String::from_utf8_lossy(&output.stderr);
-        format!("{name} can't be built: {said}")
-    })
+    let built = match example {
+        Some(example) if PROFILE == "dev" => {
+            return built_example(example).ok_or_else(|| {
+                format!("first: cargo build --package {step} --examples")
+            });
+        }
+        None if PROFILE == "dev" => TESTED.clone()?,
+        _ => {
+            let mut command = build();
+            command.args(["--package", step]);
+            command.args(example.iter().flat_map(|it| ["--example", it]));
+            run(&mut command)?
+        }
+    };
+    let program = built.get(name).cloned();
+    program.ok_or_else(|| format!("cargo has built no {name}"))
+}
+
+/// Where the program of an example is, seen from one that was built with it.
+fn built_example(name: &str) -> Option<PathBuf> {
+    let name = Path::new("examples").join(name);
+    let name = name.with_extension(env::consts::EXE_EXTENSION);
+    let this = env::current_exe().ok()?;
+    let mut places = this.ancestors().map(|it| it.join(&name));
+    places.find(|it| it.is_file())
+}
+
+/// Has cargo build. Returns what [`programs`] does.
+fn run(command: &mut Command) -> Result<BTreeMap<String, PathBuf>, String> {
+    let output = command.arg("--quiet").output();
+    let output = output.map_err(|error| format!("cargo: {error}"))?;
+    match output.status.success() {
+        true => Ok(programs(&output.stdout)),
+        false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+    }
 }

@@ -1,7 +1,7 @@
 //! All that was measured. This is what `results.json` holds; its fields are
-//! explained in `docs/src/results.md`.
+//! explained in `docs/chapters/results.md`.
 
-// docs/src/results.md explains each field, held by a test.
+// docs/chapters/results.md explains each field, held by a test.
 #![allow(missing_docs)]
 
 mod stats;

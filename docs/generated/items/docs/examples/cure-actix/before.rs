@@ -1,3 +1,0 @@
-async fn before(settings: Data<Settings>) -> String {
-    heavy(settings.iterations)
-}

@@ -1,3 +1,0 @@
-async fn before(State((settings, _)): Shared) -> String {
-    heavy(settings.iterations)
-}

@@ -1,3 +1,0 @@
-fn worker_failed(_: RecvError) -> Error {
-    ErrorInternalServerError("The worker failed. The server goes on.")
-}

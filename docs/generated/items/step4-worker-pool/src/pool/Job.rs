@@ -1,1 +1,0 @@
-type Job = Box<dyn FnOnce() + Send>;

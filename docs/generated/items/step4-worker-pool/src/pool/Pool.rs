@@ -1,3 +1,0 @@
-pub struct Pool {
-    jobs: Sender<Job>,
-}

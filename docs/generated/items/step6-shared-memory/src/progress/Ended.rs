@@ -1,6 +1,0 @@
-#[derive(Default, Serialize)]
-struct Ended {
-    refused: AtomicU64,
-    failed: AtomicU64,
-    done: AtomicU64,
-}

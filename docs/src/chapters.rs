@@ -1,0 +1,155 @@
+//! The chapters as Markdown: what they include, and their code blocks.
+
+use std::{
+    path::{Component, Path, PathBuf},
+    sync::LazyLock,
+};
+
+use pulldown_cmark::{
+    CodeBlockKind, Event, HeadingLevel, Options, Parser, Tag, TagEnd,
+};
+use regex::Regex;
+
+use crate::files;
+
+/// Where the chapters are.
+pub const FOLDER: &str = "docs/chapters";
+
+/// A block of code in a chapter.
+#[derive(Debug)]
+pub struct Block {
+    /// The words behind the three backticks: the language, then how it is
+    /// tested.
+    pub words: Vec<String>,
+    /// What is between them.
+    pub text: String,
+    /// The headings that it stands under, the chapter's own first.
+    pub under: Vec<String>,
+}
+
+/// All chapters, as paths in the workspace.
+pub fn all() -> Vec<PathBuf> {
+    files(FOLDER, "md")
+}
+
+/// What a chapter has made when the book is built, as `{{make sessions/start.md}}`.
+pub static MAKE: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"\{\{make ([^}\s]+)\}\}").expect("it is valid")
+});
+
+/// The path without `..`.
+pub fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir => drop(plain.pop()),
+            Component::CurDir => (),
+            _ => plain.push(part),
+        }
+    }
+    plain
+}
+
+/// The blocks of code in a chapter.
+pub fn blocks(markdown: &str) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    let mut under: Vec<(HeadingLevel, String)> = Vec::new();
+    let mut heading = None;
+    let mut block: Option<Block> = None;
+    for event in Parser::new_ext(markdown, Options::all()) {
+        match event {
+            Event::Start(Tag::Heading { level, .. }) => {
+                under.retain(|(outer, _)| *outer < level);
+                heading = Some(level);
+                under.push((level, String::new()));
+            }
+            Event::End(TagEnd::Heading(_)) => heading = None,
+            Event::Text(text) | Event::Code(text) if heading.is_some() => {
+                if let Some((_, title)) = under.last_mut() {
+                    title.push_str(&text);
+                }
+            }
+            Event::Start(Tag::CodeBlock(kind)) => {
+                let info = match &kind {
+                    CodeBlockKind::Fenced(info) => info,
+                    CodeBlockKind::Indented => "indented",
+                };
+                let words = info.split([',', ' ']).filter(|it| !it.is_empty());
+                block = Some(Block {
+                    words: words.map(str::to_owned).collect(),
+                    text: String::new(),
+                    under: under.iter().map(|(_, it)| it.clone()).collect(),
+                });
+            }
+            Event::Text(text) => {
+                if let Some(block) = &mut block {
+                    block.text.push_str(&text);
+                }
+            }
+            Event::End(TagEnd::CodeBlock) => blocks.extend(block.take()),
+            _ => (),
+        }
+    }
+    blocks
+}
+
+/// What is wrong with the code blocks of a chapter, a sentence each.
+///
+/// A block of Rust either is tested, or shows a file that is.
+pub fn mistakes(markdown: &str) -> Vec<String> {
+    let by_line = Regex::new(r"\{\{#(rustdoc_include|include[^}]*:)")
+        .expect("it is valid");
+    let mut mistakes = Vec::new();
+    for Block { words, text, .. } in blocks(markdown) {
+        let first = text.lines().next().unwrap_or("");
+        let has = |word: &str| words.iter().any(|it| it == word);
+        let includes = text.contains("{{#include ") || MAKE.is_match(&text);
+        let mut wrong = |why: &str| {
+            mistakes.push(format!("the block that begins `{first}`: {why}"));
+        };
+        match words.first().map(String::as_str) {
+            None => wrong("name its language, or `text`"),
+            Some("indented") => {
+                wrong("rustdoc takes indented lines for Rust; use ```text");
+            }
+            Some("rust") if includes && !has("ignore") => {
+                wrong("what is included is tested where it is: `rust,ignore`");
+            }
+            Some("rust") if has("ignore") && !includes => {
+                wrong("nothing would test it; include it from a file");
+            }
+            Some("rust")
+                if has("compile_fail")
+                    && !words.iter().any(|word| is_error_code(word)) =>
+            {
+                wrong("name the error, as in `rust,compile_fail,E0277`");
+            }
+            _ => (),
+        }
+        if includes && text.trim_end().lines().count() != 1 {
+            wrong("an include stands alone in its block");
+        }
+        if by_line.is_match(&text) {
+            wrong("line ranges and anchors go stale; include whole items");
+        }
+    }
+    mistakes
+}
+
+fn is_error_code(word: &str) -> bool {
+    let digits = word.strip_prefix('E').unwrap_or("");
+    digits.len() == 4 && digits.chars().all(|it| it.is_ascii_digit())
+}
+
+/// The id that a heading has in the built book.
+pub fn id(heading: &str) -> String {
+    let heading = heading.trim().to_lowercase();
+    heading
+        .chars()
+        .filter_map(|it| match it {
+            _ if it.is_alphanumeric() || it == '_' || it == '-' => Some(it),
+            _ if it.is_whitespace() => Some('-'),
+            _ => None,
+        })
+        .collect()
+}

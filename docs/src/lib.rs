@@ -1,0 +1,131 @@
+//! The book, and what keeps it true.
+//!
+//! What a reader reads, and what it is made of:
+//!
+//! | folder | holds | made by |
+//! |---|---|---|
+//! | `chapters/` | what mdBook reads, in Markdown | hand |
+//! | `transcripts/` | commands and what they print | hand; what they print is renewed and tested |
+//! | `results/` | figures that were measured | the command that each page names |
+//! | `proofs.toml` | what is taught, where, and what runs behind it | hand |
+//! | `examples/` | programs that the chapters run, and those that measure | hand |
+//! | `exercises/` | each exercise's test, and its solution as a patch | hand |
+//! //! | `theme/`, `book.toml` | how mdBook shows it | hand |
+//! | `../target/book/` | the book | `cargo run -p docs` |
+//!
+//! Nothing that a program can make is kept. A chapter asks for it, as in
+//! `{{make figures/pools/table.md}}`, and gets it whenever the book is built.
+//! What does that is in `src/`:
+//!
+//! - [`build`]: mdBook, and then every link of what it has built;
+//! - [`made`]: what chapters ask for, made by `items` (code), `figures` (tables
+//!   and charts), `diffs` (differences), [`transcripts`] (sessions) and
+//!   [`proofs`] (the tables of proofs);
+//! - [`transcripts`]: also runs the commands, and compares what they print;
+//! - [`chapters`]: which there are, what they ask for, their blocks of code.
+//!
+//! The tests hold all of it: `tests/book.rs` what is said and shown,
+//! `tests/exercises.rs` the exercises, `tests/seam.rs` the steps beside each
+//! other, `tests/difference.rs` the pages in a browser, `tests/own.rs` and
+//! `tests/twenty_lines.rs` the servers that aren't steps.
+
+pub mod build;
+pub mod chapters;
+mod diffs;
+mod figures;
+mod items;
+pub mod made;
+pub mod proofs;
+pub mod transcripts;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// The command that runs the transcripts again, and builds the book.
+pub const RENEW: &str = "cargo run -p docs -- renew";
+
+/// A file or a folder of the workspace.
+pub fn workspace(path: impl AsRef<Path>) -> PathBuf {
+    harness::workspace().join(path)
+}
+
+/// The text of a file of the workspace.
+///
+/// # Errors
+/// When it can't be read: the path, and why.
+pub fn read(path: impl AsRef<Path>) -> Result<String, String> {
+    let path = path.as_ref();
+    fs::read_to_string(workspace(path))
+        .map(|text| text.replace("\r\n", "\n"))
+        .map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// All files below a folder of the workspace with that extension, sorted.
+/// A folder that isn't there has none.
+pub fn files(folder: &str, extension: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![PathBuf::from(folder)];
+    while let Some(folder) = folders.pop() {
+        let entries = fs::read_dir(workspace(&folder)).into_iter().flatten();
+        for entry in entries.filter_map(Result::ok) {
+            let path = folder.join(entry.file_name());
+            if workspace(&path).is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|it| it == extension) {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Text as HTML.
+pub fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+/// The Rust that stands in the chapters, as doctests.
+#[cfg(doctest)]
+mod examples {
+    macro_rules! test {
+        ($($chapter:literal)*) => {
+            $(#[doc = include_str!($chapter)] const _: () = ();)*
+        };
+    }
+    test! {
+        "../chapters/README.md"
+        "../chapters/start.md"
+        "../chapters/settings.md"
+        "../chapters/step1.md"
+        "../chapters/step2.md"
+        "../chapters/step3.md"
+        "../chapters/step4.md"
+        "../chapters/step5.md"
+        "../chapters/step6.md"
+        "../chapters/step7.md"
+        "../chapters/step8.md"
+        "../chapters/step9.md"
+        "../chapters/past-one-engine.md"
+        "../chapters/exercises.md"
+        "../chapters/comparison.md"
+        "../chapters/results.md"
+        "../chapters/choosing.md"
+        "../chapters/find-the-freeze.md"
+        "../chapters/cure-it.md"
+        "../chapters/real-work.md"
+        "../chapters/how-many.md"
+        "../chapters/end.md"
+        "../chapters/from-node.md"
+        "../chapters/pitfalls.md"
+        "../chapters/corrections.md"
+        "../chapters/questions.md"
+        "../chapters/bad-input.md"
+        "../chapters/soak.md"
+        "../chapters/proofs.md"
+        "../chapters/teaching.md"
+        "../chapters/handout.md"
+    }
+}
