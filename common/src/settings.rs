@@ -14,7 +14,8 @@ use std::{
 use clap::{
     ArgMatches, Command, CommandFactory, FromArgMatches, Parser, ValueEnum,
     builder::{
-        NonEmptyStringValueParser, OsStringValueParser, TypedValueParser,
+        ArgPredicate, NonEmptyStringValueParser, OsStringValueParser,
+        TypedValueParser,
     },
     error::ErrorKind,
     parser::ValueSource,
@@ -70,6 +71,7 @@ pub struct Settings {
 
     /// How many threads share the counting
     #[arg(long, env, default_value_t = default_threads())]
+    #[arg(default_value_if("engine", ArgPredicate::IsPresent, "16"))]
     #[arg(allow_hyphen_values = true, value_parser = parsed(threads))]
     pub threads: NonZeroUsize,
 
@@ -98,7 +100,8 @@ pub struct Settings {
     pub body_timeout: Duration,
 
     /// Where the engine is that brings shares to workers, as in
-    /// nats://127.0.0.1:4222; without one, the step's own threads do them
+    /// nats://127.0.0.1:4222; without one, the step's own threads do them. With
+    /// one there are 16 shares, if THREADS doesn't say otherwise
     #[arg(long, env = "NATS_URL", hide_env_values = true)]
     #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub engine: Option<String>,
@@ -106,6 +109,10 @@ pub struct Settings {
     /// A file with the certificate of who signs the engine's, for tls://
     #[arg(long, env = "NATS_CA")]
     pub engine_ca: Option<PathBuf>,
+
+    /// A file with credentials for the engine, in place of user and password
+    #[arg(long, env = "NATS_CREDS")]
+    pub engine_creds: Option<PathBuf>,
 
     /// On how many engines of a cluster each share is kept
     #[arg(long, env, default_value = "1")]
@@ -195,7 +202,7 @@ impl Settings {
         assert_eq!(unknown, None, "the optional flags are {optional:?}");
 
         let mut without = optional;
-        let engine = ["role", "engine_ca", "replicas"];
+        let engine = ["role", "engine_ca", "engine_creds", "replicas"];
         without.retain(|it| {
             let name = it.as_str();
             let flag = if engine.contains(&name) { "engine" } else { name };
@@ -254,10 +261,13 @@ impl Settings {
     /// can't be used, why, and what to change.
     pub fn cannot_use_engine(&self, error: impl Display) -> ! {
         let (step, engine) = (self.step, self.engine_address());
+        let ca = self.engine_ca.as_ref().map_or(String::new(), |file| {
+            format!(", and the file of NATS_CA, {}", file.display())
+        });
         log(format!(
             "{step}: can't use the engine {engine}: {error}\n\
              start it with `nats-server -js`, and check NATS_URL: where it is, \
-             and user and password as in nats://user:password@host:4222"
+             and user and password as in nats://user:password@host:4222{ca}"
         ));
         process::exit(1)
     }

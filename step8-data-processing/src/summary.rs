@@ -25,8 +25,8 @@ const PIECE: usize = 512 * 1024;
 /// Lets the pool summarise a body while it arrives. Returns that, and how many
 /// lines there are.
 ///
-/// Each piece has one of the server's `places` until its job ends. When there
-/// is none, the body isn't read on, and its client has to wait.
+/// Each piece has one of the server's `places`, at least until its job ends.
+/// When there is none, the body isn't read on, and its client has to wait.
 pub async fn summarise(
     settings: &Settings,
     body: Payload,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use actix_web::rt::spawn;
+use actix_web::{rt::spawn, web::Bytes};
 use async_nats::Subscriber;
 use common::{Settings, log};
 use futures::{FutureExt, StreamExt, future::OptionFuture};
@@ -47,18 +47,24 @@ impl Workers {
 
 impl Running<'_> {
     /// Hands out a share, which is under way from then on. To drop what is
-    /// returned is to stop it.
-    pub fn submit(
+    /// returned is to stop it. Its `place` comes back with the answer.
+    pub fn submit<T: Send + 'static>(
         &self,
         pool: &Pool,
         task: Task,
-    ) -> impl Future<Output = Result<Answer, Lost>> + use<> {
+        place: T,
+    ) -> impl Future<Output = Result<(Answer, T), Lost>> + use<T> {
         let progress = self.progress.clone();
         let receiver = match self.requests.workers.0.clone() {
-            None => pool.submit(&self.permit, move || Ok(task.run(&progress))),
+            None => pool
+                .submit(&self.permit, move || Ok((task.run(&progress), place))),
             Some(engine) => {
-                let (sender, receiver) = oneshot::channel();
-                spawn(carry(engine, task, progress, sender));
+                let (mut sender, receiver) = oneshot::channel();
+                spawn(async move {
+                    let answer = carry(&engine, task, &progress, &mut sender);
+                    let answer = answer.await.map(|it| (it, place));
+                    sender.send(answer).ok();
+                });
                 receiver
             }
         };
@@ -68,57 +74,57 @@ impl Running<'_> {
 
 /// Brings a share to a worker, and its answer back. When nobody waits for that
 /// any more, neither the queue nor a worker keeps the share.
-async fn carry(
-    engine: Arc<Engine>,
+async fn carry<T>(
+    engine: &Engine,
     task: Task,
-    progress: Arc<Progress>,
-    mut sender: oneshot::Sender<Result<Answer, Lost>>,
-) {
-    let (size, patient) = (task.size(), matches!(task, Task::Summary(_)));
+    progress: &Progress,
+    sender: &mut oneshot::Sender<T>,
+) -> Result<Answer, Lost> {
+    engine.check().await?;
+    let (size, mut patient) = (task.size(), matches!(task, Task::Summary(_)));
     let inbox = engine.client.new_inbox();
-    let sent = async {
-        let reports = engine.client.subscribe(inbox.clone()).await;
-        let share = Share { inbox: inbox.clone(), task };
+    let reports = engine.client.subscribe(inbox.clone()).await;
+    let mut reports = reports.map_err(|_| Lost::NoEngine)?;
+    let share = postcard::to_stdvec(&Share { inbox, task });
+    let share = Bytes::from(share.map_err(|_| Lost::Failed)?);
+    let (mut first, lost) = (None, engine.is_lost());
+    pin!(lost);
+    loop {
         let gone = || sender.is_closed();
         let number = engine.publish(&share, patient, gone).await?;
-        Ok((reports.map_err(|_| Lost::NoEngine)?, number))
-    };
-    let answer = match sent.await {
-        Err(lost) => Err(lost),
-        Ok((reports, number)) => {
-            let seen = |done: u64, worker| {
-                let done = done.min(size);
-                progress.see(number, Seen { size, done, worker });
-            };
-            let answer = select! {
-                answer = follow(&engine, reports, size, seen) => answer,
-                () = sender.closed() => Err(Lost::TooOld),
-            };
-            match answer {
-                Ok(_) => seen(size, String::new()),
-                Err(_) => engine.take_back(number).await,
+        let first = *first.get_or_insert(number);
+        let seen = |done: u64, worker| {
+            let done = done.min(size);
+            progress.see(first, Seen { size, done, worker });
+        };
+        let answer = select! {
+            answer = follow(engine, &mut reports, size, seen) => answer,
+            lost = &mut lost => Err(lost),
+            () = sender.closed() => Err(Lost::TooOld),
+            () = engine.is_gone(number, &share) => {
+                patient = true;
+                continue;
             }
-            answer
+        };
+        match answer {
+            Ok(_) => seen(size, String::new()),
+            Err(_) => {
+                engine.queue.delete_message(number).await.ok();
+            }
         }
-    };
-    sender.send(answer).ok();
+        return answer;
+    }
 }
 
 /// Listens to what workers say of a share. A word back tells them that somebody
 /// waits for it.
 async fn follow(
     engine: &Engine,
-    mut reports: Subscriber,
+    reports: &mut Subscriber,
     size: u64,
     seen: impl Fn(u64, String),
 ) -> Result<Answer, Lost> {
-    let lost = engine.is_lost();
-    pin!(lost);
-    loop {
-        let message = select! {
-            Some(message) = reports.next() => message,
-            lost = &mut lost => return Err(lost),
-        };
+    while let Some(message) = reports.next().await {
         let answer = match postcard::from_bytes(&message.payload) {
             Ok(Report::Progress { done, worker }) => {
                 seen(done, worker);
@@ -139,4 +145,5 @@ async fn follow(
             return answer;
         }
     }
+    Err(Lost::NoEngine)
 }

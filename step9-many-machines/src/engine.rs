@@ -3,22 +3,23 @@
 
 use std::time::Duration;
 
-use actix_web::rt::time::sleep;
+use actix_web::{rt::time::sleep, web::Bytes};
 use async_nats::{
     Client, ConnectOptions, Error, ServerAddr,
-    connection::State,
     jetstream::{
         self, Context,
         consumer::{PullConsumer, pull},
         context::PublishErrorKind::{Other, StreamNotFound},
-        stream::{Config, DiscardPolicy, RetentionPolicy, Stream},
+        stream::{
+            Config, DiscardPolicy, RawMessageErrorKind, RetentionPolicy, Stream,
+        },
     },
 };
 use common::Settings;
-use tokio::select;
+use percent_encoding::percent_decode_str;
+use tokio::sync::watch::Receiver;
 
-use crate::presence::Presence;
-use crate::share::{Lost, Share};
+use crate::{presence::watch, share::Lost};
 
 /// Its last part is the version of what is in it: a worker takes no others.
 const SHARES: &str = "shares.1";
@@ -27,8 +28,8 @@ pub struct Engine {
     pub client: Client,
     context: Context,
     pub queue: Stream,
-    replicas: usize,
-    pub presence: Presence,
+    /// How many questions in a row have found no worker.
+    pub missed: Receiver<u32>,
 }
 
 impl Engine {
@@ -42,24 +43,27 @@ impl Engine {
             .request_timeout(Some(Duration::from_secs(1)))
             .reconnect_delay_callback(|_| Duration::from_millis(100));
         // In the URL they would be ignored.
-        let secrets = urls.first().map(|it| (it.username(), it.password()));
+        let decode = |it| percent_decode_str(it).decode_utf8_lossy().into();
+        let url = urls.first().ok_or("NATS_URL is empty")?;
+        let secrets = (url.username().map(decode), url.password().map(decode));
         options = match secrets {
-            Some((Some(user), Some(password))) => {
-                options.user_and_password(user.into(), password.into())
-            }
-            Some((Some(token), None)) => options.token(token.into()),
+            (Some(user), Some(pass)) => options.user_and_password(user, pass),
+            (Some(token), None) => options.token(token),
             _ => options,
         };
+        if let Some(file) = &settings.engine_creds {
+            options = options.credentials_file(file).await?;
+        }
         if let Some(file) = settings.engine_ca.clone() {
             options = options.add_root_certificates(file);
         }
         let client = options.connect(urls).await?;
         let mut context = jetstream::new(client.clone());
         context.set_timeout(Duration::from_secs(1));
-        let replicas = settings.replicas;
-        let queue = queue(&context, replicas).await?;
-        let presence = Presence::watch(client.clone()).await;
-        Ok(Self { client, context, queue, replicas, presence })
+        let queue = config(settings.replicas);
+        let queue = context.get_or_create_stream(queue).await?;
+        let missed = watch(client.clone());
+        Ok(Self { client, context, queue, missed })
     }
 
     /// Where a worker takes shares from.
@@ -68,37 +72,33 @@ impl Engine {
             durable_name: Some("workers-1".into()),
             filter_subject: SHARES.into(),
             ack_wait: Duration::from_secs(1),
+            // So an engine that is started again delivers all that is in the
+            // queue: also what it has forgotten that it was taken off.
+            memory_storage: true,
             max_ack_pending: 10_000,
             ..pull::Config::default()
         };
-        let queue = queue(&self.context, self.replicas).await?;
-        Ok(queue.get_or_create_consumer("workers-1", config).await?)
+        Ok(self.queue.get_or_create_consumer("workers-1", config).await?)
     }
 
     /// Puts a share into the queue, and returns its number there. When the
     /// queue is full, those who are patient wait until they are `gone`.
     pub async fn publish(
         &self,
-        share: &Share,
+        share: &Bytes,
         patient: bool,
         gone: impl Fn() -> bool,
     ) -> Result<u64, Lost> {
-        if self.client.connection_state() != State::Connected {
-            return Err(Lost::NoEngine);
-        }
-        if !self.presence.is_seen() {
-            return Err(Lost::NoWorker);
-        }
-        let share = postcard::to_stdvec(share).map_err(|_| Lost::Failed)?;
         loop {
-            let sent = self.context.publish(SHARES, share.clone().into());
+            let sent = self.context.publish(SHARES, share.clone());
             match async { sent.await?.await }.await {
                 Ok(kept) => return Ok(kept.sequence),
                 Err(it) if it.kind() == Other && !patient => {
                     return Err(Lost::Full);
                 }
                 Err(it) if it.kind() == StreamNotFound => {
-                    queue(&self.context, self.replicas).await.ok();
+                    let queue = self.queue.cached_info().config.clone();
+                    self.context.get_or_create_stream(queue).await.ok();
                 }
                 // It may be there twice now: one answer counts.
                 Err(_) => {}
@@ -110,24 +110,24 @@ impl Engine {
         }
     }
 
-    /// Takes a share out of the queue that nobody waits for any more.
-    pub async fn take_back(&self, number: u64) {
-        self.queue.delete_message(number).await.ok();
-    }
-
-    /// Waits until a share that was published now can't be answered any more.
-    pub async fn is_lost(&self) -> Lost {
-        let age = self.queue.cached_info().config.max_age;
-        select! {
-            () = self.presence.is_lost() => Lost::NoWorker,
-            () = sleep(age) => Lost::TooOld,
+    /// Waits until a share isn't in the queue any more. Without an answer that
+    /// is a mistake: a worker takes it off if it finds nobody who waits for it,
+    /// and after a restart the server may be back later than the worker.
+    pub async fn is_gone(&self, number: u64, share: &Bytes) {
+        loop {
+            sleep(Duration::from_secs(1)).await;
+            match self.queue.get_raw_message(number).await {
+                Ok(kept) if kept.payload == share => {}
+                Err(it) if it.kind() == RawMessageErrorKind::Other => {}
+                _ => return,
+            }
         }
     }
 }
 
-/// The queue, which is made where there is none.
-async fn queue(context: &Context, replicas: usize) -> Result<Stream, Error> {
-    let config = Config {
+/// What the queue is, where it has to be made.
+fn config(num_replicas: usize) -> Config {
+    Config {
         name: "SHARES".into(),
         subjects: vec!["shares.*".into()],
         retention: RetentionPolicy::WorkQueue,
@@ -135,10 +135,9 @@ async fn queue(context: &Context, replicas: usize) -> Result<Stream, Error> {
         max_messages: 10_000,
         max_bytes: 256 << 20,
         max_age: Duration::from_secs(600),
-        num_replicas: replicas,
+        num_replicas,
         ..Config::default()
-    };
-    Ok(context.get_or_create_stream(config).await?)
+    }
 }
 
 /// Connects, or ends the process with the cause and a remedy.

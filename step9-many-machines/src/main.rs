@@ -34,7 +34,7 @@ use dispatch::{Figures, Workers};
 use futures::future::{FutureExt, OptionFuture, try_join_all};
 use pool::Pool;
 use progress::{Requests, Running, events};
-use share::{Answer, Task};
+use share::Task;
 use summary::{has_left, summarise};
 use tokio::{select, sync::Semaphore};
 
@@ -118,7 +118,7 @@ async fn failing(
     requests: Data<Requests>,
 ) -> Result<&'static str> {
     let running = requests.begin(&pool, "", 1).ok_or_else(no_room)?;
-    let answer = running.submit(&pool, Task::Fail).await;
+    let answer = running.submit(&pool, Task::Fail, ()).await;
     answer.inspect_err(|_| running.failed.set(true))?;
     Ok("It didn't fail.")
 }
@@ -157,9 +157,9 @@ async fn count_all(
     running: &Running<'_>,
 ) -> Result<u64> {
     let answers = shares(settings.iterations, settings.threads)
-        .map(|share| running.submit(pool, Task::Count(share)));
+        .map(|share| running.submit(pool, Task::Count(share), ()));
     let answers = try_join_all(answers).await?;
-    Ok(answers.iter().map(Answer::count).sum())
+    Ok(answers.iter().map(|(it, ())| it.count()).sum())
 }
 
 /// Drops the handler of a request that takes too long, or that the server's end

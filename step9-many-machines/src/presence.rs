@@ -5,12 +5,13 @@ use std::time::Duration;
 use actix_web::rt::{spawn, time::sleep};
 use async_nats::{
     Client, Error, Message, RequestErrorKind::NoResponders, Subscriber,
+    connection::State,
 };
-use futures::{StreamExt, future::ready, stream::select};
+use futures::{StreamExt, future::ready, stream};
 use serde::Serialize;
-use tokio::sync::watch;
+use tokio::{select, sync::watch};
 
-use crate::engine::Engine;
+use crate::{engine::Engine, share::Lost};
 
 /// One of the workers answers this, and each of them that.
 const ANYBODY: &str = "anybody.1";
@@ -20,42 +21,55 @@ const EVERYBODY: &str = "everybody.1";
 /// engine is started again, its workers are back long before.
 const MISSED: u32 = 6;
 
-/// How many questions in a row have found no worker.
-pub struct Presence(watch::Receiver<u32>);
-
-impl Presence {
-    /// Asks now, and then four times a second.
-    pub async fn watch(client: Client) -> Self {
-        let (sender, missed) = watch::channel(0);
-        ask(&client, &sender).await;
-        spawn(async move {
-            while !sender.is_closed() {
-                sleep(Duration::from_millis(250)).await;
-                ask(&client, &sender).await;
+/// Asks four times a second. Returns how many questions in a row have found no
+/// worker.
+pub fn watch(client: Client) -> watch::Receiver<u32> {
+    let (missed, receiver) = watch::channel(0);
+    spawn(async move {
+        while !missed.is_closed() {
+            match is_there(&client).await {
+                Some(true) => missed.send_modify(|it| *it = 0),
+                Some(false) => missed.send_modify(|it| *it += 1),
+                None => {}
             }
-        });
-        Self(missed)
+            sleep(Duration::from_millis(250)).await;
+        }
+    });
+    receiver
+}
+
+impl Engine {
+    /// # Errors
+    /// When a share would find no engine now, or no worker.
+    pub async fn check(&self) -> Result<(), Lost> {
+        if self.client.connection_state() != State::Connected {
+            return Err(Lost::NoEngine);
+        }
+        let seen = *self.missed.borrow() == 0;
+        // Or one has come since.
+        match seen || is_there(&self.client).await == Some(true) {
+            true => Ok(()),
+            false => Err(Lost::NoWorker),
+        }
     }
 
-    /// Whether the last question has found a worker.
-    pub fn is_seen(&self) -> bool {
-        *self.0.borrow() == 0
-    }
-
-    /// Waits until the last worker has gone.
-    pub async fn is_lost(&self) {
-        self.0.clone().wait_for(|it| *it >= MISSED).await.ok();
+    /// Waits until a share that was published now can't be answered any more.
+    pub async fn is_lost(&self) -> Lost {
+        let age = self.queue.cached_info().config.max_age;
+        let mut missed = self.missed.clone();
+        select! {
+            Ok(_) = missed.wait_for(|it| *it >= MISSED) => Lost::NoWorker,
+            () = sleep(age) => Lost::TooOld,
+        }
     }
 }
 
-async fn ask(client: &Client, missed: &watch::Sender<u32>) {
+/// Whether any worker is there; unknown while the engine can't be reached.
+async fn is_there(client: &Client) -> Option<bool> {
     match client.request(ANYBODY, "".into()).await {
-        Ok(_) => missed.send_modify(|it| *it = 0),
-        Err(it) if it.kind() == NoResponders => {
-            missed.send_modify(|it| *it = it.saturating_add(1));
-        }
-        // The engine itself can't be reached.
-        Err(_) => {}
+        Ok(_) => Some(true),
+        Err(it) if it.kind() == NoResponders => Some(false),
+        Err(_) => None,
     }
 }
 
@@ -89,6 +103,7 @@ async fn names(client: &Client) -> Result<Vec<String>, Error> {
 pub async fn be_there(client: &Client, name: &str) -> Result<(), Error> {
     let any = client.queue_subscribe(ANYBODY, "workers".into()).await?;
     let every = client.subscribe(EVERYBODY).await?;
+    client.flush().await?;
     spawn(answer(client.clone(), any, every, name.to_owned()));
     Ok(())
 }
@@ -99,7 +114,7 @@ async fn answer(
     every: Subscriber,
     name: String,
 ) {
-    let mut questions = select(any, every);
+    let mut questions = stream::select(any, every);
     while let Some(question) = questions.next().await {
         if let Some(reply) = question.reply {
             client.publish(reply, name.clone().into()).await.ok();

@@ -13,7 +13,7 @@ use actix_web::{
     rt::time::timeout,
 };
 use common::{Settings, Summary, Table};
-use futures::{FutureExt, TryStreamExt, future::try_join};
+use futures::{TryStreamExt, future::try_join};
 use memchr::memrchr;
 use tokio::sync::{Semaphore, mpsc::unbounded_channel};
 
@@ -25,8 +25,8 @@ const PIECE: usize = 512 * 1024;
 /// Lets the pool summarise a body while it arrives. Returns that, and how many
 /// lines there are.
 ///
-/// Each piece has one of the server's `places` until its job ends. When there
-/// is none, the body isn't read on, and its client has to wait.
+/// Each piece has one of the server's `places`, at least until its job ends.
+/// When there is none, the body isn't read on, and its client has to wait.
 pub async fn summarise(
     settings: &Settings,
     body: Payload,
@@ -37,16 +37,17 @@ pub async fn summarise(
     let (sender, mut receivers) = unbounded_channel();
     let start = async move |piece: Vec<u8>| {
         let place = places.clone().acquire_owned().await;
-        let receiver = running.submit(pool, Task::Summary(piece.into()));
-        sender.send(receiver.inspect(|_| drop(place))).ok();
+        let task = Task::Summary(piece.into());
+        let receiver = running.submit(pool, task, place);
+        sender.send(receiver).ok();
     };
     // Each as far as it can: the body is read on while pieces are checked.
     let check = async {
         let (mut lines, mut table) = (0, Table::default());
         // In order: of several bad lines, the first is named.
         while let Some(receiver) = receivers.recv().await {
-            let part = receiver.await?.summary();
-            let (more, part) = part.map_err(|bad| {
+            let (answer, _place) = receiver.await?;
+            let (more, part) = answer.summary().map_err(|bad| {
                 let line = lines + bad.number;
                 ErrorUnprocessableEntity(format!("Line {line}: {bad}"))
             })?;

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use actix_web::rt::time::sleep;
+use actix_web::rt::time::{sleep, timeout};
 use async_nats::{
     Client, Error, Request,
     RequestErrorKind::NoResponders,
@@ -27,10 +27,10 @@ use crate::{
 };
 
 /// The engine counts deliveries and not deaths: a worker that was stopped for a
-/// while, or an engine that was started again, count too.
+/// while counts too.
 const MOST_DELIVERIES: i64 = 5;
 
-/// How long a worker waits for a word back.
+/// How long a worker waits for a share, or for a word back.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 struct Worker {
@@ -72,10 +72,12 @@ pub async fn work(settings: &Settings) -> io::Result<()> {
     }
 }
 
-/// The next share; `None` when there is none for a second.
+/// The next share; `None` when there is none for a while.
 async fn take(from: &PullConsumer) -> Result<Option<Message>, Error> {
-    let one = from.batch().max_messages(1).expires(Duration::from_secs(1));
-    one.messages().await?.try_next().await
+    let one = from.batch().max_messages(1).expires(PATIENCE).messages();
+    let mut one = one.await?;
+    // An engine that was started again doesn't know of the question.
+    timeout(2 * PATIENCE, one.try_next()).await?
 }
 
 impl Worker {

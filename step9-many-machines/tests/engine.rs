@@ -4,11 +4,18 @@
 
 mod nats;
 
-use std::{fmt::Write as _, io::Write, thread, time::Duration};
+use std::{
+    fmt::Write as _, fs, io::Write, path::Path, process::Command, thread,
+    time::Duration,
+};
 
 use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy};
 use harness::{Browser, Server, StartError, events};
-use nats::{Nats, Worker, free_port, nats, wait_for};
+use nats::{
+    Nats, Worker, free_port, nats,
+    network::{HERE, Network},
+    wait_for,
+};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -41,7 +48,7 @@ fn figure(server: &Server, name: &str) -> Value {
 }
 
 /// How a program ended that should not have started.
-fn refused(command: &mut std::process::Command) -> (Option<i32>, String) {
+fn refused(command: &mut Command) -> (Option<i32>, String) {
     match Server::start(command) {
         Ok(server) => panic!("it started: {}", server.line()),
         Err(StartError::Ended { status, stderr, .. }) => {
@@ -153,7 +160,6 @@ fn a_server_is_killed_and_the_worker_is_idle() {
 }
 
 #[test]
-#[ignore = "now and then nats-server 2.9 doesn't deliver a share again"]
 fn the_engine_is_killed_and_started_again_and_the_answer_is_exact() {
     let Some(mut nats) = nats(&["-js"]) else { return };
     let workers = nats.workers();
@@ -167,6 +173,27 @@ fn the_engine_is_killed_and_started_again_and_the_answer_is_exact() {
     let answer = request.wait();
     assert!(answer.ends_with(LONG_RESULT), "{answer}");
     wait_for("it goes on", || server.get("/blocking").body() == LONG_RESULT);
+    wait_for("the queue is empty", || nats.queued() == 0);
+}
+
+#[test]
+fn a_share_that_is_not_in_the_queue_any_more_is_published_again() {
+    let Some(nats) = nats(&["-js"]) else { return };
+    let worker = nats.worker();
+    let server = nats.server("1000", "2");
+    worker.signal(Signal::STOP);
+    let request = server.send("/blocking");
+    wait_for("both wait", || nats.queued() == 2);
+    // As a worker does that is back before the server is.
+    nats.with(async |context| {
+        let queue = context.get_stream("SHARES").await.unwrap();
+        queue.purge().await.unwrap();
+    });
+    worker.kill();
+    let _another = nats.worker();
+    let answer = request.wait();
+    assert!(answer.ends_with("Result is 1000"), "{answer}");
+    wait_for("the queue is empty", || nats.queued() == 0);
 }
 
 #[test]
@@ -180,10 +207,6 @@ fn without_a_worker_or_an_engine_it_is_a_503_at_once() {
     assert_eq!(nats.queued(), 0);
 
     let worker = nats.worker();
-    wait_for("the worker is seen", || {
-        figure(&server, "workers").as_array().unwrap().len() == 1
-    });
-    thread::sleep(Duration::from_millis(500));
     let request = server.send("/blocking");
     work_of(&server, &worker);
     // The last worker dies.
@@ -235,6 +258,8 @@ fn a_secret_lets_it_in_and_is_not_shown() {
     for (flags, secret) in [
         (vec!["-js", "--user", "me", "--pass", "s3cret"], "me:s3cret"),
         (vec!["-js", "--auth", "t0ken"], "t0ken"),
+        // What stands for something else in a URL is written as its number.
+        (vec!["-js", "--user", "me", "--pass", "p@s/%"], "me:p%40s%2F%25"),
     ] {
         let Some(nats) = nats(&flags) else { return };
         let url = format!("nats://{secret}@127.0.0.1:{}", nats.port);
@@ -255,6 +280,60 @@ fn a_secret_lets_it_in_and_is_not_shown() {
         let help = String::from_utf8(help.unwrap().stdout).unwrap();
         assert!(help.contains("NATS_URL") && !help.contains(secret), "{help}");
     }
+}
+
+/// Checks that the engine is used by a server and a worker that know these
+/// settings, and not by one that doesn't.
+fn let_in_by(nats: &Nats, url: &str, settings: &[(&str, &Path)]) {
+    let command = || {
+        let mut command = nats.command();
+        command.env("NATS_URL", url).env("ITERATIONS", "1000");
+        command
+    };
+    let (status, said) = refused(&mut command());
+    assert_eq!(status, Some(1), "{said}");
+    assert!(said.contains("can't use the engine"), "{said}");
+    for (name, value) in settings {
+        let mut command = command();
+        let nothing = nats.folder.join("nothing");
+        let (status, said) = refused(command.env(name, &nothing));
+        assert_eq!(status, Some(1), "{said}");
+        let nothing = nothing.display().to_string();
+        assert!(said.contains(&nothing), "{}: {said}", value.display());
+    }
+    let settings = || settings.iter().copied();
+    let _worker = Worker::start(command().envs(settings()));
+    let server = Server::start(command().envs(settings())).unwrap();
+    assert_eq!(server.get("/blocking").body(), "Result is 1000");
+}
+
+#[test]
+fn a_file_with_credentials_lets_it_in() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/nats");
+    let config = here.join("accounts.conf").display().to_string();
+    let Some(nats) = nats(&["-js", "-c", &config]) else { return };
+    let file = here.join("user.creds");
+    let_in_by(&nats, &nats.url(), &[("NATS_CREDS", &file)]);
+}
+
+#[test]
+fn an_engine_with_a_certificate_is_used_by_who_knows_its_signer() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("tls");
+    fs::create_dir_all(&folder).unwrap();
+    let [key, cert] = ["key.pem", "cert.pem"].map(|it| folder.join(it));
+    let mut openssl = Command::new("openssl");
+    openssl.args(["req", "-x509", "-newkey", "ed25519", "-nodes", "-batch"]);
+    openssl.args(["-addext", "basicConstraints=critical,CA:FALSE"]);
+    openssl.args(["-subj", "/CN=x", "-addext", "subjectAltName=IP:127.0.0.1"]);
+    let made = openssl.arg("-keyout").arg(&key).arg("-out").arg(&cert);
+    if !made.output().is_ok_and(|it| it.status.success()) {
+        return eprintln!("skipped: there is no openssl");
+    }
+    let [key, crt] = [&key, &cert].map(|it| it.to_str().unwrap());
+    let flags = ["-js", "--tls", "--tlskey", key, "--tlscert", crt];
+    let Some(nats) = nats(&flags) else { return };
+    let url = nats.url().replace("nats:", "tls:");
+    let_in_by(&nats, &url, &[("NATS_CA", &cert)]);
 }
 
 #[test]
@@ -320,10 +399,6 @@ fn a_share_that_kills_each_worker_is_a_500() {
     let Some(nats) = nats(&["-js"]) else { return };
     let server = nats.server(ENDLESS, "1");
     let mut worker = nats.worker();
-    wait_for("the worker is seen", || {
-        figure(&server, "workers").as_array().unwrap().len() == 1
-    });
-    thread::sleep(Duration::from_millis(500));
     let request = server.send("/blocking");
     for _ in 0..5 {
         work_of(&server, &worker);
@@ -434,6 +509,42 @@ fn the_page_shows_which_worker_has_a_share_and_that_it_moves() {
 }
 
 #[test]
+fn a_worker_behind_a_bad_network_is_parted_and_the_answer_is_exact() {
+    let Some(network) = Network::new() else {
+        return eprintln!("skipped: this user may not make a network");
+    };
+    let Some(nats) = nats(&["-js", "-a", "0.0.0.0"]) else { return };
+    let mut command = nats.command();
+    command.env("NATS_URL", format!("nats://{HERE}:{}", nats.port));
+    let far = Worker::start(&mut network.there(&command));
+    let server = nats.server(LONG, "4");
+    if !network.is_bad() {
+        eprintln!("this system can't delay or lose");
+    }
+    assert_eq!(server.get("/blocking").body(), LONG_RESULT);
+    // It heals, and the worker has gone on meanwhile.
+    let request = server.send("/blocking");
+    work_of(&server, &far);
+    network.part();
+    thread::sleep(Duration::from_millis(300));
+    network.heal();
+    let answer = request.wait();
+    assert!(answer.ends_with(LONG_RESULT), "{answer}");
+    // It doesn't, and another worker takes over.
+    let request = server.send("/blocking");
+    work_of(&server, &far);
+    network.part();
+    let near = nats.worker();
+    let answer = request.wait();
+    assert!(answer.ends_with(LONG_RESULT), "{answer}");
+    near.kill();
+    network.heal();
+    let request = server.send("/blocking");
+    work_of(&server, &far);
+    assert!(request.wait().ends_with(LONG_RESULT));
+}
+
+#[test]
 fn one_of_three_engines_dies_and_the_answer_is_exact() {
     let (ports, routes) =
         ([(); 3].map(|()| free_port()), [(); 3].map(|()| free_port()));
@@ -474,7 +585,6 @@ fn one_of_three_engines_dies_and_the_answer_is_exact() {
     });
     let server = server.unwrap();
     let workers = [(); 2].map(|()| Worker::start(&mut command()));
-    thread::sleep(Duration::from_millis(500));
     let request = server.send("/blocking");
     work_of(&server, &workers[0]);
     dies.kill();

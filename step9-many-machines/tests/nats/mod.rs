@@ -1,6 +1,8 @@
 //! A real engine for each test, on a free port, with a folder of its own, and
 //! the servers and workers that use it.
 
+pub mod network;
+
 use std::{
     env,
     fs::{self, File},
@@ -22,7 +24,7 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_step9-many-machines");
 pub struct Nats {
     child: Option<Child>,
     pub port: u16,
-    folder: PathBuf,
+    pub folder: PathBuf,
     flags: Vec<String>,
 }
 

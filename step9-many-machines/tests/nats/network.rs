@@ -1,0 +1,77 @@
+//! A network that delays, loses and parts: a namespace of its own for who is
+//! to be far away.
+
+use std::process::Command;
+
+/// A namespace with a line to this one, which is removed when it is dropped.
+pub struct Network {
+    name: String,
+}
+
+/// The addresses of the two ends.
+pub const HERE: &str = "10.209.77.1";
+const THERE: &str = "10.209.77.2";
+
+fn run(command: &str) -> bool {
+    let mut words = command.split(' ');
+    let program = words.next().unwrap();
+    let output = Command::new(program).args(words).output();
+    output.is_ok_and(|it| it.status.success())
+}
+
+impl Network {
+    /// `None` where the test may not make one.
+    pub fn new() -> Option<Self> {
+        let name = format!("far{}", std::process::id());
+        if !run(&format!("ip netns add {name}")) {
+            return None;
+        }
+        let network = Self { name };
+        let name = &network.name;
+        let made = [
+            format!("ip link add {name} type veth peer name far netns {name}"),
+            format!("ip addr add {HERE}/24 dev {name}"),
+            format!("ip link set {name} up"),
+            format!("ip -n {name} addr add {THERE}/24 dev far"),
+            format!("ip -n {name} link set far up"),
+        ];
+        made.iter().all(|it| run(it)).then_some(network)
+    }
+
+    /// Delays all, and loses some. Returns false where the system can't.
+    pub fn is_bad(&self) -> bool {
+        let name = &self.name;
+        let bad = "root netem delay 20ms 10ms loss 5%";
+        run(&format!("tc qdisc add dev {name} {bad}"))
+            && run(&format!("tc -n {name} qdisc add dev far {bad}"))
+    }
+
+    pub fn part(&self) {
+        assert!(run(&format!("ip link set {} down", self.name)));
+    }
+
+    pub fn heal(&self) {
+        assert!(run(&format!("ip link set {} up", self.name)));
+    }
+
+    /// The same command, at the other end.
+    pub fn there(&self, command: &Command) -> Command {
+        let mut there = Command::new("ip");
+        there.args(["netns", "exec", &self.name]).arg(command.get_program());
+        for (name, value) in command.get_envs() {
+            if let Some(value) = value {
+                there.env(name, value);
+            } else {
+                there.env_remove(name);
+            }
+        }
+        there
+    }
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        run(&format!("ip link del {}", self.name));
+        run(&format!("ip netns del {}", self.name));
+    }
+}
