@@ -6,40 +6,31 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Write},
+    net::TcpStream,
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
     process::{Child, Command, Stdio},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     thread,
     time::{Duration, Instant},
 };
 
 use clap::Parser;
-use compare::options::Options;
+use compare::options::{NODE, Options};
 use harness::{Browser, Server};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
-use ureq::Agent;
-
-/// One stage at a time: they would share the cores.
-static ALONE: Mutex<()> = Mutex::new(());
 
 /// A running stage; ended when it is dropped.
 struct Stage {
     process: Child,
     url: String,
-    _alone: MutexGuard<'static, ()>,
 }
 
 const LANES: [&str; 2] = ["--only", "step1-blocking,step2-single-worker"];
 
 impl Stage {
-    fn start() -> Self {
-        Self::with(&LANES)
-    }
-
     fn with(arguments: &[&str]) -> Self {
-        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let mut process = Command::new(env!("CARGO_BIN_EXE_compare"))
             .args(["--live", "--live-port", "0", "--threads", "2"])
             .args(arguments)
@@ -52,23 +43,83 @@ impl Stage {
         BufReader::new(stdout).read_line(&mut line).unwrap();
         let url = line.split(' ').find(|it| it.starts_with("http://"));
         let url = url.expect(&line).to_owned();
-        Self { process, url, _alone: alone }
-    }
-
-    fn page(&self) -> Option<Browser> {
-        let mut browser = Browser::start()?;
-        browser.look(1280, 720, "light");
-        browser.open(&self.url);
-        browser.wait_for(
-            "stage.lanes.length > 0 && stage.lanes.every(lane =>
-                lane.about.state == 'runs' && lane.requests.size > 5)",
-        );
-        Some(browser)
+        Self { process, url }
     }
 
     fn send(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.process), signal).unwrap();
     }
+}
+
+/// What the tests share: a browser, and two stages that no test harms. All
+/// end with the last test that holds them.
+struct Room {
+    browser: Browser,
+    /// Its lanes are those of the class of 50 minutes; they count in no time.
+    quick: Stage,
+    /// Its lanes count for half a second.
+    slow: Stage,
+}
+
+static ROOM: Mutex<Weak<Mutex<Room>>> = Mutex::new(Weak::new());
+
+/// The room; nothing where there is no browser.
+fn room() -> Option<Arc<Mutex<Room>>> {
+    let mut known = ROOM.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(room) = known.upgrade() {
+        return Some(room);
+    }
+    let browser = Browser::start()?;
+    let classes = "step1-blocking,step2-single-worker,step3-multi-worker";
+    let few = ["--two-workers", "--iterations", "1000", "--only", classes];
+    let slow = "step1-blocking,step2-single-worker,step7-cancellation";
+    let many = ["--two-workers", "--iterations", "2000000000"];
+    let room = Room {
+        browser,
+        quick: Stage::with(&few),
+        slow: Stage::with(
+            &[&many[..], &["--interval", "20", "--only", slow]].concat(),
+        ),
+    };
+    let room = Arc::new(Mutex::new(room));
+    *known = Arc::downgrade(&room);
+    Some(room)
+}
+
+/// One test at a time: the browser has one tab.
+fn enter(room: &Mutex<Room>) -> MutexGuard<'_, Room> {
+    room.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Room {
+    /// The page of the quick stage, as if nothing had happened there.
+    fn quick(&mut self) -> &mut Browser {
+        open(&mut self.browser, &self.quick.url);
+        &mut self.browser
+    }
+
+    /// The page of the slow stage, as if nothing had happened there.
+    fn slow(&mut self) -> &mut Browser {
+        open(&mut self.browser, &self.slow.url);
+        &mut self.browser
+    }
+}
+
+/// Opens the page of a stage, and waits until all lanes are probed and nothing
+/// else is in flight. What was sent before isn't counted.
+fn open(browser: &mut Browser, url: &str) {
+    browser.look(1280, 720, "light");
+    // Another page first: the same with another # isn't loaded anew.
+    browser.open("about:blank");
+    browser.open(url);
+    let idle = "stage.lanes.length > 0 && stage.lanes.every(lane =>
+        lane.about.state == 'runs' && lane.requests.size > 5 &&
+        [...lane.requests.values()].every(it =>
+            it.path == '/non-blocking' || it.end > 0))";
+    browser.press("c");
+    browser.wait_for(idle);
+    browser.evaluate("sessionStorage.begun = now()");
+    browser.console_errors();
 }
 
 /// The processes that a process has started, with their names.
@@ -87,21 +138,29 @@ fn children(id: u32) -> Vec<(Pid, String)> {
     named.collect()
 }
 
-/// Waits until two steps are children of a process.
+/// Waits until a process has so many children that are servers of the stage.
 #[cfg(target_os = "linux")]
-fn steps_of(id: u32) -> Vec<Pid> {
+fn servers_of(id: u32, count: usize) -> Vec<Pid> {
     let start = Instant::now();
     loop {
-        let all = children(id);
-        let steps = all.into_iter().filter(|it| it.1.starts_with("step"));
-        let steps: Vec<_> = steps.map(|it| it.0).collect();
-        if steps.len() == 2 {
-            return steps;
+        let all = children(id).into_iter();
+        let servers = all.filter(|it| {
+            let of = format!("/proc/{}/environ", it.0.as_raw_nonzero());
+            let environment = fs::read(of).unwrap_or_default();
+            environment.split(|it| *it == 0).any(|it| it == MARK.as_bytes())
+        });
+        let servers: Vec<_> = servers.map(|it| it.0).collect();
+        if servers.len() == count {
+            return servers;
         }
-        assert!(start.elapsed() < Duration::from_secs(60));
+        assert!(start.elapsed() < Duration::from_secs(60), "{servers:?}");
         thread::sleep(Duration::from_millis(20));
     }
 }
+
+/// What the environment of no other test's servers has.
+#[cfg(target_os = "linux")]
+const MARK: &str = "ITERATIONS=424242";
 
 impl Drop for Stage {
     fn drop(&mut self) {
@@ -119,58 +178,66 @@ fn click(browser: &mut Browser, key: &str) {
     browser.click(&format!("nav [data-key='{key}']"));
 }
 
-/// Waits until each of the lanes has an answer to /blocking.
-fn wait_for_results(browser: &mut Browser) {
-    browser.wait_for(
-        "stage.lanes.every(lane => [...lane.requests.values()].some(it =>
-            it.path == '/blocking' && it.outcome == 'ok'))",
-    );
-}
-
-/// The share of a lane's probes, sent while /blocking counted, that came back
-/// only after half of that count.
+/// The share of a lane's probes, sent in the first half of its /blocking, that
+/// came back only in the last quarter or after it.
 fn frozen(browser: &mut Browser, lane: usize) -> f64 {
     let share = browser.evaluate(&format!(
         "(() => {{
-            const all = [...stage.lanes[{lane}].requests.values()];
-            const count = all.find(it => it.path == '/blocking');
+            const count = {};
             const half = (count.at + count.end) / 2;
-            const probes = all.filter(it => it.path == '/non-blocking'
-                && it.at > count.at && it.at < half);
-            return probes.filter(it => !(it.end < half)).length / probes.length;
-        }})()"
+            const late = (half + count.end) / 2;
+            const probes = [...stage.lanes[{lane}].requests.values()]
+                .filter(it => it.path == '/non-blocking'
+                    && it.at > count.at && it.at < half);
+            return probes.filter(it => !(it.end < late)).length / probes.length;
+        }})()",
+        last(lane, "/blocking")
     ));
     share.as_f64().expect("there are probes")
 }
 
+/// The request to a path that was sent last, as an expression of JavaScript.
+fn last(lane: usize, path: &str) -> String {
+    format!(
+        "[...stage.lanes[{lane}].requests.values()].filter(it =>
+            it.path == '{path}' && it.at > sessionStorage.begun).at(-1)"
+    )
+}
+
 #[test]
-fn the_freeze_is_seen_in_lane_1_and_not_in_lane_2() {
-    let stage =
-        Stage::with(&[&LANES[..], &["--iterations", "4000000000"]].concat());
-    let Some(mut browser) = stage.page() else { return };
+fn in_turns_step_1_freezes_step_2_does_not_and_two_workers_do_in_part() {
+    let Some(room) = room() else { return };
+    let mut room = enter(&room);
+    let browser = room.slow();
+    browser.press("t");
     browser.press(" ");
-    browser.wait_for(
-        "stage.lanes.every(lane => [...lane.requests.values()].some(it =>
-            it.path == '/blocking'))",
-    );
-    thread::sleep(Duration::from_millis(500));
+    for lane in 0..4 {
+        let count = last(lane, "/blocking");
+        browser.wait_for(&format!("{count}?.outcome == 'ok'"));
+        if lane > 0 {
+            let before = last(lane - 1, "/blocking");
+            let is_after = format!("{count}.at >= {before}.end");
+            assert_eq!(browser.evaluate(&is_after), true, "lane {lane}");
+        }
+    }
     let pictures = Path::new(env!("CARGO_TARGET_TMPDIR")).join("stage");
     for scheme in ["light", "dark"] {
         for (width, height) in [(1280, 720), (1920, 1080)] {
             browser.look(width, height, scheme);
-            thread::sleep(Duration::from_millis(300));
+            browser.evaluate("frame()");
             browser.screenshot(pictures.join(format!("{scheme}-{width}.png")));
         }
     }
-    wait_for_results(&mut browser);
-    let (first, second) = (frozen(&mut browser, 0), frozen(&mut browser, 1));
+    let shares = [0, 1, 3].map(|lane| frozen(browser, lane));
+    let [first, second, both] = shares;
     assert!(first > 0.9, "step 1 froze only {first} of its probes");
     assert!(second < 0.1, "step 2 froze {second} of its probes");
+    assert!((0.2..0.8).contains(&both), "two workers froze {both} of theirs");
     assert_eq!(browser.console_errors(), [""; 0]);
 }
 
 /// What leads from one state to the next: a key's name, and what is true then.
-const STATES: [(&str, &str); 19] = [
+const STATES: [(&str, &str); 25] = [
     ("2", "stage.solo === 1 && stage.lanes[0].root.hidden"),
     ("1", "stage.solo === 0 && stage.lanes[1].root.hidden"),
     ("9", "stage.solo === 0 && note() == 'there is no lane 9'"),
@@ -182,6 +249,12 @@ const STATES: [(&str, &str); 19] = [
     ("r", "stage.cleared > stage.lanes[1].requests.values().next().value.at"),
     (" ", "count(1, '/blocking') == 101 && count(0, '/blocking') == 0"),
     ("0", "stage.solo === null && !stage.lanes[0].root.hidden"),
+    ("ArrowDown", "stage.solo === 0 && stage.lanes[1].root.hidden"),
+    ("ArrowDown", "stage.solo === 1 && stage.lanes[0].root.hidden"),
+    ("ArrowUp", "stage.solo === 0 && location.hash == '#1'"),
+    ("ArrowUp", "stage.solo === null && !stage.lanes[1].root.hidden"),
+    ("ArrowUp", "stage.solo === 3 && stage.lanes[0].root.hidden"),
+    ("ArrowDown", "stage.solo === null && location.hash == ''"),
     ("t", "stage.turns && pressed('t')"),
     ("t", "!stage.turns && !pressed('t')"),
     ("p", "stage.guess !== null && pressed('p') && /guess|will/.test(note())"),
@@ -198,7 +271,8 @@ fn is(state: &str) -> String {
         "(() => {{
             const count = (lane, path, outcome) =>
                 [...stage.lanes[lane].requests.values()].filter(it =>
-                    it.path == path && (!outcome || it.outcome == outcome))
+                    it.path == path && it.at > sessionStorage.begun
+                        && (!outcome || it.outcome == outcome))
                     .length;
             const note = () => document.getElementById('note').textContent;
             const pressed = key => document.querySelector(
@@ -210,8 +284,9 @@ fn is(state: &str) -> String {
 
 #[test]
 fn each_key_leads_to_its_state() {
-    let stage = Stage::with(&[&LANES[..], &["--iterations", "1000"]].concat());
-    let Some(mut browser) = stage.page() else { return };
+    let Some(room) = room() else { return };
+    let mut room = enter(&room);
+    let browser = room.quick();
     for (key, state) in STATES {
         browser.press(key);
         browser.wait_for(&is(state));
@@ -225,21 +300,22 @@ fn each_key_leads_to_its_state() {
 
 #[test]
 fn the_mouse_leads_to_the_same_states_as_the_keys() {
-    let stage = Stage::with(&[&LANES[..], &["--iterations", "1000"]].concat());
-    let Some(mut browser) = stage.page() else { return };
+    let Some(room) = room() else { return };
+    let mut room = enter(&room);
+    let browser = room.quick();
     for (key, state) in STATES {
         match key {
-            "9" => continue,
+            "9" | "ArrowDown" | "ArrowUp" => continue,
             // A click on the lane that is alone would show all.
             "1" | "2" => {
-                click(&mut browser, "0");
+                click(browser, "0");
                 let lane = format!("section:nth-child({key}) h2");
                 browser.click(&lane);
             }
             "?" if state.starts_with('!') => {
                 browser.click("dialog [data-key]");
             }
-            _ => click(&mut browser, key),
+            _ => click(browser, key),
         }
         browser.wait_for(&is(state));
     }
@@ -252,10 +328,11 @@ fn the_mouse_leads_to_the_same_states_as_the_keys() {
 
 #[test]
 fn a_key_isnt_taken_for_a_press_of_the_button_that_has_the_focus() {
-    let stage = Stage::with(&[&LANES[..], &["--iterations", "1000"]].concat());
-    let Some(mut browser) = stage.page() else { return };
-    click(&mut browser, "t");
-    click(&mut browser, "t");
+    let Some(room) = room() else { return };
+    let mut room = enter(&room);
+    let browser = room.quick();
+    click(browser, "t");
+    click(browser, "t");
     browser.press(" ");
     browser.wait_for(&is("count(1, '/blocking', 'ok') == 1"));
     assert_eq!(browser.evaluate("stage.turns"), false);
@@ -268,8 +345,9 @@ fn a_key_isnt_taken_for_a_press_of_the_button_that_has_the_focus() {
 
 #[test]
 fn what_happens_is_hidden_until_the_class_has_guessed() {
-    let stage = Stage::with(&[&LANES[..], &["--iterations", "1000"]].concat());
-    let Some(mut browser) = stage.page() else { return };
+    let Some(room) = room() else { return };
+    let mut room = enter(&room);
+    let browser = room.slow();
     // How many points have the colour of a request, as they are drawn.
     let seen = "(() => {
         const probe = document.createElement('i');
@@ -287,25 +365,29 @@ fn what_happens_is_hidden_until_the_class_has_guessed() {
             return points;
         });
     })()";
+    let count = |browser: &mut Browser| {
+        browser.evaluate("frame()");
+        browser.evaluate(seen)[1].as_u64().unwrap()
+    };
     browser.press("2");
     browser.press("p");
-    browser.press("w");
-    browser.wait_for(&is("count(1, '/waiting', 'ok') == 1"));
-    // Some pictures later.
-    thread::sleep(Duration::from_millis(500));
-    assert_eq!(browser.evaluate(seen)[1], 0);
+    browser.press(" ");
+    browser.wait_for(&is("count(1, '/blocking') == 1"));
+    assert_eq!(count(browser), 0);
+    browser.wait_for(&is("count(1, '/blocking', 'ok') == 1"));
+    assert_eq!(count(browser), 0);
     browser.press("p");
-    browser.wait_for(&format!("{seen}[1] > 100"));
-    browser.press("r");
+    assert!(count(browser) > 100);
     // It would scroll away by itself, but later.
-    thread::sleep(Duration::from_millis(500));
-    assert_eq!(browser.evaluate(seen)[1], 0);
+    browser.press("r");
+    assert_eq!(count(browser), 0);
 }
 
 #[test]
 fn the_difference_goes_from_hunk_to_hunk_and_back_to_its_lane() {
-    let stage = Stage::start();
-    let Some(mut browser) = stage.page() else { return };
+    let Some(room) = room() else { return };
+    let mut room = enter(&room);
+    let browser = room.quick();
     browser.press("1");
     browser.press("d");
     browser.wait_for(&is("note() == 'this lane has no step before it'"));
@@ -331,62 +413,133 @@ fn the_difference_goes_from_hunk_to_hunk_and_back_to_its_lane() {
     };
     for act in [by_key as fn(&mut Browser, &str), by_mouse] {
         browser.press("2");
-        act(&mut browser, "d");
+        act(browser, "d");
         browser.wait_for(shown);
-        act(&mut browser, "ArrowRight");
+        act(browser, "ArrowRight");
         browser.wait_for(&at_hunk(0));
-        act(&mut browser, "ArrowRight");
+        act(browser, "ArrowRight");
         browser.wait_for(&at_hunk(1));
-        act(&mut browser, "ArrowLeft");
+        act(browser, "ArrowLeft");
         browser.wait_for(&at_hunk(0));
-        act(&mut browser, "Escape");
+        browser.press("f");
+        browser.wait_for("document.fullscreenElement !== null");
+        browser.press("f");
+        browser.wait_for("document.fullscreenElement === null");
+        act(browser, "Escape");
         browser.wait_for("location.pathname == '/' && stage.solo === 1");
     }
     assert_eq!(browser.console_errors(), [""; 0]);
 }
 
+/// What a server answers to a request as it stands: the status.
+fn status(url: &str, request: &str) -> u16 {
+    let address = url.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line).unwrap();
+    let status = line.split(' ').nth(1).unwrap_or(&line);
+    status.parse().unwrap_or_else(|_| panic!("{request}: {line}"))
+}
+
 #[test]
 fn a_page_of_another_site_can_send_nothing() {
-    let stage = Stage::start();
-    let agent: Agent =
-        Agent::config_builder().http_status_as_error(false).build().into();
-    let send = |origin: &str| {
-        let request = agent.post(format!("{}/send/all/waiting", stage.url));
-        let request = request.header("Origin", origin);
-        request.send_empty().unwrap().status().as_u16()
+    let stage = Stage::with(&LANES);
+    let host = stage.url.trim_start_matches("http://");
+    let (_, port) = host.split_once(':').unwrap();
+    let send = |headers: &str| {
+        let line = "POST /send/all/cancel HTTP/1.1";
+        status(&stage.url, &format!("{line}\r\n{headers}\r\n\r\n"))
     };
-    assert_eq!(send("http://example.com"), 404);
-    assert_eq!(send("null"), 404);
-    assert_eq!(send(&stage.url), 204);
-    let request = agent.get(format!("{}/events", stage.url));
-    let other = request.header("Host", "example.com").call().unwrap();
-    assert_eq!(other.status(), 404, "a name that leads here is none of ours");
+    let from = |host: &str, origin: &str| {
+        send(&format!("Host: {host}\r\nOrigin: {origin}"))
+    };
+    let by_name = format!("localhost:{port}");
+    assert_eq!(from(host, &stage.url), 204);
+    assert_eq!(from(&by_name, &format!("http://{by_name}")), 204);
+    // Other sites, other ports, other schemes, and pages of no site.
+    for origin in [
+        "http://example.com",
+        &format!("http://example.com:{port}"),
+        &format!("https://{host}"),
+        &stage.url.to_uppercase(),
+        &format!("http://{by_name}"),
+        &format!("http://{host}.example.com"),
+        &format!("http://{host}/"),
+        &format!("{}, {}", stage.url, stage.url),
+        "http://127.0.0.1",
+        "http://127.0.0.1:1",
+        "null",
+        "",
+    ] {
+        assert_eq!(from(host, origin), 404, "from {origin}");
+    }
+    assert_eq!(send(&format!("Host: {host}")), 404, "from nowhere");
+    let twice = format!("Origin: http://example.com\r\nOrigin: {}", stage.url);
+    assert_eq!(send(&format!("Host: {host}\r\n{twice}")), 404, "from both");
+    // A name of another site that leads here is none of ours.
+    for host in [
+        "example.com".to_owned(),
+        format!("example.com:{port}"),
+        format!("127.0.0.1.example.com:{port}"),
+        format!("127.0.0.1:{port}:{port}"),
+        format!("example.com#@127.0.0.1:{port}"),
+        format!("0.0.0.0:{port}"),
+        format!("[::1]:{port}"),
+        String::new(),
+    ] {
+        let url = format!("http://{host}");
+        assert_ne!(from(&host, &url), 204, "at {host}");
+        for path in ["/", "/events", "/stage.js", "/difference.html"] {
+            let line = format!("GET {path} HTTP/1.1\r\nHost: {host}");
+            let answer = status(&stage.url, &format!("{line}\r\n\r\n"));
+            assert!(matches!(answer, 400 | 404), "{host}{path}: {answer}");
+        }
+    }
+    // What a link or a picture can send changes nothing.
+    for method in ["GET", "HEAD", "OPTIONS"] {
+        let line = format!("{method} /send/all/burst HTTP/1.1");
+        let headers = format!("Host: {host}\r\nOrigin: {}", stage.url);
+        let request = format!("{line}\r\n{headers}\r\n\r\n");
+        assert_eq!(status(&stage.url, &request), 404, "{method}");
+    }
+    let others = TcpStream::connect(format!("[::1]:{port}"));
+    assert!(others.is_err(), "it listens on 127.0.0.1 only");
 }
 
 #[cfg(target_os = "linux")]
 #[test]
-fn no_step_is_left_running_whichever_signal_ends_it() {
-    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
-        let mut stage = Stage::start();
-        let children = steps_of(stage.process.id());
+fn no_server_is_left_running_whichever_signal_ends_the_stage() {
+    let (_, iterations) = MARK.split_once('=').unwrap();
+    let arguments = [&LANES[..], &["--iterations", iterations]].concat();
+    let with_node = [&arguments[..], &["--node"]].concat();
+    let node = harness::has_node();
+    let stages = [Signal::INT, Signal::TERM, Signal::HUP].map(|signal| {
+        let arguments = if node { &with_node } else { &arguments };
+        (signal, Stage::with(arguments))
+    });
+    for (signal, mut stage) in stages {
+        let count = if node { 5 } else { 2 };
+        let servers = servers_of(stage.process.id(), count);
         stage.send(signal);
         stage.process.wait().unwrap();
-        for child in children {
-            assert!(test_kill_process(child).is_err(), "{child:?} runs on");
+        for server in servers {
+            let left = test_kill_process(server).is_ok();
+            assert!(!left, "{server:?} runs on after {signal:?}");
         }
     }
 }
 
 #[cfg(target_os = "linux")]
 #[test]
-fn no_step_is_left_running_after_a_panic_in_the_stage() {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+fn no_server_is_left_running_after_a_panic_in_the_stage() {
+    let (_, iterations) = MARK.split_once('=').unwrap();
     let arguments = ["compare", "--live", "--live-port", "0", "--quiet"];
-    let options =
-        Options::parse_from(arguments.into_iter().chain(LANES.to_vec()));
+    let arguments = [&arguments[..], &["--iterations", iterations], &LANES[..]];
+    let options = Options::parse_from(arguments.concat());
     let mut steps = Vec::new();
     let panics = async {
-        let look = || steps_of(std::process::id());
+        let look = || servers_of(std::process::id(), 2);
         steps = tokio::task::spawn_blocking(look).await.unwrap();
         panic!("on purpose");
     };
@@ -410,19 +563,11 @@ fn no_step_is_left_running_after_a_panic_in_the_stage() {
     }
 }
 
-/// The request to a path that was sent last, as an expression of JavaScript.
-fn last(lane: usize, path: &str) -> String {
-    format!(
-        "[...stage.lanes[{lane}].requests.values()].filter(it =>
-            it.path == '{path}').at(-1)"
-    )
-}
-
 #[test]
-fn all_lanes_are_sent_to_at_the_same_time_or_in_turns() {
-    let stage =
-        Stage::with(&[&LANES[..], &["--iterations", "1000000000"]].concat());
-    let Some(mut browser) = stage.page() else { return };
+fn all_lanes_are_sent_to_at_the_same_time_and_a_turn_can_be_cancelled() {
+    let Some(room) = room() else { return };
+    let mut room = enter(&room);
+    let browser = room.slow();
     let both = |path: &str, what: &str| {
         format!(
             "(() => {{
@@ -433,29 +578,20 @@ fn all_lanes_are_sent_to_at_the_same_time_or_in_turns() {
             last(1, path)
         )
     };
-    let done = |path: &str| both(path, "a?.end > 0 && b?.end > 0");
     browser.press(" ");
-    browser.wait_for(&done("/blocking"));
+    browser.wait_for(&both("/blocking", "a?.end > 0 && b?.end > 0"));
     let together = both("/blocking", "a.at < b.end && b.at < a.end");
     assert_eq!(browser.evaluate(&together), true);
 
-    browser.press("t");
-    browser.press("w");
-    browser.wait_for(&done("/waiting"));
-    let after = both("/waiting", "b.at >= a.end");
-    assert_eq!(browser.evaluate(&after), true);
-
     // To cancel one lane gives the turn to the next, to cancel all ends it.
-    browser.press("1");
-    browser.press("0");
     browser.press("t");
     browser.press("w");
-    browser.wait_for(&both("/waiting", "a.at > b.end && !a.end"));
+    browser.wait_for(&both("/waiting", "a && !a.end && !b"));
     browser.press("1");
     browser.press("c");
     browser.wait_for(&both(
         "/waiting",
-        "a.outcome == 'cancelled' && b.at > a.end && !b.end",
+        "a.outcome == 'cancelled' && b?.at >= a.end && !b.end",
     ));
     browser.press("0");
     browser.press("t");
@@ -465,43 +601,40 @@ fn all_lanes_are_sent_to_at_the_same_time_or_in_turns() {
     browser.wait_for(&both("/waiting", "a.at > b.end && !a.end"));
     browser.press("c");
     browser.wait_for(&both("/waiting", "a.outcome == 'cancelled'"));
-    thread::sleep(Duration::from_millis(500));
+    // Something later is here, and no other turn.
+    let later = format!(
+        "{}.at > {}.end + 200",
+        last(1, "/non-blocking"),
+        last(0, "/waiting")
+    );
+    browser.wait_for(&later);
     assert_eq!(browser.evaluate(&both("/waiting", "b.at > a.at")), false);
 }
 
 #[test]
 fn a_burst_is_refused_in_part_and_what_is_cancelled_leaves_its_place() {
-    let stage = Stage::with(&["--only", "step7-cancellation"]);
-    let Some(mut browser) = stage.page() else { return };
+    let Some(room) = room() else { return };
+    let mut room = enter(&room);
+    let browser = room.slow();
+    browser.press("3");
     browser.press("b");
-    browser.wait_for(&is("count(0, '/blocking', 'refused') == 36"));
-    assert_eq!(browser.evaluate(&is("count(0, '/blocking')")), 100);
+    browser.wait_for(&is("count(2, '/blocking', 'refused') == 36"));
+    assert_eq!(browser.evaluate(&is("count(2, '/blocking')")), 100);
     browser.press("c");
-    browser.wait_for(&is("count(0, '/blocking', 'cancelled') > 60"));
+    browser.wait_for(&is("count(2, '/blocking', 'cancelled') > 60"));
     browser.press(" ");
-    browser.wait_for(&format!("{}.outcome == 'ok'", last(0, "/blocking")));
-}
-
-#[test]
-fn with_two_workers_some_connections_freeze_and_others_dont() {
-    let stage =
-        Stage::with(&["--only", "step2-single-worker", "--two-workers"]);
-    let Some(mut browser) = stage.page() else { return };
-    let names = "stage.lanes.map(lane => lane.about.name).join()";
-    assert_eq!(browser.evaluate(names), "step2-single-worker,two-workers");
-    browser.press("2");
-    browser.press(" ");
-    browser.wait_for(&is("count(1, '/blocking', 'ok') == 1"));
-    let share = frozen(&mut browser, 1);
-    assert!((0.2..0.8).contains(&share), "{share} of its probes froze");
+    browser.wait_for(&format!("{}.outcome == 'ok'", last(2, "/blocking")));
 }
 
 #[cfg(target_os = "linux")]
 #[test]
 fn a_step_that_dies_is_said_in_every_browser_and_after_a_reload() {
-    let stage = Stage::start();
-    let Some(mut browser) = stage.page() else { return };
-    let Some(mut other) = stage.page() else { return };
+    let stage = Stage::with(&[&LANES[..], &["--iterations", "1000"]].concat());
+    let Some(room) = room() else { return };
+    let browser = &mut enter(&room).browser;
+    open(browser, &stage.url);
+    let Some(mut other) = Browser::start() else { return };
+    open(&mut other, &stage.url);
     browser.press("2");
     let all = children(stage.process.id());
     let step = all.iter().find(|it| it.1 == "step1-blocking").unwrap();
@@ -515,7 +648,7 @@ fn a_step_that_dies_is_said_in_every_browser_and_after_a_reload() {
     browser.wait_for(ended);
     // The others go on, for both.
     browser.press(" ");
-    for browser in [&mut browser, &mut other] {
+    for browser in [browser, &mut other] {
         browser.wait_for(&is("count(1, '/blocking', 'ok') == 1"));
         let goes_on =
             "now() - Math.max(...[...stage.lanes[1].requests.values()]
@@ -541,7 +674,9 @@ fn a_peer_that_vanishes_is_said_and_probed_until_it_is_back() {
         "--url",
         &format!("{name}={url}"),
     ]);
-    let Some(mut browser) = stage.page() else { return };
+    let Some(room) = room() else { return };
+    let browser = &mut enter(&room).browser;
+    open(browser, &stage.url);
     assert_eq!(browser.evaluate("stage.lanes[1].about.name"), name);
     peer.kill();
     browser.wait_for(
@@ -554,18 +689,24 @@ fn a_peer_that_vanishes_is_said_and_probed_until_it_is_back() {
     assert_eq!(browser.evaluate("stage.lanes[0].about.state"), "runs");
 }
 
+/// Somewhat longer than what the page takes for sleep.
+#[cfg(target_os = "linux")]
+const SLEEP: Duration = Duration::from_millis(1800);
+
 #[cfg(target_os = "linux")]
 #[test]
 fn who_was_asleep_is_said_and_the_stage_goes_on() {
-    let stage = Stage::start();
-    let Some(mut browser) = stage.page() else { return };
+    let stage = Stage::with(&LANES);
+    let Some(room) = room() else { return };
+    let browser = &mut enter(&room).browser;
+    open(browser, &stage.url);
     let asleep = "document.getElementById('note').textContent
         .startsWith('Nothing was heard for')";
     let goes_on = "now() - Math.max(...[...stage.lanes[1].requests.values()]
         .map(it => it.at)) < 1000";
     assert_eq!(browser.evaluate(asleep), false);
     stage.send(Signal::STOP);
-    thread::sleep(Duration::from_secs(3));
+    thread::sleep(SLEEP);
     stage.send(Signal::CONT);
     browser.wait_for(asleep);
     browser.wait_for(goes_on);
@@ -578,12 +719,14 @@ fn who_was_asleep_is_said_and_the_stage_goes_on() {
         family.extend(children(id).into_iter().map(|it| it.0));
         next += 1;
     }
-    for signal in [Signal::STOP, Signal::CONT] {
+    let send = |signal| {
         for member in &family {
             kill_process(*member, signal).ok();
         }
-        thread::sleep(Duration::from_secs(3));
-    }
+    };
+    send(Signal::STOP);
+    thread::sleep(SLEEP);
+    send(Signal::CONT);
     browser.wait_for("stage.slept !== null");
     browser.wait_for(goes_on);
     assert_eq!(browser.console_errors(), [""; 0]);
@@ -592,8 +735,9 @@ fn who_was_asleep_is_said_and_the_stage_goes_on() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_row_for_each_thread_has_a_name_that_is_read() {
-    let stage = Stage::start();
-    let Some(mut browser) = stage.page() else { return };
+    let Some(room) = room() else { return };
+    let mut room = enter(&room);
+    let browser = room.slow();
     browser.wait_for(
         "stage.lanes[1].threads.at(-1)?.threads.map(it => it[1]).join()
             == 'main,server: answers,server: accepts'",
@@ -625,7 +769,7 @@ fn the_class_of_50_minutes_goes_as_its_table_says() {
         ("1", "stage.solo === 0"),
         ("space", "count(0, '/blocking', 'ok') == 1"),
         ("r", "stage.cleared > 0"),
-        ("w", "count(0, '/waiting', 'ok') == 1"),
+        ("w", "count(0, '/waiting') == 1"),
         ("space", "count(0, '/blocking', 'ok') == 2"),
         ("4", "stage.lanes[3].about.name == 'two-workers'"),
         ("p", "stage.guess !== null"),
@@ -644,14 +788,9 @@ fn the_class_of_50_minutes_goes_as_its_table_says() {
         ("space", "count(2, '/blocking', 'ok') == 1"),
     ];
     assert_eq!(keys_of_the_class(), lesson.map(|it| it.0));
-    let stage = Stage::with(&[
-        "--only",
-        "step1-blocking,step2-single-worker,step3-multi-worker",
-        "--two-workers",
-        "--iterations",
-        "100000000",
-    ]);
-    let Some(mut browser) = stage.page() else { return };
+    let Some(room) = room() else { return };
+    let mut room = enter(&room);
+    let browser = room.quick();
     for (key, state) in lesson {
         browser.press(match key {
             "space" => " ",
@@ -662,6 +801,7 @@ fn the_class_of_50_minutes_goes_as_its_table_says() {
         browser.wait_for(&is(state));
         browser.wait_for("document.readyState == 'complete'");
     }
+    browser.wait_for(&is("count(0, '/waiting', 'ok') == 1"));
     assert_eq!(browser.console_errors(), [""; 0]);
 }
 
@@ -680,4 +820,76 @@ fn a_machine_is_ready_when_all_that_the_class_needs_answers() {
     assert_eq!(bad.stdout, b"not ready: 1 of 3 servers\n");
     let said = String::from_utf8_lossy(&bad.stderr).into_owned();
     assert!(said.starts_with("gone: "), "{said}");
+}
+
+#[test]
+fn lanes_of_node_and_those_from_10_on_are_seen_and_reached() {
+    if !harness::has_node() {
+        return;
+    }
+    let program = harness::program("step2-single-worker", None).unwrap();
+    let peer = Server::start(&mut harness::command(&program)).unwrap();
+    let peers = (1..=6).map(|n| format!("--url=peer {n}={}", peer.url()));
+    let peers: Vec<_> = peers.collect();
+    let peers = peers.iter().map(String::as_str);
+    let arguments = ["--node", "--iterations=1000", "--only=step1-blocking"];
+    let arguments: Vec<_> = arguments.into_iter().chain(peers).collect();
+    let stage = Stage::with(&arguments);
+    let Some(room) = room() else { return };
+    let browser = &mut enter(&room).browser;
+    open(browser, &stage.url);
+    let names = "stage.lanes.slice(1, 4).map(lane => lane.about.name)";
+    assert_eq!(browser.evaluate(names), serde_json::json!(NODE));
+    let all_seen = "stage.lanes.every(lane =>
+        lane.title.getBoundingClientRect().bottom <= innerHeight)";
+    assert_eq!(browser.evaluate(all_seen), true);
+    browser.press("ArrowUp");
+    browser.wait_for("stage.solo === 9 && location.hash == '#10'");
+    browser.press(" ");
+    browser.wait_for(&is("count(9, '/blocking', 'ok') == 1"));
+    browser.evaluate("window.isOld = true; location.reload()");
+    browser.wait_for("!window.isOld && window.stage?.lanes.length == 10");
+    assert_eq!(browser.evaluate("stage.solo"), 9);
+    browser.press("0");
+    browser.click("section:nth-child(10) h2");
+    browser.wait_for("stage.solo === 9");
+    for lane in 1..=3 {
+        browser.press(&(lane + 1).to_string());
+        browser.press(" ");
+        let ok = format!("count({lane}, '/blocking', 'ok') == 1");
+        browser.wait_for(&is(&ok));
+    }
+    browser.press("d");
+    let none = "document.getElementById('note').textContent
+        == 'this lane has no step before it'";
+    browser.wait_for(none);
+    assert_eq!(browser.console_errors(), [""; 0]);
+}
+
+#[test]
+fn who_wants_little_motion_sees_a_picture_a_second() {
+    let Some(room) = room() else { return };
+    let mut room = enter(&room);
+    let browser = room.quick();
+    // How long each picture was seen.
+    let watch = "
+        if (!window.drawn) {
+            const { clearRect } = CanvasRenderingContext2D.prototype;
+            CanvasRenderingContext2D.prototype.clearRect = function (...box) {
+                if (this.canvas == stage.lanes[0].canvas) {
+                    drawn.push(performance.now());
+                }
+                clearRect.apply(this, box);
+            };
+        }
+        window.drawn = [];
+        window.seen = () => drawn.slice(1).map((it, n) => it - drawn[n])";
+    browser.evaluate(watch);
+    browser.wait_for("seen().some(it => it < 500)");
+    browser.little_motion();
+    browser.wait_for("still.matches");
+    browser.evaluate(watch);
+    browser.wait_for("drawn.length > 2");
+    let quick = browser.evaluate("seen().some(it => it < 900)");
+    assert_eq!(quick, false, "{}", browser.evaluate("seen()"));
 }

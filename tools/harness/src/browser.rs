@@ -1,6 +1,7 @@
 use std::{
     env,
     io::{self, ErrorKind::Interrupted, Write},
+    mem,
     net::TcpStream,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -176,15 +177,17 @@ impl Browser {
         }
     }
 
-    /// Presses a key and lets go of it: `Tab`, `Enter`, `Escape`,
-    /// `ArrowRight`, `ArrowLeft`, or a character.
+    /// Presses a key and lets go of it: `Tab`, `Enter`, `Escape`, an arrow as
+    /// in `ArrowRight`, or a character.
     pub fn press(&mut self, key: &str) {
         let (code, text) = match key {
             "Tab" => (9, ""),
             "Enter" => (13, "\r"),
             "Escape" => (27, ""),
             "ArrowLeft" => (37, ""),
+            "ArrowUp" => (38, ""),
             "ArrowRight" => (39, ""),
+            "ArrowDown" => (40, ""),
             _ => match key.as_bytes() {
                 [byte] => (byte.to_ascii_uppercase().into(), key),
                 _ => panic!("{key}: this doesn't know that key"),
@@ -245,6 +248,12 @@ impl Browser {
         self.call("Emulation.setEmulatedMedia", json!({"features": [scheme]}));
     }
 
+    /// Asks for little motion, until the next [`Browser::look`].
+    pub fn little_motion(&mut self) {
+        let less = json!({"name": "prefers-reduced-motion", "value": "reduce"});
+        self.call("Emulation.setEmulatedMedia", json!({"features": [less]}));
+    }
+
     /// Writes what is seen to a file, as its extension says: `png` or `webp`.
     /// Its directory is made if missing.
     pub fn screenshot(&mut self, file: impl AsRef<Path>) {
@@ -260,12 +269,12 @@ impl Browser {
             .unwrap_or_else(|e| panic!("{}: {e}", file.display()));
     }
 
-    /// All errors that the console has shown, and exceptions that nothing
-    /// caught.
-    pub fn console_errors(&mut self) -> &[String] {
+    /// The errors that the console has shown since the last call, and
+    /// exceptions that nothing caught.
+    pub fn console_errors(&mut self) -> Vec<String> {
         // What happened before this is reported before its answer.
         self.evaluate("0");
-        &self.errors
+        mem::take(&mut self.errors)
     }
 
     /// Calls a method of the protocol and waits for what it returns.

@@ -35,7 +35,7 @@ pub use browser::Browser;
 pub use events::events;
 pub use inputs::{Inputs, Outcome};
 pub use workspace::{
-    PROFILE, STEPS, build, is_built, program, programs, workspace,
+    PROFILE, STEPS, build, has_node, is_built, program, programs, workspace,
 };
 
 /// How long anything may take before it counts as hanging. Never reached when

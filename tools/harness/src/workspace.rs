@@ -1,6 +1,7 @@
 use std::{
     collections::BTreeMap,
     env,
+    io::{self, Write},
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -69,6 +70,24 @@ pub fn is_built(step: &str) -> bool {
     let beside = |program: PathBuf| program.with_file_name(step);
     let name = env::current_exe().map(beside).unwrap_or_default();
     name.with_extension(env::consts::EXE_EXTENSION).is_file()
+}
+
+/// Whether Node.js is there. Where it isn't, a test of it is skipped, and this
+/// says so.
+///
+/// # Panics
+/// When it isn't, and `REQUIRE_NODE` is `1`.
+pub fn has_node() -> bool {
+    let version = Command::new("node").arg("--version").output();
+    let is_there = version.is_ok_and(|it| it.status.success());
+    let required = env::var_os("REQUIRE_NODE").is_some_and(|it| it == "1");
+    assert!(is_there || !required, "REQUIRE_NODE=1, but there is no node");
+    if !is_there {
+        let text = "SKIPPED, Node.js isn't tested: there is no node\n";
+        // Not eprintln!, which shows nothing of a test that passes.
+        io::stderr().write_all(text.as_bytes()).ok();
+    }
+    is_there
 }
 
 /// Builds a step, or an example of it. Returns where its program is.

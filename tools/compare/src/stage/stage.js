@@ -174,7 +174,7 @@ const keys = {
     t: () => inTurns(!stage.turns),
     c: () => send("cancel"),
     p: () => guess(stage.guess === null ? now() : null),
-    r: () => { stage.cleared = now(); },
+    r: () => { stage.cleared = Math.max(now(), stage.heard?.time ?? 0); },
     d: difference,
     f: () => document.fullscreenElement
         ? document.exitFullscreen()
@@ -183,9 +183,18 @@ const keys = {
         solo(null);
         inTurns(false);
     },
+    ArrowDown: () => move(1),
+    ArrowUp: () => move(-1),
     "?": () => byId("help").open ? byId("help").close() : byId("help").showModal(),
 };
 for (let n = 1; n <= 9; n += 1) keys[n] = () => solo(n - 1);
+
+// From lane to lane, and between the last and the first to all.
+function move(by) {
+    const places = stage.lanes.length + 1;
+    const place = ((stage.solo ?? -1) + 1 + by + places) % places;
+    solo(place ? place - 1 : null);
+}
 
 function act(key) {
     stage.refused = "";
@@ -209,7 +218,7 @@ function note() {
     }
     if (stage.refused) return stage.refused;
     if (stage.slept?.until > performance.now()) {
-        return `Nothing was heard for ${milliseconds(stage.slept.gap)}: this page, the stage or the machine was asleep. What came late then isn't the servers' doing.`;
+        return `Nothing was heard for ${milliseconds(stage.slept.gap)}: this page, the stage or the machine slept, or had too much to do.`;
     }
     if (stage.guess !== null) return "What will happen? Press p to see.";
     const busy = stage.lanes.filter(lane => [...lane.requests.values()]
@@ -225,6 +234,17 @@ const milliseconds = ms => ms < 1000
     ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
 
 const outcomes = { ok: "", refused: "503", failed: "✕", cancelled: "cancelled" };
+
+// Of bars that are too thin for a text each: how many ended in which way.
+function summary(bars) {
+    const counts = {};
+    for (const { path, outcome } of bars) {
+        const way = `${path} ${outcomes[outcome] ?? "…"}`.trim();
+        counts[way] = (counts[way] ?? 0) + 1;
+    }
+    return Object.entries(counts)
+        .map(([way, count]) => count > 1 ? `${count} × ${way}` : way).join(", ");
+}
 
 function draw(lane, colours, size) {
     const { canvas } = lane;
@@ -246,12 +266,27 @@ function draw(lane, colours, size) {
 
     // From the top: probes, requests, threads.
     const threads = (lane.threads.at(-1)?.threads ?? []).slice(0, 12);
-    const thin = Math.min(size, height * 0.4 / Math.max(threads.length, 4));
+    const thin = Math.min(size, height * 0.3 / Math.max(threads.length, 4));
     const floor = height - thin * threads.length - 2;
-    const base = Math.max(floor * 0.55, 8);
+    const base = Math.max(floor - Math.max(size * 1.2, floor * 0.45), 8);
+    // Where there is room, lines say how late.
+    const scale = base > size * 6 ? Object.entries({ 100: "100 ms", 1000: "1 s", 10_000: "10 s" }) : [];
+    const top = scale.length ? size * 0.6 : 5;
+    const above = took => base - 3 - (base - 3 - top)
+        * Math.min(Math.log10(Math.max(took, 1)) / Math.log10(SLOWEST), 1);
+    // On the lane's own ground, so that it is read over whatever is there.
+    const write = (text, left, bottom, high) => {
+        context.font = `${high}px system-ui`;
+        const wide = context.measureText(text).width;
+        context.fillStyle = colours.panel;
+        context.fillRect(left - 2, bottom - high * 0.85, wide + 4, high * 1.05);
+        context.fillStyle = colours.ink;
+        context.fillText(text, left, bottom);
+    };
 
     context.fillStyle = colours.line;
     context.fillRect(0, base, width, 1);
+    for (const [took] of scale) context.fillRect(0, above(took), width, 1);
     const bars = [];
     for (const request of lane.requests.values()) {
         const end = request.end ?? time;
@@ -263,22 +298,21 @@ function draw(lane, colours, size) {
         if (request.at < from) continue;
         const left = x(request.at);
         const took = end - request.at;
-        const tall = Math.log10(Math.max(took, 1)) / Math.log10(SLOWEST);
-        const top = base - 3 - Math.min(tall, 1) * (base - 8);
+        const tip = above(took);
         context.fillStyle = context.strokeStyle = colours.wait;
         if (request.end === undefined) {
             if (took < IN_TIME) continue;
             context.setLineDash([2, 2]);
             context.beginPath();
             context.moveTo(left, base);
-            context.lineTo(left, top);
+            context.lineTo(left, tip);
             context.stroke();
             context.setLineDash([]);
         } else if (request.outcome != "ok") {
             context.font = `bold ${size}px system-ui`;
             context.fillText("✕", left - size / 3, base - 3);
         } else if (took > IN_TIME) {
-            context.fillRect(left - 1.5, top, 3, base - top);
+            context.fillRect(left - 1.5, tip, 3, base - tip);
         } else {
             context.fillStyle = colours.quick;
             context.beginPath();
@@ -317,13 +351,27 @@ function draw(lane, colours, size) {
         if (thick < size * 0.8) continue;
         const mark = outcomes[bar.outcome] ?? "…";
         const text = `${bar.path} ${mark} ${milliseconds((bar.end ?? time) - bar.at)}`;
-        context.font = `${Math.min(size, thick)}px system-ui`;
+        const high = Math.min(size, thick);
+        const bottom = y + thick * 0.82;
+        context.font = `${high}px system-ui`;
         const wide = context.measureText(text).width;
-        const inside = wide + 8 < right - left;
-        context.fillStyle = inside && good ? colours.paper : colours.ink;
-        const at = inside ? left + 4 : Math.min(right + 4, width - wide - 4);
-        context.fillText(text, at, y + thick * 0.82);
+        if (wide + 8 < right - left) {
+            context.fillStyle = good ? colours.paper : colours.ink;
+            context.fillText(text, left + 4, bottom);
+        } else {
+            const fits = right + wide + 8 < width;
+            write(text, fits ? right + 6 : Math.max(left - wide - 6, 2), bottom, high);
+        }
     }
+    if (rows.length && tall - 1 < size * 0.8) {
+        const text = summary(bars);
+        context.font = `${size}px system-ui`;
+        const wide = context.measureText(text).width;
+        const left = x(Math.max(Math.min(...bars.map(bar => bar.at)), from));
+        const middle = base + (floor - base) / 2 + size * 0.35;
+        write(text, Math.max(left - wide - 6, 2), middle, size);
+    }
+    for (const [took, text] of scale) write(text, 2, above(took) + size * 0.3, size * 0.8);
 
     threads.forEach(([id, name], index) => {
         const y = floor + 1 + index * thin;
@@ -331,21 +379,15 @@ function draw(lane, colours, size) {
         for (const look of lane.threads) {
             const share = look.threads.find(it => it[0] == id)?.[2];
             if (before !== null && share !== undefined && look.at >= from) {
-                const left = x(Math.max(before, from));
+                // Whole pixels: no seam from one look to the next.
+                const left = Math.floor(x(Math.max(before, from)));
                 context.fillStyle = share > 0.1 ? colours.ink : colours.line;
                 const thick = share > 0.1 ? Math.max(thin - 2, 2) : 1;
-                context.fillRect(left, y + (thin - thick) / 2, x(look.at) - left + 0.5, thick);
+                context.fillRect(left, y + (thin - thick) / 2, Math.ceil(x(look.at)) - left, thick);
             }
             before = look.at;
         }
-        if (thin >= 8) {
-            context.font = `${Math.min(thin, size)}px system-ui`;
-            const wide = context.measureText(name).width;
-            context.fillStyle = colours.panel;
-            context.fillRect(0, y, wide + 6, thin);
-            context.fillStyle = colours.ink;
-            context.fillText(name, 2, y + thin * 0.85);
-        }
+        if (thin >= size * 0.6) write(name, 2, y + thin * 0.85, thin);
     });
 
     if (stage.guess !== null) {
@@ -375,7 +417,7 @@ function frame() {
         colours[names[index]] = getComputedStyle(swatch).color;
     });
     const root = getComputedStyle(document.documentElement);
-    const size = parseFloat(root.fontSize) * (stage.solo === null ? 0.9 : 1.2);
+    const size = parseFloat(root.fontSize) * (stage.solo === null ? 1 : 1.2);
     for (const lane of stage.lanes) {
         if (!lane.root.hidden) draw(lane, colours, size);
     }
@@ -392,7 +434,7 @@ function animate(time) {
     frame();
 }
 
-const chosen = /^#([1-9])$/.exec(location.hash);
+const chosen = /^#([1-9]\d*)$/.exec(location.hash);
 stage.solo = chosen ? Number(chosen[1]) - 1 : null;
 listen();
 requestAnimationFrame(animate);

@@ -14,13 +14,22 @@ pub struct Threads {
     folder: PathBuf,
     ran: BTreeMap<u64, u64>,
     looked: Instant,
+    /// What all of them had run together, and how many they were.
+    whole: Option<(u64, u64)>,
+    /// What a look gives while none of them runs.
+    idle: Value,
 }
 
 impl Threads {
     pub fn of(process: u32) -> Self {
-        let folder = format!("/proc/{process}/task").into();
-        let (process, ran) = (process.into(), BTreeMap::new());
-        Self { process, folder, ran, looked: Instant::now() }
+        Self {
+            process: process.into(),
+            folder: format!("/proc/{process}").into(),
+            ran: BTreeMap::new(),
+            looked: Instant::now(),
+            whole: None,
+            idle: Value::Null,
+        }
     }
 
     /// Each thread's id, its name, and the share of the time since the last
@@ -28,21 +37,31 @@ impl Threads {
     pub fn look(&mut self) -> Option<Value> {
         let time = self.looked.elapsed().as_secs_f64();
         self.looked = Instant::now();
+        let stat = fs::read_to_string(self.folder.join("stat")).ok()?;
+        let whole = parse(&stat).map(|it| (it.2, it.3));
+        // Mostly so: it saves a file for each thread.
+        if whole.is_some() && whole == self.whole {
+            return Some(self.idle.clone());
+        }
+        self.whole = whole;
         let mut ran = BTreeMap::new();
-        let mut threads = Vec::new();
-        for entry in fs::read_dir(&self.folder).ok()?.flatten() {
+        let (mut threads, mut idle) = (Vec::new(), Vec::new());
+        let tasks = fs::read_dir(self.folder.join("task")).ok()?;
+        for entry in tasks.flatten() {
             // A thread may have ended meanwhile.
             let stat = fs::read_to_string(entry.path().join("stat"));
             let stat = stat.unwrap_or_default();
-            let Some((id, name, ticks)) = parse(&stat) else { continue };
+            let Some((id, name, ticks, _)) = parse(&stat) else { continue };
             let before = self.ran.get(&id).copied().unwrap_or(ticks);
             let share = (ticks - before.min(ticks)) as f64 / TICKS / time;
             let share = (share.min(1.0) * 100.0).round() / 100.0;
             let name = plain(name, id == self.process);
             threads.push(json!([id, name, share]));
+            idle.push(json!([id, name, 0]));
             ran.insert(id, ticks);
         }
         self.ran = ran;
+        self.idle = idle.into();
         Some(threads.into())
     }
 }
@@ -60,15 +79,17 @@ fn plain(name: &str, is_first: bool) -> String {
     }
 }
 
-/// Id, name, and the ticks in user and in system mode
-/// (<https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html>).
-fn parse(stat: &str) -> Option<(u64, &str, u64)> {
+/// Id, name, the ticks in user and in system mode, and how many threads the
+/// process has (<https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html>).
+fn parse(stat: &str) -> Option<(u64, &str, u64, u64)> {
     // The name may have spaces and parentheses of its own.
     let (id, rest) = stat.split_once(" (")?;
     let (name, rest) = rest.rsplit_once(") ")?;
     let mut fields = rest.split(' ').skip(11);
-    let mut ticks = || fields.next()?.parse::<u64>().ok();
-    Some((id.parse().ok()?, name, ticks()? + ticks()?))
+    let mut number = || fields.next()?.parse::<u64>().ok();
+    let ticks = number()? + number()?;
+    let threads = fields.nth(4)?.parse().ok()?;
+    Some((id.parse().ok()?, name, ticks, threads))
 }
 
 #[cfg(test)]
@@ -85,7 +106,7 @@ mod tests {
 
     #[test]
     fn a_name_with_parentheses_and_spaces_is_read_whole() {
-        let stat = "7 (a) (b c) S 1 2 3 4 5 6 7 8 9 10 40 2 0 0";
-        assert_eq!(parse(stat), Some((7, "a) (b c", 42)));
+        let stat = "7 (a) (b c) S 1 2 3 4 5 6 7 8 9 10 40 2 0 0 20 0 5 0";
+        assert_eq!(parse(stat), Some((7, "a) (b c", 42, 5)));
     }
 }

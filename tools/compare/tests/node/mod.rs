@@ -1,23 +1,10 @@
 //! The stages in Node.js, and `compare` with them.
 
-use std::{env, path::Path};
+use std::path::Path;
 
 use harness::{Server, StartError, workspace};
 
 use super::*;
-
-/// Whether Node.js is there. Where it isn't, the test is skipped and says so;
-/// with `REQUIRE_NODE=1` it fails.
-fn is_there() -> bool {
-    let version = Command::new("node").arg("--version").output();
-    let is_there = version.is_ok_and(|it| it.status.success());
-    let required = env::var_os("REQUIRE_NODE").is_some_and(|it| it == "1");
-    assert!(is_there || !required, "REQUIRE_NODE=1, but there is no node");
-    if !is_there {
-        eprintln!("skipped: there is no node");
-    }
-    is_there
-}
 
 fn folder() -> PathBuf {
     workspace().join("tools/peers/node")
@@ -31,7 +18,7 @@ fn command(folder: &Path, stage: &str) -> Command {
 
 #[test]
 fn only_stage_1_lets_everybody_wait() {
-    if !is_there() {
+    if !harness::has_node() {
         return;
     }
     let _machine = alone();
@@ -57,7 +44,7 @@ fn only_stage_1_lets_everybody_wait() {
 
 #[test]
 fn their_shares_are_exact_for_any_number_of_threads() {
-    if !is_there() {
+    if !harness::has_node() {
         return;
     }
     let _machine = beside_others();
@@ -71,7 +58,7 @@ fn their_shares_are_exact_for_any_number_of_threads() {
 
 #[test]
 fn a_worker_that_fails_or_ends_without_a_word_is_a_500() {
-    if !is_there() {
+    if !harness::has_node() {
         return;
     }
     let _machine = beside_others();
@@ -97,7 +84,7 @@ fn a_worker_that_fails_or_ends_without_a_word_is_a_500() {
 
 #[test]
 fn what_a_stage_cannot_use_ends_it_with_a_sentence() {
-    if !is_there() {
+    if !harness::has_node() {
         return;
     }
     let wrong = [
@@ -119,7 +106,7 @@ fn what_a_stage_cannot_use_ends_it_with_a_sentence() {
 
 #[test]
 fn they_are_lanes_beside_the_steps() {
-    if !is_there() {
+    if !harness::has_node() {
         return;
     }
     let _machine = alone();
