@@ -10,7 +10,7 @@
 //! | `proofs.toml` | what is taught, where, and what runs behind it | hand |
 //! | `examples/` | programs that the chapters run, and those that measure | hand |
 //! | `exercises/` | each exercise's test, and its solution as a patch | hand |
-//! //! | `theme/`, `book.toml` | how mdBook shows it | hand |
+//! | `theme/`, `book.toml` | how mdBook shows it | hand |
 //! | `../target/book/` | the book | `cargo run -p docs` |
 //!
 //! Nothing that a program can make is kept. A chapter asks for it, as in

@@ -4,6 +4,24 @@ use std::path::Path;
 
 use docs::build;
 use harness::{Browser, STEPS};
+use serde_json::json;
+
+/// What of a difference sticks out of it, of the window, or of its own box,
+/// with all folds open. The page needn't scroll for that: what is clipped
+/// can't be read either.
+const STICKS_OUT: &str = "[...document.querySelectorAll('.difference')]
+    .flatMap(difference => {
+        difference.querySelectorAll('details').forEach(it => it.open = true);
+        const box = difference.getBoundingClientRect();
+        const left = Math.max(box.left, 0) - 1;
+        const right = Math.min(box.right, innerWidth) + 1;
+        return [difference, ...difference.querySelectorAll('*')].filter(it =>
+            [...it.getClientRects()].some(rect =>
+                rect.width > 0 && (rect.left < left || rect.right > right))
+            || (it.clientWidth > 0 && it.scrollWidth > it.clientWidth + 1));
+    })
+    .slice(0, 3)
+    .map(it => `${it.className}: ${it.textContent.slice(0, 80)}`)";
 
 #[test]
 fn a_chapter_shows_its_difference_large_enough_and_never_scrolls_sideways() {
@@ -27,6 +45,11 @@ fn a_chapter_shows_its_difference_large_enough_and_never_scrolls_sideways() {
             let over = browser
                 .evaluate("document.documentElement.scrollWidth - innerWidth");
             assert!(over.as_f64() <= Some(0.0), "step {step}: {over} px");
+            assert_eq!(
+                browser.evaluate(STICKS_OUT),
+                json!([]),
+                "step {step}, {width} px wide"
+            );
             browser.evaluate(
                 "document.querySelector('.difference').scrollIntoView()",
             );
