@@ -8,7 +8,8 @@ use serde_json::json;
 
 /// What of a difference sticks out of it, of the window, or of its own box,
 /// with all folds open. The page needn't scroll for that: what is clipped
-/// can't be read either.
+/// can't be read either. (A box within a line is held by the line's own: a
+/// space that ends a wrapped line hangs over, and nobody sees it.)
 const STICKS_OUT: &str = "[...document.querySelectorAll('.difference')]
     .flatMap(difference => {
         difference.querySelectorAll('details').forEach(it => it.open = true);
@@ -16,7 +17,7 @@ const STICKS_OUT: &str = "[...document.querySelectorAll('.difference')]
         const left = Math.max(box.left, 0) - 1;
         const right = Math.min(box.right, innerWidth) + 1;
         return [difference, ...difference.querySelectorAll('*')].filter(it =>
-            [...it.getClientRects()].some(rect =>
+            getComputedStyle(it).display != 'inline' && [...it.getClientRects()].some(rect =>
                 rect.width > 0 && (rect.left < left || rect.right > right))
             || (it.clientWidth > 0 && it.scrollWidth > it.clientWidth + 1));
     })
