@@ -34,8 +34,11 @@ const INTERVAL: Duration = Duration::from_millis(10);
 
 const CLIENTS: [usize; 3] = [1, 2, 8];
 
-/// Programs that others may have, and what is to be said of how they decode.
-const PEERS: [(&str, &str, &[(&str, &str)]); 2] = [
+/// What is added to a peer's query, and what is to be said of how it decodes.
+type Decodings = &'static [(&'static str, &'static str)];
+
+/// Programs that others may have.
+const PEERS: [(&str, &str, Decodings); 2] = [
     (
         "node",
         "sharp.cjs",
