@@ -10,7 +10,7 @@
 //! | `proofs.toml` | what is taught, where, and what runs behind it | hand |
 //! | `examples/` | programs that the chapters run, and those that measure | hand |
 //! | `exercises/` | each exercise's test, and its solution as a patch | hand |
-//! //! | `theme/`, `book.toml` | how mdBook shows it | hand |
+//! | `theme/`, `book.toml` | how mdBook shows it | hand |
 //! | `../target/book/` | the book | `cargo run -p docs` |
 //!
 //! Nothing that a program can make is kept. A chapter asks for it, as in
@@ -26,7 +26,8 @@
 //!
 //! The tests hold all of it: `tests/book.rs` what is said and shown,
 //! `tests/exercises.rs` the exercises, `tests/seam.rs` the steps beside each
-//! other, `tests/difference.rs` the pages in a browser, `tests/own.rs` and
+//! other, `tests/inputs.rs` bad input, `tests/difference.rs` and
+//! `tests/press.rs` the pages in a browser, `tests/own.rs` and
 //! `tests/twenty_lines.rs` the servers that aren't steps.
 
 pub mod build;
