@@ -26,7 +26,8 @@
 //!
 //! The tests hold all of it: `tests/book.rs` what is said and shown,
 //! `tests/exercises.rs` the exercises, `tests/seam.rs` the steps beside each
-//! other, `tests/difference.rs` the pages in a browser, `tests/own.rs` and
+//! other, `tests/inputs.rs` bad input, `tests/difference.rs` and
+//! `tests/press.rs` the pages in a browser, `tests/own.rs` and
 //! `tests/twenty_lines.rs` the servers that aren't steps.
 
 pub mod build;

@@ -127,7 +127,7 @@ fn the_first_page_and_the_readme_agree() {
     let page = read("docs/chapters/README.md").unwrap();
     let (page, _) = page.split_once("\n## ").unwrap();
     let target = Regex::new(r"\[(?<text>[^\]]*)\]\([^)]*\)").unwrap();
-    let step = Regex::new(r"(?m)^\| \d `").unwrap();
+    let step = Regex::new(r"(?m)^\| \d+ `").unwrap();
     let plain = |text: &str| {
         let text = target.replace_all(text, "$text");
         step.replace_all(&text, "| `").into_owned()

@@ -26,6 +26,11 @@ const PAGE: &str = "docs/chapters/exercises.md";
 /// How a test begins its message while the exercise isn't solved.
 const NOT_YET: &str = "Not yet";
 
+/// The number in the name of a step.
+fn number_of(step: &str) -> &str {
+    step[4..].split('-').next().unwrap_or_default()
+}
+
 struct Exercise {
     name: String,
     step: &'static str,
@@ -219,6 +224,26 @@ impl Copy {
     }
 }
 
+/// Gives the packages of the copy another version. With the same one, cargo
+/// would put what it builds of the copy in place of the workspace's own, under
+/// the same names, and what is built of that later would fail (a doctest of the
+/// same `cargo test`). Returns how many files it has changed.
+fn as_another_version(files: &mut Files) -> usize {
+    // Only what comes from elsewhere has a source between the two lines.
+    let places = [
+        ("Cargo.toml", "version = \"0.1.0\"\nedition"),
+        ("Cargo.lock", "version = \"0.1.0\"\ndependencies"),
+    ];
+    let change = |(path, from): (&str, &str)| {
+        let bytes = files.get_mut(Path::new(path))?;
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        let to = from.replace("0.1.0", "0.1.0-exercises");
+        *bytes = text.replace(from, &to).into_bytes();
+        Some(text.contains(from))
+    };
+    places.into_iter().filter_map(change).filter(|it| *it).count()
+}
+
 /// The target folder that this test was built in.
 fn built_in() -> PathBuf {
     let test = env::current_exe().unwrap();
@@ -312,6 +337,8 @@ fn each_exercise_fails_before_its_solution_and_passes_after() {
         !tried.is_empty() || !mistakes.is_empty(),
         "there is no exercise {only}"
     );
+    let other = as_another_version(&mut files);
+    assert_eq!(other, 2, "Cargo.toml and Cargo.lock name the version");
     copy.renew(&files).unwrap();
     let start = Instant::now();
     let programs = copy.build(&tried).unwrap_or_else(|said| panic!("{said}"));
@@ -361,7 +388,7 @@ fn each_exercise_is_set_with_a_hint_before_its_solution() {
         let mut parts = Vec::new();
         if *step != step_before {
             step_before = step;
-            parts.push(format!("\n## Step {}\n", &step[4..5]));
+            parts.push(format!("\n## Step {}\n", number_of(step)));
         }
         parts.extend([
             format!("\n### {number}. "),

@@ -170,7 +170,10 @@ fn the_list_of_steps_names_each_folder_and_no_other() {
         .filter(|name| name.starts_with("step"))
         .collect();
     assert_eq!(folders, STEPS.map(str::to_owned).into());
-    assert!(STEPS.is_sorted());
+    for (number, step) in (1..).zip(STEPS) {
+        let begin = format!("step{number}-");
+        assert!(step.starts_with(&begin), "{step} must begin with {begin}");
+    }
 }
 
 #[test]

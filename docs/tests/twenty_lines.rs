@@ -9,6 +9,7 @@ use std::{
 };
 
 use docs::read;
+use harness::skipped;
 
 const SOURCE: &str = "docs/examples/twenty-lines.rs";
 
@@ -50,8 +51,10 @@ fn it_is_short_and_the_loop_is_in_sight() {
 #[test]
 fn who_comes_second_waits_for_the_loop() {
     if TcpStream::connect(ADDRESS).is_ok() {
-        eprintln!("skipped: another program has port 3000");
-        return;
+        return skipped(
+            "the twenty lines aren't tested: another program has port 3000; \
+             stop it",
+        );
     }
     let program =
         harness::program(env!("CARGO_PKG_NAME"), Some("twenty-lines"));

@@ -10,7 +10,7 @@ use std::{
 };
 
 use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy};
-use harness::{Browser, Server, StartError, events};
+use harness::{Browser, Server, StartError, events, skipped};
 use nats::{
     Nats, Worker, free_port, nats,
     network::{HERE, Network},
@@ -327,7 +327,7 @@ fn an_engine_with_a_certificate_is_used_by_who_knows_its_signer() {
     openssl.args(["-subj", "/CN=x", "-addext", "subjectAltName=IP:127.0.0.1"]);
     let made = openssl.arg("-keyout").arg(&key).arg("-out").arg(&cert);
     if !made.output().is_ok_and(|it| it.status.success()) {
-        return eprintln!("skipped: there is no openssl");
+        return skipped("TLS isn't tested: there is no openssl here");
     }
     let [key, crt] = [&key, &cert].map(|it| it.to_str().unwrap());
     let flags = ["-js", "--tls", "--tlskey", key, "--tlscert", crt];
@@ -511,7 +511,9 @@ fn the_page_shows_which_worker_has_a_share_and_that_it_moves() {
 #[test]
 fn a_worker_behind_a_bad_network_is_parted_and_the_answer_is_exact() {
     let Some(network) = Network::new() else {
-        return eprintln!("skipped: this user may not make a network");
+        return skipped(
+            "a bad network isn't tested: only root can make one, with ip and tc",
+        );
     };
     let Some(nats) = nats(&["-js", "-a", "0.0.0.0"]) else { return };
     let mut command = nats.command();
@@ -519,7 +521,7 @@ fn a_worker_behind_a_bad_network_is_parted_and_the_answer_is_exact() {
     let far = Worker::start(&mut network.there(&command));
     let server = nats.server(LONG, "4");
     if !network.is_bad() {
-        eprintln!("this system can't delay or lose");
+        skipped("delay and loss aren't tested: there is no netem here");
     }
     assert_eq!(server.get("/blocking").body(), LONG_RESULT);
     // It heals, and the worker has gone on meanwhile.

@@ -22,7 +22,7 @@ fn help() -> String {
 
 /// The step's number.
 fn number() -> u32 {
-    STEP[4..5].parse().unwrap()
+    STEP[4..].split('-').next().unwrap().parse().unwrap()
 }
 
 /// Whether the step has a route; it isn't called for that.

@@ -17,7 +17,8 @@ fn freezes() -> bool {
 /// Whether this is one of the steps between which it differs what the page does;
 /// the page itself is the same in all of them.
 fn is_one_of(steps: &[u32]) -> bool {
-    steps.contains(&STEP[4..5].parse().unwrap())
+    let number = STEP[4..].split('-').next().unwrap();
+    steps.contains(&number.parse().unwrap())
 }
 
 /// Whether the step has a route; it isn't called for that.

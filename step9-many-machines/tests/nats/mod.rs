@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use harness::Server;
+use harness::{Server, skipped};
 use rustix::process::{Pid, Signal, kill_process};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_step9-many-machines");
@@ -38,7 +38,10 @@ pub fn nats(flags: &[&str]) -> Option<Nats> {
     if there.is_err() {
         let required = env::var("REQUIRE_NATS").is_ok_and(|it| it == "1");
         assert!(!required, "nats-server isn't there, but REQUIRE_NATS=1");
-        eprintln!("skipped: there is no nats-server (see README.md)");
+        skipped(
+            "the engine isn't tested: there is no nats-server here; install \
+             it (see README.md)",
+        );
         return None;
     }
     Some(Nats::start(free_port(), flags))

@@ -1,11 +1,11 @@
 use std::{
     env,
-    io::{self, ErrorKind::Interrupted, Write},
+    io::ErrorKind::Interrupted,
     mem,
     net::TcpStream,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::{Once, mpsc},
+    sync::mpsc,
     thread,
     time::{Duration, Instant},
 };
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tungstenite::{Error, Message, WebSocket, client::client};
 
-use crate::{Output, PATIENCE, wait_until};
+use crate::{Output, PATIENCE, skipped, wait_until};
 
 /// A Chromium without a window, and one tab in it, driven over the DevTools
 /// protocol (<https://chromedevtools.github.io/devtools-protocol/>).
@@ -46,16 +46,11 @@ impl Browser {
         if let Some(program) = find() {
             return Some(Self::run(&program));
         }
-        let none = "there is no Chromium, Chrome or Edge here; install one, \
-                    or name one in the variable CHROME";
+        let none = "the page isn't tested: there is no Chromium, Chrome or \
+                    Edge here; install one, or name one in the variable CHROME";
         let required = env::var("REQUIRE_BROWSER").is_ok_and(|it| it == "1");
         assert!(!required, "REQUIRE_BROWSER=1, but {none}");
-        // Not eprintln!, which shows nothing of a test that passes.
-        static SAY: Once = Once::new();
-        SAY.call_once(|| {
-            let text = format!("SKIPPED, the page isn't tested: {none}\n");
-            io::stderr().write_all(text.as_bytes()).ok();
-        });
+        skipped(none);
         None
     }
 

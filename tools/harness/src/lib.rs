@@ -38,6 +38,18 @@ pub use workspace::{
     PROFILE, STEPS, build, has_node, is_built, program, programs, workspace,
 };
 
+/// Says what isn't tested here and why, once in a program.
+pub fn skipped(text: &'static str) {
+    static SAID: Mutex<Vec<&str>> = Mutex::new(Vec::new());
+    let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
+    if !said.contains(&text) {
+        said.push(text);
+        let line = format!("SKIPPED, {text}\n");
+        // Not eprintln!, which shows nothing of a test that passes.
+        io::stderr().write_all(line.as_bytes()).ok();
+    }
+}
+
 /// How long anything may take before it counts as hanging. Never reached when
 /// all is well, even on a machine that does ten other things.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -1,10 +1,11 @@
 use std::{
     collections::BTreeMap,
     env,
-    io::{self, Write},
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
+
+use crate::skipped;
 
 /// The steps, in order. A new one takes part everywhere by its line here.
 pub const STEPS: [&str; 9] = [
@@ -83,9 +84,7 @@ pub fn has_node() -> bool {
     let required = env::var_os("REQUIRE_NODE").is_some_and(|it| it == "1");
     assert!(is_there || !required, "REQUIRE_NODE=1, but there is no node");
     if !is_there {
-        let text = "SKIPPED, Node.js isn't tested: there is no node\n";
-        // Not eprintln!, which shows nothing of a test that passes.
-        io::stderr().write_all(text.as_bytes()).ok();
+        skipped("Node.js isn't tested: there is no node here; install Node.js");
     }
     is_there
 }

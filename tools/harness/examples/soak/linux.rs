@@ -152,7 +152,11 @@ fn soak(
 
 /// A bit of everything, until all of it is answered.
 fn round(server: &Server, tally: &Tally) {
-    let number: u32 = server.line()[4..5].parse().expect("a step's number");
+    let number: u32 = server.line()[4..]
+        .split('-')
+        .next()
+        .and_then(|it| it.parse().ok())
+        .expect("a step's number");
     thread::scope(|scope| {
         // More at once than have a place.
         scope.spawn(|| {
