@@ -184,7 +184,9 @@ fn terminal(commands: &[&str], address: &str) -> Result<String, String> {
         .args(["-c", &script])
         .current_dir(workspace(""))
         .output()
-        .map_err(|error| format!("bash: {error}"))?;
+        .map_err(|error| {
+            format!("bash, which this needs, can't be run: {error}")
+        })?;
     let said = String::from_utf8_lossy(&output.stdout).replace(address, PORT);
     let said = said.split('\0').map(|part| part.trim_end().to_owned() + "\n");
     Ok(said.skip(1).collect())

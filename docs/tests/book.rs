@@ -12,6 +12,13 @@ fn none(mistakes: Vec<String>) {
 #[cfg(unix)]
 #[test]
 fn transcripts_show_what_the_commands_print() {
+    for program in ["bash", "curl"] {
+        let mut there = std::process::Command::new(program);
+        assert!(
+            there.arg("--version").output().is_ok(),
+            "{program}, which this test needs, isn't here: install it"
+        );
+    }
     assert!(transcripts::all().len() >= 5);
     transcripts::check().unwrap_or_else(|error| panic!("{error}"));
 }

@@ -337,6 +337,8 @@ fn each_exercise_fails_before_its_solution_and_passes_after() {
         !tried.is_empty() || !mistakes.is_empty(),
         "there is no exercise {only}"
     );
+    // Without a test to build, all of them would be.
+    assert!(!tried.is_empty(), "{}", mistakes.join("\n"));
     let other = as_another_version(&mut files);
     assert_eq!(other, 2, "Cargo.toml and Cargo.lock name the version");
     copy.renew(&files).unwrap();
