@@ -101,7 +101,8 @@ impl Engine {
                     self.context.get_or_create_stream(queue).await.ok();
                 }
                 // It may be there twice now: one answer counts.
-                Err(_) => {}
+                Err(_) if patient => {}
+                Err(_) => self.check().await?,
             }
             if gone() {
                 return Err(Lost::TooOld);

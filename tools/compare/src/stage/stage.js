@@ -150,7 +150,8 @@ async function send(what) {
     const to = stage.solo ?? (stage.turns ? "turns" : "all");
     try {
         const answer = await fetch(`/send/${to}/${what}`, { method: "POST" });
-        stage.refused = answer.ok ? "" : `not sent: ${answer.status}`;
+        // What was said of a later key stays.
+        if (!answer.ok) stage.refused = `not sent: ${answer.status}`;
     } catch {
         stage.refused = "not sent: the stage doesn't answer";
     }
