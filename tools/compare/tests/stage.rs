@@ -370,6 +370,8 @@ fn what_happens_is_hidden_until_the_class_has_guessed() {
         browser.evaluate(seen)[1].as_u64().unwrap()
     };
     browser.press("2");
+    // What was sent before is still seen, and isn't hidden.
+    browser.press("r");
     browser.press("p");
     browser.press(" ");
     browser.wait_for(&is("count(1, '/blocking') == 1"));
