@@ -341,7 +341,7 @@ async function showPool() {
   const jobs = queued === 1 ? "1 job waits" : `${queued} jobs wait`;
   const hint = places > MOST_IN_FLIGHT ? " To see a refusal: QUEUE=2" : "";
   const who = workers
-    ? `${shares} shares in the queue, ${workers.length} workers there.`
+    ? `Shares in the queue: ${shares}; workers there: ${workers.length}.`
     : `${jobs} for ${threads} threads.`;
   setText("queued", refused ? who : who + hint);
   const marks = "✕".repeat(Math.min(refused, 5));

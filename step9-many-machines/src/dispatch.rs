@@ -1,6 +1,6 @@
 // The server's side: who gets a share, and how its answer comes back.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering::Relaxed};
 
 use actix_web::{rt::spawn, web::Bytes};
 use async_nats::Subscriber;
@@ -87,15 +87,15 @@ async fn carry<T>(
     let mut reports = reports.map_err(|_| Lost::NoEngine)?;
     let share = postcard::to_stdvec(&Share { inbox, task });
     let share = Bytes::from(share.map_err(|_| Lost::Failed)?);
-    let (mut first, lost) = (None, engine.is_lost());
+    let which = 1 + progress.handed_out.fetch_add(1, Relaxed);
+    let lost = engine.is_lost();
     pin!(lost);
     loop {
         let gone = || sender.is_closed();
         let number = engine.publish(&share, patient, gone).await?;
-        let first = *first.get_or_insert(number);
         let seen = |done: u64, worker| {
             let done = done.min(size);
-            progress.see(first, Seen { size, done, worker });
+            progress.see(which, Seen { size, done, worker });
         };
         let answer = select! {
             answer = follow(engine, &mut reports, size, seen) => answer,

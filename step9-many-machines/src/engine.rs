@@ -1,5 +1,4 @@
-// The engine between servers and workers: a queue of shares that survives all
-// of them.
+// The engine between servers and workers: a queue of shares.
 
 use std::time::Duration;
 
@@ -11,7 +10,8 @@ use async_nats::{
         consumer::{PullConsumer, pull},
         context::PublishErrorKind::{Other, StreamNotFound},
         stream::{
-            Config, DiscardPolicy, RawMessageErrorKind, RetentionPolicy, Stream,
+            Config, DiscardPolicy, RawMessageErrorKind, RetentionPolicy,
+            StorageType::Memory, Stream,
         },
     },
 };
@@ -60,7 +60,7 @@ impl Engine {
         let client = options.connect(urls).await?;
         let mut context = jetstream::new(client.clone());
         context.set_timeout(Duration::from_secs(1));
-        let queue = config(settings.replicas);
+        let queue = queue(settings.replicas);
         let queue = context.get_or_create_stream(queue).await?;
         let missed = watch(client.clone());
         Ok(Self { client, context, queue, missed })
@@ -68,13 +68,11 @@ impl Engine {
 
     /// Where a worker takes shares from.
     pub async fn consumer(&self) -> Result<PullConsumer, Error> {
+        self.make_queue().await?;
         let config = pull::Config {
             durable_name: Some("workers-1".into()),
             filter_subject: SHARES.into(),
             ack_wait: Duration::from_secs(1),
-            // So an engine that is started again delivers all that is in the
-            // queue: also what it has forgotten that it was taken off.
-            memory_storage: true,
             max_ack_pending: 10_000,
             ..pull::Config::default()
         };
@@ -97,8 +95,7 @@ impl Engine {
                     return Err(Lost::Full);
                 }
                 Err(it) if it.kind() == StreamNotFound => {
-                    let queue = self.queue.cached_info().config.clone();
-                    self.context.get_or_create_stream(queue).await.ok();
+                    self.make_queue().await.ok();
                 }
                 // It may be there twice now: one answer counts.
                 Err(_) if patient => {}
@@ -111,9 +108,16 @@ impl Engine {
         }
     }
 
+    /// An engine that was started again has no queue.
+    async fn make_queue(&self) -> Result<(), Error> {
+        let queue = self.queue.cached_info().config.clone();
+        self.context.get_or_create_stream(queue).await?;
+        Ok(())
+    }
+
     /// Waits until a share isn't in the queue any more. Without an answer that
-    /// is a mistake: a worker takes it off if it finds nobody who waits for it,
-    /// and after a restart the server may be back later than the worker.
+    /// is a mistake: the engine was started again; or a worker took it off that
+    /// found nobody who waits for it, since it was back before the server.
     pub async fn is_gone(&self, number: u64, share: &Bytes) {
         loop {
             sleep(Duration::from_secs(1)).await;
@@ -126,11 +130,13 @@ impl Engine {
     }
 }
 
-/// What the queue is, where it has to be made.
-fn config(num_replicas: usize) -> Config {
+/// In the engine's memory: a disk would take longer than most shares, and what
+/// is lost with it is published again.
+fn queue(num_replicas: usize) -> Config {
     Config {
         name: "SHARES".into(),
         subjects: vec!["shares.*".into()],
+        storage: Memory,
         retention: RetentionPolicy::WorkQueue,
         discard: DiscardPolicy::New,
         max_messages: 10_000,

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use actix_web::rt::{spawn, time::sleep};
 use async_nats::{
-    Client, Error, Message, RequestErrorKind::NoResponders, Subscriber,
-    connection::State,
+    Client, Error, Message, Request, RequestErrorKind::NoResponders,
+    Subscriber, connection::State,
 };
 use futures::{StreamExt, future::ready, stream};
 use serde::Serialize;
 use tokio::{select, sync::watch};
 
-use crate::{engine::Engine, share::Lost};
+use crate::{engine::Engine, share::Lost, worker::PATIENCE};
 
 /// One of the workers answers this, and each of them that.
 const ANYBODY: &str = "anybody.1";
@@ -66,11 +66,16 @@ impl Engine {
 
 /// Whether any worker is there; unknown while the engine can't be reached.
 async fn is_there(client: &Client) -> Option<bool> {
-    match client.request(ANYBODY, "".into()).await {
-        Ok(_) => Some(true),
-        Err(it) if it.kind() == NoResponders => Some(false),
-        Err(_) => None,
+    // Whoever is asked may be stopped, or out of reach: then all are asked.
+    for subject in [ANYBODY, EVERYBODY] {
+        let question = Request::new().timeout(Some(PATIENCE));
+        match client.send_request(subject, question).await {
+            Ok(_) => return Some(true),
+            Err(it) if it.kind() == NoResponders => return Some(false),
+            Err(_) => {}
+        }
     }
+    (client.connection_state() == State::Connected).then_some(false)
 }
 
 /// What `GET /pool` answers beside the pool's figures.

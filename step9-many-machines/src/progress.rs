@@ -45,6 +45,8 @@ pub struct Progress {
     busy: AtomicU64,
     pub shares: crate::share::Shares,
     #[serde(skip)]
+    pub handed_out: AtomicU64,
+    #[serde(skip)]
     pub stopped: AtomicBool,
 }
 

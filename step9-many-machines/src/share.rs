@@ -116,12 +116,12 @@ impl Answer {
 impl Progress {
     /// Takes down how far a share is: less than before, if its worker has died
     /// and another has begun it anew. Once it is done, it is nobody's.
-    pub fn see(&self, number: u64, seen: Seen) {
+    pub fn see(&self, which: u64, seen: Seen) {
         let mut shares = self.shares.0.lock().expect("nobody panics here");
         let Seen { size, done, .. } = seen;
         let before = match done < size {
-            true => shares.insert(number, seen),
-            false => shares.remove(&number),
+            true => shares.insert(which, seen),
+            false => shares.remove(&which),
         };
         // Added up modulo 2^64: it may be negative.
         let more = done.wrapping_sub(before.map_or(0, |it| it.done));

@@ -30,8 +30,8 @@ use crate::{
 /// while counts too.
 const MOST_DELIVERIES: i64 = 5;
 
-/// How long a worker waits for a share, or for a word back.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// How long it waits for a share, or for a word back.
+pub const PATIENCE: Duration = Duration::from_millis(500);
 
 struct Worker {
     name: String,

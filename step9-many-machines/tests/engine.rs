@@ -2,7 +2,10 @@
 
 #![cfg(unix)]
 
+#[allow(dead_code)] // Some is for measurements.
 mod nats;
+#[path = "nats/network.rs"]
+mod network;
 
 use std::{
     fmt::Write as _, fs, io::Write, path::Path, process::Command, thread,
@@ -11,11 +14,8 @@ use std::{
 
 use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy};
 use harness::{Browser, Server, StartError, events, skipped};
-use nats::{
-    Nats, Worker, free_port, nats,
-    network::{HERE, Network},
-    wait_for,
-};
+use nats::{Nats, Worker, free_port, nats, wait_for};
+use network::{HERE, Network};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -221,6 +221,57 @@ fn without_a_worker_or_an_engine_it_is_a_503_at_once() {
         let body = server.get("/blocking").into_body();
         body == "The engine can't be reached. Try again later."
     });
+}
+
+#[test]
+fn a_worker_that_is_stopped_is_as_none() {
+    let Some(nats) = nats(&["-js"]) else { return };
+    let worker = nats.worker();
+    let server = nats.server(ENDLESS, "2");
+    let request = server.send("/blocking");
+    work_of(&server, &worker);
+    worker.signal(Signal::STOP);
+    let answer = request.wait();
+    assert!(answer.ends_with(NO_WORKER), "{answer}");
+    assert_eq!(server.get("/blocking").body(), NO_WORKER);
+    assert_eq!(nats.queued(), 0);
+    // It goes on, and finds nobody who waits.
+    worker.signal(Signal::CONT);
+    wait_for("it is there", || figure(&server, "workers")[0].is_string());
+    let small = nats.server("1000", "2");
+    assert_eq!(small.get("/blocking").body(), "Result is 1000");
+}
+
+#[test]
+fn there_are_sixteen_shares_unless_it_is_told_otherwise() {
+    let Some(nats) = nats(&["-js"]) else { return };
+    let worker = nats.worker();
+    let mut command = nats.command();
+    let server = Server::start(command.env("ITERATIONS", "1000")).unwrap();
+    worker.signal(Signal::STOP);
+    let request = server.send("/blocking");
+    wait_for("all are queued", || nats.queued() == 16);
+    worker.signal(Signal::CONT);
+    let answer = request.wait();
+    assert!(answer.ends_with("Result is 1000"), "{answer}");
+}
+
+#[test]
+fn a_client_leaves_in_its_file_and_the_next_one_has_its_places() {
+    let Some(nats) = nats(&["-js"]) else { return };
+    let worker = nats.worker();
+    let server = nats.server("1000", "1");
+    worker.signal(Signal::STOP);
+    let mut leaves = server.write(
+        "POST /summary HTTP/1.1\r\nHost: x\r\nContent-Length: 9000000\r\n\r\n",
+    );
+    let part = "Oslo;1.0\n".repeat(150_000);
+    leaves.stream().write_all(part.as_bytes()).unwrap();
+    wait_for("it has both places", || nats.queued() == 2);
+    drop(leaves);
+    wait_for("its pieces are off the queue", || nats.queued() == 0);
+    worker.signal(Signal::CONT);
+    assert_eq!(post(&server, &part), (200, "{Oslo=1.0/1.0/1.0}\n".into()));
 }
 
 #[test]
@@ -491,7 +542,7 @@ fn the_page_shows_which_worker_has_a_share_and_that_it_moves() {
     browser.open(server.url());
     let shown = "(document.querySelector('#log .shares')?.textContent ?? '')";
     let pool = "document.getElementById('queued').textContent";
-    browser.wait_for(&format!("{pool}.includes(', 2 workers there')"));
+    browser.wait_for(&format!("{pool}.includes('workers there: 2')"));
     browser.evaluate(
         "document.querySelector('[data-path=\"/blocking\"]').click()",
     );
@@ -502,7 +553,7 @@ fn the_page_shows_which_worker_has_a_share_and_that_it_moves() {
         if at_first { (first, second) } else { (second, first) };
     dies.kill();
     browser.wait_for(&format!("{shown}.includes('{}')", takes.name()));
-    browser.wait_for(&format!("{pool}.includes(', 1 workers there')"));
+    browser.wait_for(&format!("{pool}.includes('workers there: 1')"));
     browser
         .screenshot(harness::workspace().join("target/page/step9-moved.png"));
     assert!(browser.console_errors().is_empty());

@@ -1,27 +1,25 @@
 //! A real engine for each test, on a free port, with a folder of its own, and
 //! the servers and workers that use it.
 
-pub mod network;
-
 use std::{
     env,
     fs::{self, File},
     io::{BufRead, BufReader, Read},
     net::{TcpListener, TcpStream},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicU32, Ordering::Relaxed},
     thread,
     time::{Duration, Instant},
 };
 
-use harness::{Server, skipped};
+use harness::{Server, skipped, workspace};
+#[cfg(unix)]
 use rustix::process::{Pid, Signal, kill_process};
-
-const PROGRAM: &str = env!("CARGO_BIN_EXE_step9-many-machines");
 
 /// An engine, which is stopped when it is dropped.
 pub struct Nats {
+    program: PathBuf,
     child: Option<Child>,
     pub port: u16,
     pub folder: PathBuf,
@@ -47,6 +45,15 @@ pub fn nats(flags: &[&str]) -> Option<Nats> {
     Some(Nats::start(free_port(), flags))
 }
 
+/// The step's program: cargo has built it for a test, and for an example not.
+fn program() -> PathBuf {
+    let built = option_env!("CARGO_BIN_EXE_step9-many-machines");
+    built.map_or_else(
+        || harness::program(env!("CARGO_PKG_NAME"), None).unwrap(),
+        PathBuf::from,
+    )
+}
+
 pub fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
@@ -66,10 +73,11 @@ impl Nats {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Relaxed);
         let name = format!("nats-{}-{number}", std::process::id());
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let folder = workspace().join("target/tmp").join(name);
         fs::create_dir_all(&folder).unwrap();
         let flags = flags.iter().map(|it| it.to_string()).collect();
-        let mut nats = Self { child: None, port, folder, flags };
+        let program = program();
+        let mut nats = Self { program, child: None, port, folder, flags };
         nats.restart();
         nats
     }
@@ -98,6 +106,11 @@ impl Nats {
         });
     }
 
+    /// Its process, while it runs.
+    pub fn id(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
+    }
+
     pub fn url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.port)
     }
@@ -110,7 +123,7 @@ impl Nats {
     }
 
     pub fn command(&self) -> Command {
-        let mut command = harness::command(PROGRAM);
+        let mut command = harness::command(&self.program);
         command.env("NATS_URL", self.url());
         command
     }
@@ -168,6 +181,11 @@ impl Worker {
         format!("process {} on ", self.0.id())
     }
 
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    #[cfg(unix)]
     pub fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(self.0.id().try_into().unwrap()).unwrap();
         kill_process(pid, signal).unwrap();

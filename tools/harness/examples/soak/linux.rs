@@ -3,13 +3,15 @@
 use std::{
     env, fs,
     io::{Read, Write},
-    process::ExitCode,
+    net::{TcpListener, TcpStream},
+    path::Path,
+    process::{Child, Command, ExitCode, Stdio},
     sync::atomic::{AtomicU64, Ordering::Relaxed},
     thread,
     time::{Duration, Instant},
 };
 
-use harness::{Pending, STEPS, Server, command, program};
+use harness::{Pending, STEPS, Server, command, program, workspace};
 use serde_json::{Value, json};
 
 use crate::figures;
@@ -57,19 +59,30 @@ pub fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     let time = Duration::from_secs_f64(60.0 * number);
+    let build = |step| program(step, None).expect("cargo can build it");
+    let mut runs: Vec<_> = STEPS[FIRST..]
+        .iter()
+        .map(|step| (format!("`{step}`"), build(step), None))
+        .collect();
+    // The last one hands its shares out, too.
+    let (_, many_machines, _) = runs.last().expect("there are steps");
+    let engine = Engine::start(many_machines);
+    if let Some(Engine { url, .. }) = &engine {
+        let name = "the same, with an engine and two workers";
+        runs.push((name.into(), many_machines.clone(), Some(url.clone())));
+    }
     let soaked = thread::scope(|scope| {
-        let all = STEPS[FIRST..].iter().map(|step| {
-            let program = program(step, None).expect("cargo can build it");
+        let all = runs.into_iter().map(|(name, program, engine)| {
             let start = move || {
                 let mut command = command(&program);
                 let iterations = ITERATIONS.to_string();
                 command.env("ITERATIONS", iterations).env("THREADS", "2");
                 command.env("QUEUE", "16").env("PRIORITY", "normal");
+                command.envs(engine.iter().map(|url| ("NATS_URL", url)));
                 Server::start(&mut command).expect("it starts")
             };
-            scope.spawn(move || soak(step, time, start))
+            scope.spawn(move || soak(&name, time, start))
         });
-        // All of them are built before the first one runs.
         let all: Vec<_> = all.collect();
         let ended = all.into_iter().map(|it| it.join().expect("no panic"));
         ended.collect::<Vec<_>>()
@@ -92,9 +105,56 @@ pub fn main() -> ExitCode {
     ExitCode::from(u8::from(!good.iter().all(|it| *it)))
 }
 
+/// An engine with two workers, which are stopped when it is dropped.
+struct Engine {
+    url: String,
+    processes: Vec<Child>,
+}
+
+impl Engine {
+    /// Starts them where `nats-server` is installed.
+    fn start(program: &Path) -> Option<Self> {
+        let port = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = port.local_addr().expect("it has one").port().to_string();
+        let mut engine = Command::new("nats-server");
+        engine.args(["-js", "-a", "127.0.0.1", "-p", &port, "-sd"]);
+        engine.arg(workspace().join("target/tmp/soak")).stderr(Stdio::null());
+        let Ok(engine) = engine.spawn() else {
+            eprintln!(
+                "no nats-server: step 9 is soaked without an engine only"
+            );
+            return None;
+        };
+        let (url, processes) =
+            (format!("nats://127.0.0.1:{port}"), vec![engine]);
+        let mut engine = Self { url, processes };
+        while TcpStream::connect(&engine.url["nats://".len()..]).is_err() {
+            thread::sleep(Duration::from_millis(20));
+        }
+        for _ in 0..2 {
+            let mut worker = command(program);
+            worker.arg("work").env("NATS_URL", &engine.url);
+            worker.env("PRIORITY", "normal").stdout(Stdio::null());
+            // `/failing` panics there.
+            let worker = worker.stderr(Stdio::null()).spawn();
+            engine.processes.push(worker.expect("it starts"));
+        }
+        Some(engine)
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        for process in &mut self.processes {
+            process.kill().ok();
+            process.wait().ok();
+        }
+    }
+}
+
 /// Soaks a step. Returns its row of the table, and whether all was well.
 fn soak(
-    step: &str,
+    name: &str,
     time: Duration,
     start: impl Fn() -> Server + Sync,
 ) -> (Value, bool) {
@@ -135,7 +195,7 @@ fn soak(
         && first == last
         && growth <= MOST_GROWTH;
     let row = json!([
-        format!("`{step}`"),
+        name,
         sent,
         answered,
         refused,

@@ -1,0 +1,168 @@
+//! What the way over an engine costs: small requests, a large file, and one
+//! count in ever more shares; against the step's own threads.
+
+#[path = "../../docs/examples/figures/mod.rs"]
+#[allow(dead_code)] // It measures single functions too.
+mod figures;
+#[path = "../tests/nats/mod.rs"]
+#[allow(dead_code)] // The tests need more of it.
+mod nats;
+
+use std::{fmt::Write, time::Instant};
+
+use figures::{print, three_digits};
+use harness::Server;
+use nats::{Nats, Worker, free_port};
+use serde_json::{Value, json};
+use sysinfo::{Pid, ProcessesToUpdate, System};
+
+/// Requests one after the other, of two shares of some hundred rounds.
+const REQUESTS: usize = 1_000;
+
+/// How often all else is done.
+const RUNS: usize = 5;
+
+const ROUNDS: &str = "4_000_000_000";
+
+/// As many bytes as a step that runs for half a second reads.
+const FILE: usize = 447_000_000;
+
+fn main() {
+    let nats = Nats::start(free_port(), &["-js"]);
+    let workers = nats.workers();
+    let mut rows = small(&nats);
+    rows.extend(file(&nats, &workers));
+    rows.extend(["2", "16", "128", "1024"].map(|it| shares(&nats, it)));
+    let columns = [
+        "what",
+        "two threads of its own",
+        "two workers, over the engine",
+        "ratio",
+    ];
+    print("engine", &columns, rows);
+}
+
+/// A server with two threads of its own, and one that hands out so many shares.
+fn servers(nats: &Nats, rounds: &str, shares: &str) -> [Server; 2] {
+    let mut own = nats.command();
+    own.env_remove("NATS_URL").env("THREADS", "2").env("ITERATIONS", rounds);
+    let own = Server::start(&mut own).expect("it starts");
+    [own, nats.server(rounds, shares)]
+}
+
+/// How many seconds a request takes whose answer is checked.
+fn seconds(server: &Server, expected: &str, file: Option<&str>) -> f64 {
+    let start = Instant::now();
+    let response = match file {
+        Some(file) => server.post("/summary", "text/plain", file),
+        None => server.get("/blocking"),
+    };
+    let seconds = start.elapsed().as_secs_f64();
+    assert_eq!(response.body().trim_end(), expected);
+    seconds
+}
+
+/// The times of both, which take turns, in order.
+fn times(
+    servers: &[Server; 2],
+    runs: usize,
+    expected: &str,
+    file: Option<&str>,
+) -> [Vec<f64>; 2] {
+    let mut times = [Vec::new(), Vec::new()];
+    for _ in 0..runs {
+        for (server, times) in servers.iter().zip(&mut times) {
+            times.push(seconds(server, expected, file));
+        }
+    }
+    times.map(|mut it| {
+        it.sort_by(f64::total_cmp);
+        it
+    })
+}
+
+fn row(what: &str, [own, engine]: [f64; 2]) -> Value {
+    let ratio = three_digits(engine / own);
+    json!([what, three_digits(own), three_digits(engine), ratio])
+}
+
+fn small(nats: &Nats) -> Vec<Value> {
+    let servers = servers(nats, "1000", "2");
+    times(&servers, 50, "Result is 1000", None);
+    let times = times(&servers, REQUESTS, "Result is 1000", None);
+    let at = |place: usize| times.each_ref().map(|it| it[place] * 1e3);
+    vec![
+        row("two small shares: median (ms)", at(REQUESTS / 2)),
+        row("99 of 100 in (ms)", at(REQUESTS * 99 / 100 - 1)),
+        row("worst (ms)", at(REQUESTS - 1)),
+    ]
+}
+
+fn file(nats: &Nats, workers: &[Worker; 2]) -> Vec<Value> {
+    let mut file = String::with_capacity(FILE + 100);
+    let mut row_number = 0_u64;
+    while file.len() < FILE {
+        row_number += 1;
+        let x = row_number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
+        let line = writeln!(file, "Place {};{}.{}", x % 413, x % 99, x % 10);
+        line.expect("a string takes all");
+    }
+    let mut table = common::Table::default();
+    table.add(file.as_bytes()).expect("they are lines");
+    let expected = table.summary().expect("they are few").to_string();
+
+    let servers = servers(nats, "1000", "2");
+    let ids = workers.each_ref().map(Worker::id);
+    let of_server = || processor(&[servers[1].id()]);
+    let of_engine = || processor(&[nats.id().expect("it runs")]);
+    let before = [
+        of_server(),
+        processor(&ids),
+        of_engine(),
+        processor(&[servers[0].id()]),
+    ];
+    let times = times(&servers, RUNS, &expected, Some(&file));
+    let after = [
+        of_server(),
+        processor(&ids),
+        of_engine(),
+        processor(&[servers[0].id()]),
+    ];
+    let [server, workers, engine, own] = [0, 1, 2, 3]
+        .map(|it| three_digits((after[it] - before[it]) / RUNS as f64));
+    let name =
+        format!("a file of {} MB: median of {RUNS} (s)", FILE / 1_000_000);
+    let spread = times
+        .each_ref()
+        .map(|it| format!("{:.2} to {:.2}", it[0], it[RUNS - 1]));
+    vec![
+        row(&name, times.each_ref().map(|it| it[RUNS / 2])),
+        json!(["least to greatest (s)", spread[0], spread[1], ""]),
+        json!([
+            "processor time for it (s)",
+            format!("{own}"),
+            format!("server {server}, workers {workers}, engine {engine}"),
+            three_digits((server + workers + engine) / own),
+        ]),
+    ]
+}
+
+/// What processes have had of the processor, in seconds.
+fn processor(ids: &[u32]) -> f64 {
+    let ids: Vec<_> = ids.iter().map(|it| Pid::from_u32(*it)).collect();
+    let mut system = System::new();
+    system.refresh_processes(ProcessesToUpdate::Some(&ids), true);
+    let milliseconds = |it: &Pid| {
+        system.process(*it).map_or(0, |it| it.accumulated_cpu_time())
+    };
+    ids.iter().map(milliseconds).sum::<u64>() as f64 / 1e3
+}
+
+fn shares(nats: &Nats, shares: &str) -> Value {
+    let servers = servers(nats, ROUNDS, shares);
+    let expected = format!("Result is {}", ROUNDS.replace('_', ""));
+    let times = times(&servers, RUNS, &expected, None);
+    let name =
+        format!("a count of 4 · 10⁹ in {shares} shares: median of {RUNS} (s)");
+    row(&name, times.map(|it| it[RUNS / 2]))
+}
