@@ -12,6 +12,13 @@ pub struct Network {
 pub const HERE: &str = "10.209.77.1";
 const THERE: &str = "10.209.77.2";
 
+/// One packet of twenty is lost, in and out, as rules of nftables.
+const LOSS: &str = "add table ip bad
+add chain ip bad in { type filter hook input priority 0; }
+add chain ip bad out { type filter hook output priority 0; }
+add rule ip bad in numgen random mod 20 < 1 drop
+add rule ip bad out numgen random mod 20 < 1 drop";
+
 fn run(command: &str) -> bool {
     let mut words = command.split(' ');
     let program = words.next().unwrap();
@@ -38,12 +45,19 @@ impl Network {
         made.iter().all(|it| run(it)).then_some(network)
     }
 
-    /// Delays all, and loses some. Returns false where the system can't.
+    /// Delays all and loses some of it; where the kernel can't delay, only
+    /// loses: TCP sends that again, a fifth of a second later. Returns false
+    /// where the system can do neither.
     pub fn is_bad(&self) -> bool {
         let name = &self.name;
         let bad = "root netem delay 20ms 10ms loss 5%";
-        run(&format!("tc qdisc add dev {name} {bad}"))
-            && run(&format!("tc -n {name} qdisc add dev far {bad}"))
+        let delays = run(&format!("tc qdisc add dev {name} {bad}"))
+            && run(&format!("tc -n {name} qdisc add dev far {bad}"));
+        delays || {
+            let mut nft = Command::new("ip");
+            nft.args(["netns", "exec", name, "nft", LOSS]);
+            nft.output().is_ok_and(|it| it.status.success())
+        }
     }
 
     pub fn part(&self) {
