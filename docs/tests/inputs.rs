@@ -48,6 +48,8 @@ fn add(inputs: &mut Inputs, input: &str, all: Vec<(usize, Outcome)>) {
         let last = rest[same - 1].0;
         let whose = match (first, last) {
             _ if of_all && same == all.len() => String::new(),
+            // A new step changes no row that it has too.
+            (first, last) if last == STEPS.len() => format!("from {first}"),
             (first, last) if *first == last => first.to_string(),
             (first, last) => format!("{first} to {last}"),
         };

@@ -11,11 +11,7 @@ use std::{
 
 use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy};
 use harness::{Browser, Server, StartError, events, skipped};
-use nats::{
-    Nats, Worker, free_port, nats,
-    network::{HERE, Network},
-    wait_for,
-};
+use nats::{Nats, Worker, free_port, nats, network::Network, wait_for};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -517,7 +513,7 @@ fn a_worker_behind_a_bad_network_is_parted_and_the_answer_is_exact() {
     };
     let Some(nats) = nats(&["-js", "-a", "0.0.0.0"]) else { return };
     let mut command = nats.command();
-    command.env("NATS_URL", format!("nats://{HERE}:{}", nats.port));
+    command.env("NATS_URL", format!("nats://{}:{}", network.here, nats.port));
     let far = Worker::start(&mut network.there(&command));
     let server = nats.server(LONG, "4");
     if !network.is_bad() {
@@ -541,6 +537,9 @@ fn a_worker_behind_a_bad_network_is_parted_and_the_answer_is_exact() {
     assert!(answer.ends_with(LONG_RESULT), "{answer}");
     near.kill();
     network.heal();
+    wait_for("it is seen again", || {
+        figure(&server, "workers").to_string().contains(&far.name())
+    });
     let request = server.send("/blocking");
     work_of(&server, &far);
     assert!(request.wait().ends_with(LONG_RESULT));
