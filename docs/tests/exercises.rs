@@ -162,9 +162,8 @@ impl Copy {
             return sources(&step.join("src")).map_err(no_copy);
         }
         Err(format!(
-            "the solution doesn't apply to the step as it is now. Make its \
-             change by hand, then `git diff --no-color > {solution}`, and take \
-             the change back:\n{said}"
+            "{solution} doesn't fit the step as it is now: see CONTRIBUTING.md, \
+             *When a step has changed*:\n{said}"
         ))
     }
 
