@@ -120,6 +120,17 @@ fn each_steps_chapter_has_the_same_shape() {
 }
 
 #[test]
+fn every_setting_has_its_row() {
+    let page = read("docs/chapters/settings.md").unwrap();
+    let variables = common::Settings::variables();
+    let row = |it: &&String| page.contains(&format!("` | `{it}` | "));
+    let missing = variables.iter().filter(|it| !row(it));
+    none(
+        missing.map(|it| format!("settings.md has no row for {it}")).collect(),
+    );
+}
+
+#[test]
 fn every_claim_has_its_place_and_its_proof() {
     let table = proofs::load().unwrap();
     let claims = [&table.concept, &table.correction, &table.question];

@@ -1,7 +1,7 @@
 //! The test of each exercise fails before its solution, and passes after it.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     env,
     fs::{self, File},
     io::{self, Write},
@@ -61,7 +61,7 @@ impl Exercise {
     }
 }
 
-/// All exercises, in order.
+/// All exercises, in the order of their steps.
 fn exercises() -> Vec<Exercise> {
     let binary = Regex::new(r#"env!\("CARGO_BIN_EXE_([^"]+)"\)"#).unwrap();
     let exercise = |path: PathBuf| {
@@ -72,7 +72,11 @@ fn exercises() -> Vec<Exercise> {
         let step = step.unwrap_or_else(|| panic!("{name} runs no step"));
         Exercise { name, step }
     };
-    files(FOLDER, "rs").into_iter().map(exercise).collect()
+    let mut exercises: Vec<_> =
+        files(FOLDER, "rs").into_iter().map(exercise).collect();
+    let place = |it: &Exercise| STEPS.iter().position(|step| *step == it.step);
+    exercises.sort_by_key(place);
+    exercises
 }
 
 /// Files and what they hold.
@@ -158,9 +162,8 @@ impl Copy {
             return sources(&step.join("src")).map_err(no_copy);
         }
         Err(format!(
-            "the solution doesn't apply to the step as it is now. Make its \
-             change by hand, then `git diff --no-color > {solution}`, and take \
-             the change back:\n{said}"
+            "{solution} doesn't fit the step as it is now: see CONTRIBUTING.md, \
+             *When a step has changed*:\n{said}"
         ))
     }
 
@@ -383,10 +386,11 @@ fn each_exercise_is_set_with_a_hint_before_its_solution() {
         let has_one = exercises.iter().any(|it| it.step == step);
         assert!(has_one, "{step} has no exercise");
     }
-    for (index, exercise) in exercises.iter().enumerate() {
+    let mut numbers = BTreeSet::new();
+    for exercise in &exercises {
         let Exercise { name, step } = exercise;
-        let number = index + 1;
-        assert!(name.starts_with(&format!("{number:02}-")), "{name}");
+        let number: usize = name[..2].parse().expect(name);
+        numbers.insert(number);
         let mut parts = Vec::new();
         if *step != step_before {
             step_before = step;
@@ -416,6 +420,8 @@ fn each_exercise_is_set_with_a_hint_before_its_solution() {
         }
     }
     assert!(!rest.contains("\n### "), "an exercise that has no test: {rest}");
+    let all = (1..=exercises.len()).collect();
+    assert_eq!(numbers, all, "each number from 1 on has one exercise");
     let solutions = files(FOLDER, "patch").len();
     assert_eq!(solutions, exercises.len(), "each test has its solution");
 }

@@ -15,7 +15,7 @@ use std::{
 use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy};
 use harness::{Browser, Server, StartError, events, skipped};
 use nats::{Nats, Worker, free_port, nats, wait_for};
-use network::{HERE, Network};
+use network::Network;
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -569,7 +569,7 @@ fn a_worker_behind_a_bad_network_is_parted_and_the_answer_is_exact() {
     };
     let Some(nats) = nats(&["-js", "-a", "0.0.0.0"]) else { return };
     let mut command = nats.command();
-    command.env("NATS_URL", format!("nats://{HERE}:{}", nats.port));
+    command.env("NATS_URL", format!("nats://{}:{}", network.here, nats.port));
     let far = Worker::start(&mut network.there(&command));
     let server = nats.server("4_000_000_000", "4");
     if !network.is_bad() {
@@ -593,7 +593,9 @@ fn a_worker_behind_a_bad_network_is_parted_and_the_answer_is_exact() {
     assert!(answer.ends_with(RESULT), "{answer}");
     near.kill();
     network.heal();
-    wait_for("it is back", || figure(&server, "workers")[0].is_string());
+    wait_for("it is seen again", || {
+        figure(&server, "workers").to_string().contains(&far.name())
+    });
     let request = server.send("/blocking");
     work_of(&server, &far);
     assert!(request.wait().ends_with(RESULT));

@@ -6,11 +6,8 @@ use std::process::Command;
 /// A namespace with a line to this one, which is removed when it is dropped.
 pub struct Network {
     name: String,
+    pub here: String,
 }
-
-/// The addresses of the two ends.
-pub const HERE: &str = "10.209.77.1";
-const THERE: &str = "10.209.77.2";
 
 /// One packet of twenty is lost, in and out, as rules of nftables.
 const LOSS: &str = "add table ip bad
@@ -29,17 +26,21 @@ fn run(command: &str) -> bool {
 impl Network {
     /// `None` where the test may not make one.
     pub fn new() -> Option<Self> {
-        let name = format!("far{}", std::process::id());
+        let id = std::process::id();
+        let name = format!("far{id}");
         if !run(&format!("ip netns add {name}")) {
             return None;
         }
-        let network = Self { name };
-        let name = &network.name;
+        // Another run of this test has other addresses.
+        let addresses = format!("10.209.{}", id % 256);
+        let here = format!("{addresses}.1");
+        let network = Self { name, here };
+        let Self { name, here } = &network;
         let made = [
             format!("ip link add {name} type veth peer name far netns {name}"),
-            format!("ip addr add {HERE}/24 dev {name}"),
+            format!("ip addr add {here}/24 dev {name}"),
             format!("ip link set {name} up"),
-            format!("ip -n {name} addr add {THERE}/24 dev far"),
+            format!("ip -n {name} addr add {addresses}.2/24 dev far"),
             format!("ip -n {name} link set far up"),
         ];
         made.iter().all(|it| run(it)).then_some(network)

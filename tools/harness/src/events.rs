@@ -1,20 +1,30 @@
-use std::io::{BufRead, BufReader, Read};
+use std::{
+    io::{BufRead, BufReader, Read},
+    iter,
+    time::Instant,
+};
 
 use serde_json::Value;
 
-use crate::Pending;
+use crate::{PATIENCE, Pending};
 
 /// The data of server-sent events as they come, as JSON. Comments are left
 /// out; the end of the stream is the end.
 ///
 /// # Panics
-/// When the connection breaks, nothing comes for a minute, or an event's data
+/// When the connection breaks, no event comes for a minute, or an event's data
 /// isn't JSON.
 pub fn events(mut stream: Pending) -> impl Iterator<Item = Value> {
     let stream = stream.stream().try_clone().expect("it is open");
-    lines(stream).filter_map(|line| {
-        let data = line.strip_prefix("data: ")?;
-        Some(serde_json::from_str(data).expect(data))
+    let mut lines = lines(stream);
+    iter::from_fn(move || {
+        let start = Instant::now();
+        lines.find_map(|line| {
+            // Comments go on for ever.
+            assert!(start.elapsed() < PATIENCE, "no event for a minute");
+            let data = line.strip_prefix("data: ")?;
+            Some(serde_json::from_str(data).expect(data))
+        })
     })
 }
 
