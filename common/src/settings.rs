@@ -266,8 +266,9 @@ impl Settings {
         });
         log(format!(
             "{step}: can't use the engine {engine}: {error}\n\
-             start it with `nats-server -js`, and check NATS_URL: where it is, \
-             and user and password as in nats://user:password@host:4222{ca}"
+             start it with `nats-server -js -a 127.0.0.1`, and check NATS_URL: \
+             where it is, and user and password as in \
+             nats://user:password@host:4222{ca}"
         ));
         process::exit(1)
     }

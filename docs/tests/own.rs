@@ -69,6 +69,22 @@ fn the_heartbeat_says_how_long_its_thread_was_busy() {
 }
 
 #[test]
+fn the_line_that_is_found_is_the_call_of_count() {
+    let chapter = read("docs/chapters/find-the-freeze.md").unwrap();
+    let source = read("docs/examples/heartbeat.rs").unwrap();
+    let found = Regex::new(r"`?heartbeat.rs`?(?::|, line )(\d+)").unwrap();
+    let lines: Vec<usize> = found
+        .captures_iter(&chapter)
+        .map(|it| it[1].parse().unwrap())
+        .collect();
+    assert_eq!(lines.len(), 2);
+    for line in lines {
+        let code = source.lines().nth(line - 1).unwrap_or_default();
+        assert!(code.contains("count(settings.iterations)"), "{line}: {code}");
+    }
+}
+
+#[test]
 fn before_the_cure_it_freezes_and_after_it_doesnt() {
     let _turn = alone_here();
     for cure in CURES {

@@ -402,8 +402,9 @@ ${plural(span.done - done, "chunk")} further on, it ended.`;
       const track = this.lanes.querySelector(".track");
       track.append(...beats.map((time) => box("beat", at(time), 0)));
       for (const [from, to] of gaps(beats)) {
-        const text = `no heartbeat for ${seconds(to - from)}`;
-        track.append(box("gap", at(from), at(to) - at(from), text));
+        const [left, took] = [at(from), seconds(to - from)];
+        const words = "no heartbeat for ";
+        track.append(box("gap", left, at(to) - left, words, took));
       }
       this.lanes.ariaLabel = `Lanes over ${seconds(end - start)}: ${lanes
         .map(({ name }) => name)
@@ -417,8 +418,9 @@ ${plural(span.done - done, "chunk")} further on, it ended.`;
       const [left, right] = [at(from ?? end), at(to ?? end)];
       if (asked) track.append(box("asked", at(asked), left - at(asked)));
       if (from) {
-        const took = to ? `computed for ${seconds(to - from)}` : "computes";
-        track.append(box("busy", left, right - left, text ?? took));
+        const took = to && !text && seconds(to - from);
+        const words = text ?? (to ? "computed for " : "computes");
+        track.append(box("busy", left, right - left, words, took));
       }
     }
     for (const { at: time, text } of marks) {
@@ -438,9 +440,12 @@ ${plural(span.done - done, "chunk")} further on, it ended.`;
     return element;
   }
 
-  /** A box at so many per cent of the time. */
-  function box(name, left, width, text) {
-    const element = make("span", name, text);
+  /** A box at so many per cent of the time. Where it is narrow, it has only
+   * `took` in it. */
+  function box(name, left, width, text, took) {
+    const element = make("span", name, took ? "" : text);
+    const parts = [make("span", "words", text), make("span", "", took)];
+    if (took) element.append(...parts);
     element.style.left = `${left}%`;
     if (width) element.style.width = `${width}%`;
     return element;

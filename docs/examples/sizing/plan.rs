@@ -22,7 +22,7 @@ impl Load {
         self.cores / self.job
     }
 
-    /// How many may be in the house so that the last is done in time: `QUEUE`.
+    /// How many may be inside so that the last is done in time: `QUEUE`.
     pub fn places(&self) -> f64 {
         (self.patience * self.most()).floor()
     }

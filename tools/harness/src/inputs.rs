@@ -109,7 +109,9 @@ fn cell(text: &str) -> String {
         .map(|it| {
             match it {
                 '\n' => "<br>".into(),
-                '&' | '<' | '>' | '|' => format!("&#{};", u32::from(it)),
+                '&' | '<' | '>' | '|' | '_' | '*' => {
+                    format!("&#{};", u32::from(it))
+                }
                 // It isn't seen, or does something.
                 _ if it.is_control() || it == '\u{feff}' => {
                     it.escape_unicode().to_string()
