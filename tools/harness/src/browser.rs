@@ -20,7 +20,7 @@ use crate::{Output, PATIENCE, skipped, wait_until};
 /// A tab of a Chromium without a window, driven over the DevTools protocol
 /// (<https://chromedevtools.github.io/devtools-protocol/>).
 ///
-/// All tabs of a test program are those of one Chromium, which has a new, empty
+/// The tabs of a test program are those of one Chromium, which has a new, empty
 /// profile and ends with the last of them. None knows what another one stores.
 /// Whatever goes wrong panics: this is for tests.
 pub struct Browser {
@@ -124,21 +124,21 @@ impl Browser {
     /// start.
     pub fn start() -> Option<Self> {
         static RUNNING: Mutex<Weak<Program>> = Mutex::new(Weak::new());
-        if let Some(program) = find() {
-            let mut running =
-                RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
-            let program = running
-                .upgrade()
-                .unwrap_or_else(|| Arc::new(Program::run(&program)));
-            *running = Arc::downgrade(&program);
-            return Some(Self::open_tab(program));
-        }
-        let none = "the page isn't tested: there is no Chromium, Chrome or \
-                    Edge here; install one, or name one in the variable CHROME";
-        let required = env::var("REQUIRE_BROWSER").is_ok_and(|it| it == "1");
-        assert!(!required, "REQUIRE_BROWSER=1, but {none}");
-        skipped(none);
-        None
+        let found = find()?;
+        let mut running =
+            RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+        let run = || Arc::new(Program::run(&found));
+        let program = running.upgrade().unwrap_or_else(run);
+        *running = Arc::downgrade(&program);
+        Some(Self::open_tab(program))
+    }
+
+    /// Does as [`Browser::start`], in a browser that has no other tab.
+    ///
+    /// # Panics
+    /// As there.
+    pub fn alone() -> Option<Self> {
+        Some(Self::open_tab(Arc::new(Program::run(&find()?))))
     }
 
     fn open_tab(program: Arc<Program>) -> Self {
@@ -367,8 +367,20 @@ impl Browser {
     }
 }
 
-/// The browser to drive.
+/// The browser to drive; says so where there is none.
 fn find() -> Option<PathBuf> {
+    let found = program();
+    if found.is_none() {
+        let none = "the page isn't tested: there is no Chromium, Chrome or \
+                    Edge here; install one, or name one in the variable CHROME";
+        let required = env::var("REQUIRE_BROWSER").is_ok_and(|it| it == "1");
+        assert!(!required, "REQUIRE_BROWSER=1, but {none}");
+        skipped(none);
+    }
+    found
+}
+
+fn program() -> Option<PathBuf> {
     let chrome = env::var_os("CHROME").filter(|name| !name.is_empty());
     if let Some(chrome) = chrome {
         return Some(chrome.into());
