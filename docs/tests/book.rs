@@ -45,11 +45,9 @@ fn transcripts_figures_and_tables_are_shown_by_a_chapter() {
 
 #[test]
 fn the_book_builds_without_a_warning_and_each_link_leads_somewhere() {
-    let folder = tempfile::tempdir().unwrap();
-    let built = build::build(Some(folder.path()))
-        .unwrap_or_else(|error| panic!("{error}"));
+    let built = crate::built();
     assert!(built.join("index.html").is_file());
-    none(build::broken_links(&built).unwrap());
+    none(build::broken_links(built).unwrap());
 }
 
 #[test]

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use docs::build;
 use harness::{Browser, STEPS};
 use serde_json::json;
 
@@ -27,12 +26,9 @@ const STICKS_OUT: &str = "[...document.querySelectorAll('.difference')]
 #[test]
 fn a_chapter_shows_its_difference_large_enough_and_never_scrolls_sideways() {
     let Some(mut browser) = Browser::start() else { return };
-    let folder = tempfile::tempdir().unwrap();
-    let book = build::build(Some(folder.path()))
-        .unwrap_or_else(|error| panic!("{error}"));
     let pictures = Path::new(env!("CARGO_TARGET_TMPDIR")).join("difference");
     for step in 2..=STEPS.len() {
-        let page = book.join(format!("step{step}.html"));
+        let page = crate::built().join(format!("step{step}.html"));
         for (width, height, least) in
             [(400, 800, 14.0), (1280, 800, 14.0), (1920, 1080, 16.0)]
         {

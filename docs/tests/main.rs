@@ -9,3 +9,16 @@ mod own;
 mod press;
 mod seam;
 mod twenty_lines;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::OnceLock,
+};
+
+/// The book, built once for all tests.
+fn built() -> &'static Path {
+    static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("book");
+    let built = BUILT.get_or_init(|| docs::build::build(Some(&folder)));
+    built.as_ref().unwrap_or_else(|error| panic!("{error}"))
+}

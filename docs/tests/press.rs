@@ -1,16 +1,16 @@
 //! The figures that the reader presses, in a real browser: what they recorded
 //! is what the chapter says.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use docs::{build, workspace};
+use docs::workspace;
 use harness::{Browser, STEPS, Server};
 use serde_json::Value;
 
 /// A browser, and the book that it opens from files.
 struct Reader {
     browser: Browser,
-    book: PathBuf,
+    book: &'static Path,
 }
 
 impl Reader {
@@ -77,10 +77,7 @@ fn computed(span: &Value) -> f64 {
 #[test]
 fn each_figure_really_computes_and_shows_what_its_chapter_says() {
     let Some(browser) = Browser::start() else { return };
-    let folder = tempfile::tempdir().unwrap();
-    let book = build::build(Some(folder.path()))
-        .unwrap_or_else(|error| panic!("{error}"));
-    let mut reader = Reader { browser, book };
+    let mut reader = Reader { browser, book: crate::built() };
     the_heartbeat_stops_while_the_page_computes(&mut reader);
     it_goes_on_while_a_worker_computes(&mut reader);
     each_of_several_workers_computes_a_share(&mut reader);
@@ -124,7 +121,8 @@ fn each_of_several_workers_computes_a_share(reader: &mut Reader) {
     let marks = recording.0["lanes"][1]["marks"].as_array().unwrap();
     let join = marks.iter().find(|it| it["text"] == "join").unwrap();
     for span in spans {
-        assert!(length(&span["to"], &join["at"]) >= 0.0, "{}", recording.0);
+        // The clocks of a page and its workers differ by some milliseconds.
+        assert!(length(&span["to"], &join["at"]) > -10.0, "{}", recording.0);
     }
 }
 

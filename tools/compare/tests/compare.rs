@@ -8,22 +8,17 @@ use std::{
     fs,
     path::PathBuf,
     process::{Command, Output, Stdio},
-    sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use compare::results::Results;
 use peer::{COUNT, Peer};
 use serde_json::Value;
 
-/// Held to write by those whose figures count: nobody else measures meanwhile.
-static MACHINE: RwLock<()> = RwLock::new(());
-
-fn alone() -> RwLockWriteGuard<'static, ()> {
-    MACHINE.write().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn beside_others() -> RwLockReadGuard<'static, ()> {
-    MACHINE.read().unwrap_or_else(PoisonError::into_inner)
+/// One at a time of those that compare who answers in time and who doesn't.
+fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// `compare` with one run, a count of its own and a report of its own.
@@ -73,7 +68,7 @@ fn in_time(results: &Value, name: &str) -> f64 {
 
 #[test]
 fn step_1_answers_nobody_in_time_and_the_others_do() {
-    let _machine = alone();
+    let _turn = turn();
     let (output, results) = Compare::new("steps", &["--scaling", "2"]).run();
     let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
     assert!(output.status.success(), "{stdout}\n{stderr}");
@@ -173,7 +168,6 @@ fn collect(
 
 #[test]
 fn every_published_figure_follows_from_the_published_samples() {
-    let _machine = beside_others();
     let only = "--only=step1-blocking,step3-multi-worker";
     let two_runs = [only, "--runs=2", "--scaling=2", "--interval=3"];
     let (_, results) = Compare::new("figures", &two_runs).run();
@@ -266,7 +260,7 @@ fn percentiles(published: &Value, times: Vec<f64>) {
 
 #[test]
 fn peers_that_misbehave_are_named_and_the_others_are_still_measured() {
-    let _machine = alone();
+    let _turn = turn();
     let (live, frozen) = (Peer::live(), Peer::frozen());
     let (dies, wrong) = (Peer::dies(), Peer::wrong());
     let (output, results) = Compare::new(
@@ -305,7 +299,6 @@ fn peers_that_misbehave_are_named_and_the_others_are_still_measured() {
 
 #[test]
 fn what_a_peer_answers_never_reaches_the_terminal_as_a_command() {
-    let _machine = beside_others();
     let peer = Peer::hostile();
     let url = format!(
         "--url=\u{4e16}\u{4e16}\u{4e16}\u{4e16}\u{4e16}\u{4e16}\
@@ -371,7 +364,7 @@ fn a_url_is_honoured_or_refused_and_its_password_is_never_repeated() {
 
 #[test]
 fn requests_are_kept_in_flight_until_the_first_ones_are_answered() {
-    let _machine = alone();
+    let _turn = turn();
     let peer = Peer::live();
     let (output, results) = Compare::new(
         "concurrency",
@@ -415,7 +408,6 @@ fn a_report_that_cannot_be_written_is_said_before_the_measuring() {
 
 #[test]
 fn what_was_measured_is_shown_even_if_the_report_cannot_be_written() {
-    let _machine = alone();
     let compare = Compare::new("unkept", &["--only=step2-single-worker"]);
     let Compare { mut command, report } = compare;
     fs::create_dir_all(report.join("report.html")).unwrap();
@@ -438,7 +430,6 @@ fn what_was_measured_is_shown_even_if_the_report_cannot_be_written() {
 #[test]
 #[cfg(target_os = "linux")]
 fn standard_error_that_cannot_be_written_does_not_end_a_measurement() {
-    let _machine = beside_others();
     let full = fs::File::options().write(true).open("/dev/full").unwrap();
     let (reader, broken) = std::io::pipe().unwrap();
     drop(reader);
@@ -537,7 +528,6 @@ mod signals {
 
     #[test]
     fn a_step_that_dies_is_reported_with_its_last_words() {
-        let _machine = beside_others();
         let long = "--iterations=1_000_000_000_000";
         let arguments = ["--only=step2-single-worker", long];
         let mut compare = Compare::new("dies", &arguments);
@@ -565,7 +555,6 @@ mod signals {
 
     #[test]
     fn an_interrupt_stops_all_that_was_started() {
-        let _machine = beside_others();
         let long = "--iterations=1_000_000_000_000";
         let long = ["--only=step1-blocking", long];
         let mut compare = Compare::new("interrupt", &long);
@@ -579,7 +568,6 @@ mod signals {
 
     #[test]
     fn a_signal_is_heard_while_a_step_does_not_come_up() {
-        let _machine = beside_others();
         let mut compare = Compare::new("mute-step", &["--only=step1-blocking"]);
         fs::create_dir_all(&compare.report).unwrap();
         let script = |name: &str, lines: &str| {
@@ -605,7 +593,6 @@ mod signals {
 
     #[test]
     fn a_measurement_that_was_suspended_says_that_it_is_worthless() {
-        let _machine = beside_others();
         let suspend = |begins_after: &str, name: &str| {
             let only = "--only=step2-single-worker";
             let long = "--iterations=5_000_000_000";

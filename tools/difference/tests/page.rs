@@ -1,6 +1,6 @@
 //! The page for the projector, in a real browser.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, thread};
 
 use difference::{Difference, html};
 use harness::Browser;
@@ -39,39 +39,40 @@ fn press(browser: &mut Browser, key: &str) {
 
 #[test]
 fn the_projector_shows_it_large_and_never_scrolls_sideways() {
+    thread::scope(|scope| {
+        for look in [(400, 800, 14.0), (1280, 800, 14.0), (1920, 1080, 22.0)] {
+            scope.spawn(move || it_is_large_and_never_scrolls(look));
+        }
+    });
+}
+
+fn it_is_large_and_never_scrolls((width, height, least): (u32, u32, f64)) {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let Some(mut browser) = open(folder.path()) else { return };
     let pictures = Path::new(env!("CARGO_TARGET_TMPDIR")).join("difference");
-    for (width, height, least) in
-        [(400, 800, 14.0), (1280, 800, 14.0), (1920, 1080, 22.0)]
-    {
-        for scheme in ["light", "dark"] {
-            browser.look(width, height, scheme);
-            let size = font_size(&mut browser);
-            assert!(size >= least, "{size} px at {width}");
-            browser.evaluate(
-                "document.querySelectorAll('details')
-                    .forEach(it => { it.open = true })",
-            );
-            let over = browser
-                .evaluate("document.documentElement.scrollWidth - innerWidth");
-            assert!(
-                over.as_f64() <= Some(0.0),
-                "{over} px too wide at {width}"
-            );
-            browser.evaluate(
-                "document.querySelectorAll('details')
-                    .forEach(it => { it.open = false })",
-            );
-            for before in 1..*difference::steps().end() {
-                let after = before + 1;
-                browser.evaluate(&format!(
-                    "document.getElementById('diff-{before}-{after}')
-                        .scrollIntoView()"
-                ));
-                let name = format!("{before}-{after}-{width}-{scheme}.png");
-                browser.screenshot(pictures.join(name));
-            }
+    for scheme in ["light", "dark"] {
+        browser.look(width, height, scheme);
+        let size = font_size(&mut browser);
+        assert!(size >= least, "{size} px at {width}");
+        browser.evaluate(
+            "document.querySelectorAll('details')
+                .forEach(it => { it.open = true })",
+        );
+        let over = browser
+            .evaluate("document.documentElement.scrollWidth - innerWidth");
+        assert!(over.as_f64() <= Some(0.0), "{over} px too wide at {width}");
+        browser.evaluate(
+            "document.querySelectorAll('details')
+                .forEach(it => { it.open = false })",
+        );
+        for before in 1..*difference::steps().end() {
+            let after = before + 1;
+            browser.evaluate(&format!(
+                "document.getElementById('diff-{before}-{after}')
+                    .scrollIntoView()"
+            ));
+            let name = format!("{before}-{after}-{width}-{scheme}.png");
+            browser.screenshot(pictures.join(name));
         }
     }
     assert_eq!(browser.console_errors(), [""; 0]);

@@ -5,7 +5,7 @@ use std::{
     net::TcpStream,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::mpsc,
+    sync::{Arc, Mutex, PoisonError, Weak, mpsc},
     thread,
     time::{Duration, Instant},
 };
@@ -17,43 +17,31 @@ use tungstenite::{Error, Message, WebSocket, client::client};
 
 use crate::{Output, PATIENCE, skipped, wait_until};
 
-/// A Chromium without a window, and one tab in it, driven over the DevTools
-/// protocol (<https://chromedevtools.github.io/devtools-protocol/>).
+/// A tab of a Chromium without a window, driven over the DevTools protocol
+/// (<https://chromedevtools.github.io/devtools-protocol/>).
 ///
-/// It has a new, empty profile, and is ended when this value is dropped.
+/// The tabs of a test program are those of one Chromium, which has a new, empty
+/// profile and ends with the last of them. None knows what another one stores.
 /// Whatever goes wrong panics: this is for tests.
 pub struct Browser {
-    process: Child,
     socket: WebSocket<TcpStream>,
     session: Value,
     calls: u64,
     errors: Vec<String>,
+    // Dropped last: it may be the last that holds it.
+    program: Arc<Program>,
+}
+
+/// A running Chromium.
+struct Program {
+    process: Child,
+    address: String,
+    socket: WebSocket<TcpStream>,
     // Dropped last: the browser writes to it until it has ended.
     _profile: TempDir,
 }
 
-impl Browser {
-    /// Starts the browser that the variable `CHROME` names, or else one of
-    /// those that are usual on this system.
-    ///
-    /// Returns nothing where there is none, and says so on standard error:
-    /// the test is skipped then.
-    ///
-    /// # Panics
-    /// When there is none and `REQUIRE_BROWSER` is `1`, and when it doesn't
-    /// start.
-    pub fn start() -> Option<Self> {
-        if let Some(program) = find() {
-            return Some(Self::run(&program));
-        }
-        let none = "the page isn't tested: there is no Chromium, Chrome or \
-                    Edge here; install one, or name one in the variable CHROME";
-        let required = env::var("REQUIRE_BROWSER").is_ok_and(|it| it == "1");
-        assert!(!required, "REQUIRE_BROWSER=1, but {none}");
-        skipped(none);
-        None
-    }
-
+impl Program {
     fn run(program: &Path) -> Self {
         let profile = tempfile::tempdir().expect("a directory can be made");
         let mut command = Command::new(program);
@@ -95,35 +83,88 @@ impl Browser {
             process.kill().ok();
             panic!("{} doesn't listen: {}", program.display(), stderr.all())
         });
+        let socket = connect(&address);
+        Self { process, address, socket, _profile: profile }
+    }
+}
 
-        let (host, _) = address.split_once('/').expect("host, then path");
-        let stream = TcpStream::connect(host).expect("the browser listens");
-        stream.set_read_timeout(Some(PATIENCE)).expect("it isn't zero");
-        let (socket, _) = client(format!("ws://{address}"), stream)
-            .expect("the browser speaks WebSocket");
-        let mut browser = Self {
-            process,
-            socket,
+fn connect(address: &str) -> WebSocket<TcpStream> {
+    let (host, _) = address.split_once('/').expect("host, then path");
+    let stream = TcpStream::connect(host).expect("the browser listens");
+    stream.set_read_timeout(Some(PATIENCE)).expect("it isn't zero");
+    let (socket, _) = client(format!("ws://{address}"), stream)
+        .expect("the browser speaks WebSocket");
+    socket
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // Asked first, so that it ends its own processes too.
+        let close = json!({"id": 0, "method": "Browser.close"});
+        self.socket.send(Message::text(close.to_string())).ok();
+        let ended = wait_until(Duration::from_secs(5), || {
+            !matches!(self.process.try_wait(), Ok(None))
+        });
+        if !ended {
+            self.process.kill().ok();
+            self.process.wait().ok();
+        }
+    }
+}
+
+impl Browser {
+    /// Opens a tab of the browser that the variable `CHROME` names, or else of
+    /// one of those that are usual on this system.
+    ///
+    /// Returns nothing where there is none, and says so on standard error:
+    /// the test is skipped then.
+    ///
+    /// # Panics
+    /// When there is none and `REQUIRE_BROWSER` is `1`, and when it doesn't
+    /// start.
+    pub fn start() -> Option<Self> {
+        static RUNNING: Mutex<Weak<Program>> = Mutex::new(Weak::new());
+        let found = find()?;
+        let mut running =
+            RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+        let run = || Arc::new(Program::run(&found));
+        let program = running.upgrade().unwrap_or_else(run);
+        *running = Arc::downgrade(&program);
+        Some(Self::open_tab(program))
+    }
+
+    /// Does as [`Browser::start`], in a browser that has no other tab.
+    ///
+    /// # Panics
+    /// As there.
+    pub fn alone() -> Option<Self> {
+        Some(Self::open_tab(Arc::new(Program::run(&find()?))))
+    }
+
+    fn open_tab(program: Arc<Program>) -> Self {
+        let mut tab = Self {
+            socket: connect(&program.address),
             session: Value::Null,
             calls: 0,
             errors: Vec::new(),
-            _profile: profile,
+            program,
         };
-        browser.open_tab();
-        browser
-    }
-
-    fn open_tab(&mut self) {
-        let tab =
-            self.call("Target.createTarget", json!({"url": "about:blank"}));
-        let attached = self.call(
+        let ends = json!({"disposeOnDetach": true});
+        let mut context = tab.call("Target.createBrowserContext", ends);
+        context["url"] = "about:blank".into();
+        let target = tab.call("Target.createTarget", context);
+        let attached = tab.call(
             "Target.attachToTarget",
-            json!({"targetId": tab["targetId"], "flatten": true}),
+            json!({"targetId": target["targetId"], "flatten": true}),
         );
-        self.session = attached["sessionId"].clone();
+        tab.session = attached["sessionId"].clone();
         for domain in ["Page", "Runtime", "Log"] {
-            self.call(&format!("{domain}.enable"), json!({}));
+            tab.call(&format!("{domain}.enable"), json!({}));
         }
+        // As if it were in front of all others.
+        let focus = json!({"enabled": true});
+        tab.call("Emulation.setFocusEmulationEnabled", focus);
+        tab
     }
 
     /// Goes to a page and waits until it's loaded.
@@ -225,7 +266,7 @@ impl Browser {
 
     /// The process id of the browser.
     pub fn id(&self) -> u32 {
-        self.process.id()
+        self.program.process.id()
     }
 
     /// Sets the size of the tab in CSS pixels, and light or dark.
@@ -326,23 +367,20 @@ impl Browser {
     }
 }
 
-impl Drop for Browser {
-    fn drop(&mut self) {
-        // Asked first, so that it ends its own processes too.
-        let close = json!({"id": 0, "method": "Browser.close"});
-        self.socket.send(Message::text(close.to_string())).ok();
-        let ended = wait_until(Duration::from_secs(5), || {
-            !matches!(self.process.try_wait(), Ok(None))
-        });
-        if !ended {
-            self.process.kill().ok();
-            self.process.wait().ok();
-        }
+/// The browser to drive; says so where there is none.
+fn find() -> Option<PathBuf> {
+    let found = program();
+    if found.is_none() {
+        let none = "the page isn't tested: there is no Chromium, Chrome or \
+                    Edge here; install one, or name one in the variable CHROME";
+        let required = env::var("REQUIRE_BROWSER").is_ok_and(|it| it == "1");
+        assert!(!required, "REQUIRE_BROWSER=1, but {none}");
+        skipped(none);
     }
+    found
 }
 
-/// The browser to drive.
-fn find() -> Option<PathBuf> {
+fn program() -> Option<PathBuf> {
     let chrome = env::var_os("CHROME").filter(|name| !name.is_empty());
     if let Some(chrome) = chrome {
         return Some(chrome.into());

@@ -3,6 +3,7 @@ use std::{
     env,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::{Mutex, PoisonError},
 };
 
 use crate::skipped;
@@ -89,11 +90,19 @@ pub fn has_node() -> bool {
     is_there
 }
 
-/// Builds a step, or an example of it. Returns where its program is.
+/// Builds a step, or an example of it, once in a process. Returns where its
+/// program is.
 ///
 /// # Errors
 /// When cargo can't be run, or can't build it: what it said.
 pub fn program(step: &str, example: Option<&str>) -> Result<PathBuf, String> {
+    static BUILT: Mutex<BTreeMap<String, PathBuf>> =
+        Mutex::new(BTreeMap::new());
+    let key = format!("{step} {}", example.unwrap_or_default());
+    let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(program) = built.get(&key) {
+        return Ok(program.clone());
+    }
     let mut command = build(example.is_none().then_some(step));
     if let Some(example) = example {
         command.args(["--package", step, "--example", example]);
@@ -101,8 +110,10 @@ pub fn program(step: &str, example: Option<&str>) -> Result<PathBuf, String> {
     let output = command.arg("--quiet").output();
     let output = output.map_err(|error| format!("cargo: {error}"))?;
     let name = example.unwrap_or(step);
-    programs(&output.stdout).remove(name).ok_or_else(|| {
+    let program = programs(&output.stdout).remove(name).ok_or_else(|| {
         let said = String::from_utf8_lossy(&output.stderr);
         format!("{name} can't be built: {said}")
-    })
+    })?;
+    built.insert(key, program.clone());
+    Ok(program)
 }

@@ -21,7 +21,6 @@ fn only_stage_1_lets_everybody_wait() {
     if !harness::has_node() {
         return;
     }
-    let _machine = alone();
     for stage in compare::options::NODE {
         let mut command = command(&folder(), stage);
         // Wherever one stands, the worker's file is found.
@@ -47,7 +46,6 @@ fn their_shares_are_exact_for_any_number_of_threads() {
     if !harness::has_node() {
         return;
     }
-    let _machine = beside_others();
     for threads in ["1", "3", "6", "7"] {
         let mut command = command(&folder(), "node3-multi-worker");
         command.env("ITERATIONS", "1_000_003").env("THREADS", threads);
@@ -61,7 +59,6 @@ fn a_worker_that_fails_or_ends_without_a_word_is_a_500() {
     if !harness::has_node() {
         return;
     }
-    let _machine = beside_others();
     let broken = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("broken");
     fs::create_dir_all(&broken).unwrap();
     for file in fs::read_dir(folder()).unwrap().flatten() {
@@ -109,7 +106,7 @@ fn they_are_lanes_beside_the_steps() {
     if !harness::has_node() {
         return;
     }
-    let _machine = alone();
+    let _turn = turn();
     let arguments = ["--node", "--only=step1-blocking"];
     let (output, results) = Compare::new("node", &arguments).run();
     let stdout = text(&output.stdout);
