@@ -8,7 +8,7 @@ use async_nats::{
     jetstream::{
         self, Context,
         consumer::{PullConsumer, pull},
-        context::PublishErrorKind::{Other, StreamNotFound},
+        context::PublishErrorKind::Other,
         stream::{
             Config, DiscardPolicy, RawMessageErrorKind, RetentionPolicy,
             StorageType::Memory, Stream,
@@ -60,15 +60,15 @@ impl Engine {
         let client = options.connect(urls).await?;
         let mut context = jetstream::new(client.clone());
         context.set_timeout(Duration::from_secs(1));
-        let queue = queue(settings.replicas);
-        let queue = context.get_or_create_stream(queue).await?;
+        let queue =
+            context.get_or_create_stream(queue(settings.replicas)).await?;
         let missed = watch(client.clone());
         Ok(Self { client, context, queue, missed })
     }
 
     /// Where a worker takes shares from.
     pub async fn consumer(&self) -> Result<PullConsumer, Error> {
-        self.make_queue().await?;
+        let queue = self.make_queue().await?;
         let config = pull::Config {
             durable_name: Some("workers-1".into()),
             filter_subject: SHARES.into(),
@@ -76,7 +76,7 @@ impl Engine {
             max_ack_pending: 10_000,
             ..pull::Config::default()
         };
-        Ok(self.queue.get_or_create_consumer("workers-1", config).await?)
+        Ok(queue.get_or_create_consumer("workers-1", config).await?)
     }
 
     /// Puts a share into the queue, and returns its number there. When the
@@ -94,11 +94,8 @@ impl Engine {
                 Err(it) if it.kind() == Other && !patient => {
                     return Err(Lost::Full);
                 }
-                Err(it) if it.kind() == StreamNotFound => {
-                    self.make_queue().await.ok();
-                }
                 // It may be there twice now: one answer counts.
-                Err(_) if patient => {}
+                Err(_) if patient => drop(self.make_queue().await),
                 Err(_) => self.check().await?,
             }
             if gone() {
@@ -108,16 +105,15 @@ impl Engine {
         }
     }
 
-    /// An engine that was started again has no queue.
-    async fn make_queue(&self) -> Result<(), Error> {
+    /// An engine that was started again has no queue: its workers make one.
+    async fn make_queue(&self) -> Result<Stream, Error> {
         let queue = self.queue.cached_info().config.clone();
-        self.context.get_or_create_stream(queue).await?;
-        Ok(())
+        Ok(self.context.get_or_create_stream(queue).await?)
     }
 
-    /// Waits until a share isn't in the queue any more. Without an answer that
-    /// is a mistake: the engine was started again; or a worker took it off that
-    /// found nobody who waits for it, since it was back before the server.
+    /// Waits until a share isn't in the queue any more: the engine was started
+    /// again; or a worker, back before the server, found nobody who waits for
+    /// the share, and took it off.
     pub async fn is_gone(&self, number: u64, share: &Bytes) {
         loop {
             sleep(Duration::from_secs(1)).await;
