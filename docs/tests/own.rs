@@ -201,7 +201,7 @@ fn below_what_it_can_do_nobody_is_refused_and_beyond_it_places_dont_help() {
     let load = load(cores(), iterations, 20.0);
     let server = step5(&load, iterations);
     let refused = |busy: f64| {
-        let requests = (3.0 * load.places()) as usize;
+        let requests = (4.0 * load.places()) as usize;
         let pause = Duration::from_secs_f64(1.0 / (busy * load.most()));
         let refused = AtomicUsize::new(0);
         thread::scope(|scope| {

@@ -195,7 +195,12 @@ fn who_leaves_in_the_middle_gives_the_place_back() {
     drop(leaves);
     let event = wait_for(&server, |event| event["cancelled"] == 1);
     assert_eq!(event["running"], Value::Array(Vec::new()));
-    assert_eq!(upload(&server, b"a;1.0").0, 200);
+    // It is free a moment after that is said.
+    let is_free = |_| {
+        thread::sleep(Duration::from_millis(20));
+        upload(&server, b"a;1.0").0 == 200
+    };
+    assert!((0..100).any(is_free));
 }
 
 #[test]
