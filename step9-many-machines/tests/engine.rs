@@ -564,7 +564,7 @@ fn a_worker_behind_a_bad_network_is_parted_and_the_answer_is_exact() {
     const RESULT: &str = "Result is 4000000000";
     let Some(network) = Network::new() else {
         return skipped(
-            "a bad network isn't tested: only root can make one, with ip and tc",
+            "a bad network isn't tested: only root can make one, with ip",
         );
     };
     let Some(nats) = nats(&["-js", "-a", "0.0.0.0"]) else { return };
