@@ -163,12 +163,13 @@ impl Lane {
         let mut was = None;
         loop {
             let is = self.missing().clone();
-            match &is {
-                Some(text) if was.is_none() => self.say("away", text),
-                None if was.is_some() => self.say("runs", ""),
-                _ => (),
+            if is != was {
+                match &is {
+                    Some(text) => self.say("away", text),
+                    None => self.say("runs", ""),
+                }
+                was = is;
             }
-            was = is;
             sleep(LOOK).await;
         }
     }
