@@ -33,12 +33,7 @@ fn main() {
     let mut rows = small(&nats);
     rows.extend(file(&nats, &workers));
     rows.extend(["2", "16", "128", "1024"].map(|it| shares(&nats, it)));
-    let columns = [
-        "what",
-        "two threads of its own",
-        "two workers, over the engine",
-        "ratio",
-    ];
+    let columns = ["what", "own threads", "by the engine", "ratio"];
     print("engine", &columns, rows);
 }
 
@@ -92,7 +87,7 @@ fn small(nats: &Nats) -> Vec<Value> {
     let times = times(&servers, REQUESTS, "Result is 1000", None);
     let at = |place: usize| times.each_ref().map(|it| it[place] * 1e3);
     vec![
-        row("two small shares: median (ms)", at(REQUESTS / 2)),
+        row("two small shares (ms)", at(REQUESTS / 2)),
         row("99 of 100 in (ms)", at(REQUESTS * 99 / 100 - 1)),
         row("worst (ms)", at(REQUESTS - 1)),
     ]
@@ -130,8 +125,7 @@ fn file(nats: &Nats, workers: &[Worker; 2]) -> Vec<Value> {
     ];
     let [server, workers, engine, own] = [0, 1, 2, 3]
         .map(|it| three_digits((after[it] - before[it]) / RUNS as f64));
-    let name =
-        format!("a file of {} MB: median of {RUNS} (s)", FILE / 1_000_000);
+    let name = format!("a file of {} MB (s)", FILE / 1_000_000);
     let spread = times
         .each_ref()
         .map(|it| format!("{:.2} to {:.2}", it[0], it[RUNS - 1]));
@@ -139,9 +133,9 @@ fn file(nats: &Nats, workers: &[Worker; 2]) -> Vec<Value> {
         row(&name, times.each_ref().map(|it| it[RUNS / 2])),
         json!(["least to greatest (s)", spread[0], spread[1], ""]),
         json!([
-            "processor time for it (s)",
+            "server + workers + engine (s)",
             format!("{own}"),
-            format!("server {server}, workers {workers}, engine {engine}"),
+            format!("{server} + {workers} + {engine}"),
             three_digits((server + workers + engine) / own),
         ]),
     ]
@@ -162,7 +156,6 @@ fn shares(nats: &Nats, shares: &str) -> Value {
     let servers = servers(nats, ROUNDS, shares);
     let expected = format!("Result is {}", ROUNDS.replace('_', ""));
     let times = times(&servers, RUNS, &expected, None);
-    let name =
-        format!("a count of 4 · 10⁹ in {shares} shares: median of {RUNS} (s)");
+    let name = format!("4 · 10⁹ rounds in {shares} shares (s)");
     row(&name, times.map(|it| it[RUNS / 2]))
 }
