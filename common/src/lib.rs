@@ -1,26 +1,22 @@
-//! What every step shares, and nothing of any lesson: no thread that works
-//! starts here, nothing here waits for one.
+//! What every step shares, and nothing of any lesson: no worker thread starts
+//! here, and nothing here waits for one.
 //!
-//! | module | what it holds |
+//! | module | what it contains |
 //! |---|---|
 //! | `count` | the work: [`count`], and [`shares`], its exact division |
-//! | `measurements` | the other work: [`Table`], what lines of a file come to |
-//! | `settings` | [`Settings`]: flags and environment; the start line |
-//! | `rehearsal` | whether the system gives what a server needs |
-//! | `report` | [`Report`] and [`SummaryReport`]: answers as text or JSON |
-//! | `timing` | [`milliseconds`] and [`short`]: durations for people |
-//! | `page` | [`page()`]: the page at `/`, HEAD, and what an unknown path gets |
+//! | `measurements` | the other work: [`Table`], which summarises lines of a file |
+//! | `settings` | [`Settings`] and its larger kinds; [`serve`] and the start line |
+//! | `report` | [`Report`] and [`SummaryReport`]: results as text or JSON |
+//! | `timing` | [`milliseconds`] and [`short`]: durations for programs and people |
 //! | `request` | [`RequestId`] and [`Upload`]: what a client sends with its request |
-//! | `events` | [`EventStream`]: server-sent events as a response |
+//! | `events` | [`events()`]: a status that changes, as server-sent events |
 //! | `stop` | [`stop_signal`]: Ctrl-C and SIGTERM |
-//! | `log` | [`log()`]: what is said on standard error |
+//! | `log` | [`log()`]: lines on standard error |
 
 mod count;
 mod events;
 mod log;
 mod measurements;
-mod page;
-mod rehearsal;
 mod report;
 mod request;
 mod settings;
@@ -28,12 +24,14 @@ mod stop;
 mod timing;
 
 pub use count::{count, shares};
-pub use events::EventStream;
+pub use events::events;
 pub use log::log;
 pub use measurements::{BadLine, Summary, Table, TooManyNames};
-pub use page::page;
-pub use report::{Report, SummaryReport};
-pub use request::{RequestId, Upload};
-pub use settings::{Priority, Role, Settings, parsed};
-pub use stop::{StopSignal, stop_signal};
+pub use report::{Format, Rendered, Report, SummaryReport};
+pub use request::{RequestId, Upload, client_left};
+pub use settings::{
+    About, LimitSettings, QueueSettings, Settings, ThreadSettings,
+    UploadSettings, about, parsed, read_settings, serve,
+};
+pub use stop::stop_signal;
 pub use timing::{milliseconds, short};

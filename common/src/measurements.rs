@@ -32,8 +32,7 @@ const SHOWN: usize = 40;
 /// let (mut table, mut other) = <(common::Table, common::Table)>::default();
 /// assert_eq!(table.add(b"Oslo;-3.4\nAbha;18.0\n").unwrap(), 2);
 /// assert_eq!(other.add(b"Oslo;0.9").unwrap(), 1);
-/// table.merge(other);
-/// let summary = table.summary().unwrap();
+/// let summary = table.merge(other).summary().unwrap();
 /// assert_eq!(summary.to_string(), "{Abha=18.0/18.0/18.0, Oslo=-3.4/-1.2/0.9}");
 /// ```
 ///
@@ -120,8 +119,9 @@ impl Table {
         Some(())
     }
 
-    /// Adds what other lines come to.
-    pub fn merge(&mut self, other: Self) {
+    /// The table of the lines of both.
+    #[must_use]
+    pub fn merge(mut self, other: Self) -> Self {
         self.too_many |= other.too_many;
         for (name, figures) in other.names {
             self.names
@@ -129,6 +129,7 @@ impl Table {
                 .and_modify(|it| it.merge(figures))
                 .or_insert(figures);
         }
+        self
     }
 
     /// What all lines come to.
@@ -341,7 +342,9 @@ mod tests {
             }
         }
         let mut whole = Table::default();
-        all.into_iter().for_each(|table| whole.merge(table));
+        for table in all {
+            whole = whole.merge(table);
+        }
         Ok(whole.summary().unwrap().to_string())
     }
 
@@ -509,7 +512,6 @@ mod tests {
         let (mut one, mut other) = <(Table, Table)>::default();
         add(&mut one, 0..6_000);
         add(&mut other, 5_000..10_001);
-        one.merge(other);
-        assert_eq!(one.summary(), Err(TooManyNames));
+        assert_eq!(one.merge(other).summary(), Err(TooManyNames));
     }
 }

@@ -8,7 +8,7 @@ use actix_web::{
 };
 use serde::Serialize;
 
-use crate::{Settings, Summary, milliseconds};
+use crate::{Summary, about, milliseconds};
 
 /// What `/blocking` answers: the count, and how long it took.
 ///
@@ -26,13 +26,13 @@ pub struct Report {
 }
 
 impl Report {
-    /// A report on `result`, which the step with these `settings` counted in
-    /// the time `elapsed`.
-    pub fn new(settings: &Settings, result: u64, elapsed: Duration) -> Self {
+    /// A report on `result`, which this step counted in the time `elapsed`.
+    pub fn new(result: u64, elapsed: Duration) -> Self {
+        let about = about();
         Self {
-            step: settings.step,
+            step: about.step,
             result,
-            threads: settings.threads,
+            threads: about.threads,
             elapsed_ms: milliseconds(elapsed),
         }
     }
@@ -42,8 +42,64 @@ impl Responder for Report {
     type Body = BoxBody;
 
     fn respond_to(self, request: &HttpRequest) -> HttpResponse {
-        let text = format!("Result is {}", self.result);
-        respond(request, ("count", self.elapsed_ms), &self, text)
+        let text = || format!("Result is {}", self.result);
+        Format::wanted_by(request)
+            .render("count", self.elapsed_ms, &self, text)
+            .respond_to(request)
+    }
+}
+
+/// What a report is rendered as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// A response whose body is rendered already.
+#[derive(Debug)]
+pub struct Rendered {
+    format: Format,
+    timing: String,
+    body: String,
+}
+
+impl Format {
+    /// The one that the client of this request prefers.
+    pub fn wanted_by(request: &HttpRequest) -> Self {
+        if prefers_json(request) { Self::Json } else { Self::Text }
+    }
+
+    fn render(
+        self,
+        what: &str,
+        elapsed_ms: f64,
+        report: &impl Serialize,
+        text: impl FnOnce() -> String,
+    ) -> Rendered {
+        let body = match self {
+            Self::Text => text(),
+            Self::Json => serde_json::to_string(report).unwrap_or_default(),
+        };
+        let timing = format!("{what};dur={elapsed_ms}");
+        Rendered { format: self, timing, body }
+    }
+}
+
+impl Responder for Rendered {
+    type Body = BoxBody;
+
+    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+        HttpResponse::Ok()
+            .insert_header(("Server-Timing", self.timing))
+            .insert_header((header::VARY, "Accept"))
+            .content_type(match self.format {
+                Format::Text => mime::TEXT_PLAIN_UTF_8,
+                Format::Json => mime::APPLICATION_JSON,
+            })
+            .body(self.body)
     }
 }
 
@@ -63,44 +119,16 @@ pub struct SummaryReport {
 
 impl SummaryReport {
     /// A report on the `summary` of a file with so many rows.
-    pub fn new(
-        settings: &Settings,
-        rows: u64,
-        summary: Summary,
-        elapsed: Duration,
-    ) -> Self {
-        Self {
-            step: settings.step,
-            rows,
-            elapsed_ms: milliseconds(elapsed),
-            names: summary,
-        }
+    pub fn new(rows: u64, summary: Summary, elapsed: Duration) -> Self {
+        let (step, elapsed_ms) = (about().step, milliseconds(elapsed));
+        Self { step, rows, elapsed_ms, names: summary }
     }
-}
 
-impl Responder for SummaryReport {
-    type Body = BoxBody;
-
-    fn respond_to(self, request: &HttpRequest) -> HttpResponse {
-        let text = format!("{}\n", self.names);
-        respond(request, ("summary", self.elapsed_ms), &self, text)
-    }
-}
-
-fn respond(
-    request: &HttpRequest,
-    (what, elapsed_ms): (&str, f64),
-    report: &impl Serialize,
-    text: String,
-) -> HttpResponse {
-    let mut response = HttpResponse::Ok();
-    response
-        .insert_header(("Server-Timing", format!("{what};dur={elapsed_ms}")))
-        .insert_header((header::VARY, "Accept"));
-    if prefers_json(request) {
-        response.json(report)
-    } else {
-        response.content_type(mime::TEXT_PLAIN_UTF_8).body(text)
+    /// Renders it. With many names this takes milliseconds, so it's a job for a
+    /// worker thread.
+    pub fn render(&self, format: Format) -> Rendered {
+        let text = || format!("{}\n", self.names);
+        format.render("summary", self.elapsed_ms, self, text)
     }
 }
 

@@ -6,11 +6,16 @@ use std::{
 use actix_web::{
     Error, FromRequest, HttpRequest,
     dev::Payload,
-    error::{ErrorBadRequest, ErrorPayloadTooLarge, ErrorUnsupportedMediaType},
+    error::{
+        ErrorBadRequest, ErrorPayloadTooLarge, ErrorUnsupportedMediaType,
+        PayloadError,
+    },
     http::{Method, header},
     web::Query,
 };
 use serde::Deserialize;
+
+use crate::Format;
 
 /// The longest name that a client can give its request, in characters.
 const LONGEST: usize = 40;
@@ -58,6 +63,8 @@ pub struct Upload {
     pub id: RequestId,
     /// In bytes; 0 if the client doesn't say it.
     pub length: u64,
+    /// How the client wants its answer.
+    pub format: Format,
     /// What arrives.
     pub body: Payload,
 }
@@ -73,7 +80,7 @@ impl FromRequest for Upload {
         let headers = request.headers();
         if headers.contains_key(header::CONTENT_ENCODING) {
             return ready(Err(ErrorUnsupportedMediaType(
-                "Send it as it is: no Content-Encoding is understood here.",
+                "Content-Encoding isn't supported; send the body uncompressed.",
             )));
         }
         let length = headers.get(header::CONTENT_LENGTH);
@@ -81,9 +88,15 @@ impl FromRequest for Upload {
         ready(read(request).map(|id| Self {
             id,
             length: length.unwrap_or(0),
+            format: Format::wanted_by(request),
             body: payload.take(),
         }))
     }
+}
+
+/// Whether this is the error of a body that ended too early: its client left.
+pub fn client_left(error: &Error) -> bool {
+    error.as_error::<PayloadError>().is_some()
 }
 
 fn read(request: &HttpRequest) -> Result<RequestId, Error> {

@@ -1,62 +1,47 @@
 use std::{
-    env,
     ffi::OsString,
-    fmt::Display,
     io::{self, Write},
-    iter,
     net::{Ipv6Addr, SocketAddr},
     num::NonZeroUsize,
-    path::PathBuf,
-    process, thread,
+    ops::Deref,
+    process,
+    sync::OnceLock,
+    thread,
     time::Duration,
 };
 
+use actix_web::dev::Server;
 use clap::{
-    ArgMatches, Command, CommandFactory, FromArgMatches, Parser, ValueEnum,
-    builder::{
-        ArgPredicate, NonEmptyStringValueParser, OsStringValueParser,
-        TypedValueParser,
-    },
-    error::ErrorKind,
-    parser::ValueSource,
+    Arg, ArgMatches, Parser,
+    builder::{OsStringValueParser, TypedValueParser},
 };
-use thread_priority::{ThreadPriority, set_current_thread_priority};
+use futures::future::{Either, ready, select};
 
-use crate::{log, rehearsal::rehearse};
+use crate::log;
 
-/// The most threads that can be asked for: enough to see that more aren't
-/// faster, too few to bring the machine down.
+/// The most threads you can ask for: enough to see that more isn't faster, too
+/// few to bring the machine down.
 const MOST_THREADS: usize = 1024;
 
-/// The most requests that can be admitted: each holds a connection open.
+/// The most requests that can be admitted: each keeps a connection open.
 const LONGEST_QUEUE: usize = 10_000;
 
-/// The longest time, in seconds, that a stop or a request may take: a day.
+/// The longest time-out, in seconds: a day.
 const LONGEST_WAIT: u64 = 24 * 60 * 60;
 
-/// Flags that every step has; the others are only for those that name them.
-const COMMON: [&str; 3] = ["host", "port", "iterations"];
+/// No time-out.
+const OFF: &str = "off";
 
-/// What a step was started with: flags, or else the environment, or else the
-/// defaults.
+/// What every step is started with: flags, environment variables, defaults.
+///
+/// Later steps have one group more each, and deref to the one before: so
+/// `settings.iterations` reads the same in every step, and a setting that a step
+/// doesn't have is a compile error there.
 #[derive(Clone, Debug, Parser)]
-#[command(disable_help_subcommand = true)]
 pub struct Settings {
-    /// The step's name: that of its crate.
-    #[arg(skip)]
-    pub step: &'static str,
-
-    /// The step in one sentence: the description of its crate.
-    #[arg(skip)]
-    pub idea: &'static str,
-
-    /// What the work of the step was set to, as names and values.
-    #[arg(skip)]
-    list: Vec<(String, String)>,
-
-    /// The address or the name to listen on
-    #[arg(long, env, default_value = "127.0.0.1")]
-    #[arg(allow_negative_numbers = true, value_parser = parsed(host))]
+    /// The address or name to listen on
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    #[arg(allow_hyphen_values = true, value_parser = parsed(host))]
     pub host: String,
 
     /// The port to listen on; 0 takes a free one
@@ -68,227 +53,173 @@ pub struct Settings {
     #[arg(long, env, default_value = "10000000000")]
     #[arg(allow_hyphen_values = true, value_parser = parsed(iterations))]
     pub iterations: u64,
+}
 
-    /// How many threads share the counting
+/// For steps that divide their work among threads.
+#[derive(Clone, Debug, Parser)]
+pub struct ThreadSettings {
+    #[command(flatten)]
+    rest: Settings,
+
+    /// How many threads compute
     #[arg(long, env, default_value_t = default_threads())]
-    #[arg(default_value_if("engine", ArgPredicate::IsPresent, "16"))]
     #[arg(allow_hyphen_values = true, value_parser = parsed(threads))]
     pub threads: NonZeroUsize,
+}
 
-    /// How many requests may be admitted and unfinished
-    #[arg(long, env, default_value = "64")]
+/// For steps that refuse requests.
+#[derive(Clone, Debug, Parser)]
+pub struct QueueSettings {
+    #[command(flatten)]
+    rest: ThreadSettings,
+
+    /// How many requests may be admitted at a time, running or queued
+    #[arg(long, env, default_value = "8")]
     #[arg(allow_hyphen_values = true, value_parser = parsed(queue))]
     pub queue: usize,
+}
 
-    /// How urgent the pool's threads are next to the server's own
-    #[arg(long, env, default_value = "low", allow_hyphen_values = true)]
-    pub priority: Priority,
+/// For steps that stop work.
+#[derive(Clone, Debug, Parser)]
+pub struct LimitSettings {
+    #[command(flatten)]
+    rest: QueueSettings,
 
-    /// How many seconds admitted requests may take once the server stops
+    /// How many seconds a request's work may take, or off
+    #[arg(long, env, default_value = OFF)]
+    #[arg(allow_hyphen_values = true, value_parser = parsed(limit_or_off))]
+    pub timeout: Duration,
+
+    /// How many seconds a shutdown may take
     #[arg(long, env, default_value = "30")]
     #[arg(allow_hyphen_values = true, value_parser = parsed(seconds))]
     pub shutdown_timeout: Duration,
+}
 
-    /// How many seconds a request may take; as many as it needs, if not given
-    #[arg(long, env)]
-    #[arg(allow_hyphen_values = true, value_parser = parsed(limit))]
-    pub timeout: Option<Duration>,
+/// For steps that read request bodies.
+#[derive(Clone, Debug, Parser)]
+pub struct UploadSettings {
+    #[command(flatten)]
+    rest: LimitSettings,
 
-    /// How many seconds a client may send nothing of its body
+    /// How many seconds to wait for more of a request body
     #[arg(long, env, default_value = "10")]
     #[arg(allow_hyphen_values = true, value_parser = parsed(limit))]
     pub body_timeout: Duration,
-
-    /// Where the engine is that brings shares to workers, as in
-    /// nats://127.0.0.1:4222; without one, the step's own threads do them. With
-    /// one there are 16 shares, if THREADS doesn't say otherwise
-    #[arg(long, env = "NATS_URL", hide_env_values = true)]
-    #[arg(value_parser = NonEmptyStringValueParser::new())]
-    pub engine: Option<String>,
-
-    /// A file with the certificate of who signs the engine's, for tls://
-    #[arg(long, env = "NATS_CA")]
-    pub engine_ca: Option<PathBuf>,
-
-    /// A file with credentials for the engine, in place of user and password
-    #[arg(long, env = "NATS_CREDS")]
-    pub engine_creds: Option<PathBuf>,
-
-    /// On how many engines of a cluster each share is kept
-    #[arg(long, env, default_value = "1")]
-    #[arg(allow_hyphen_values = true, value_parser = parsed(replicas))]
-    pub replicas: usize,
-
-    /// What to be instead of a server: `work` does the shares of others
-    pub role: Option<Role>,
 }
 
-/// What a program is that isn't a server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Role {
-    /// A worker.
-    Work,
+macro_rules! derefs {
+    ($($settings:ty => $rest:ty,)*) => { $(
+        impl Deref for $settings {
+            type Target = $rest;
+
+            fn deref(&self) -> &$rest {
+                &self.rest
+            }
+        }
+    )* };
 }
 
-/// How urgent a thread is next to others that want the same core.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Priority {
-    /// As little as the system allows: it runs when no one else wants to.
-    Low,
-    /// Like any other thread.
-    Normal,
+derefs! {
+    ThreadSettings => Settings,
+    QueueSettings => ThreadSettings,
+    LimitSettings => QueueSettings,
+    UploadSettings => LimitSettings,
 }
 
-/// The settings of the step that calls it: `settings!()`, or with the flags
-/// that only some of the steps have, `settings!("threads priority")`.
+/// What this program is, and how it was started: see [`about`].
+#[derive(Debug)]
+pub struct About {
+    /// The step's name: that of its crate.
+    pub step: &'static str,
+    /// The step in one sentence: the description of its crate.
+    pub idea: &'static str,
+    /// How far it counts.
+    pub iterations: u64,
+    /// How many threads compute: one, if the step has no such setting.
+    pub threads: NonZeroUsize,
+    /// The settings of its work, for people: "threads 2".
+    settings: Vec<String>,
+}
+
+static ABOUT: OnceLock<About> = OnceLock::new();
+
+/// What this program is, and how it was started: read once, like the arguments
+/// themselves. Before [`settings!`](crate::settings) was called, all is empty.
+pub fn about() -> &'static About {
+    ABOUT.get_or_init(|| About {
+        step: "",
+        idea: "",
+        iterations: 0,
+        threads: NonZeroUsize::MIN,
+        settings: Vec::new(),
+    })
+}
+
+/// Reads the settings of the step that calls it, as the type that is expected
+/// there.
 ///
-/// A `--help` or a wrong setting ends the process here, as with every
-/// command-line program; see [`Settings::from_args`].
+/// `--help` or a bad setting ends the process here, as in every command-line
+/// program: with status 0 or 2.
 #[macro_export]
 macro_rules! settings {
-    ($($flags:literal)?) => {
-        $crate::Settings::from_args(
+    () => {
+        $crate::read_settings(
             env!("CARGO_PKG_NAME"),
             env!("CARGO_PKG_DESCRIPTION"),
-            concat!($($flags)?),
         )
     };
 }
 
-impl Priority {
-    /// Gives it to the thread that calls this. Where the system doesn't allow
-    /// that, it says so on standard error, and the thread goes on as it was.
-    pub fn apply(self) {
-        let set = match self {
-            Self::Low => set_current_thread_priority(ThreadPriority::Min),
-            Self::Normal => Ok(()),
-        };
-        if let Err(error) = set {
-            log(format!("can't lower the priority of a thread: {error:?}"));
-        }
-    }
+/// Reads the settings of the step called `step`, whose one sentence is `idea`:
+/// what [`settings!`](crate::settings) stands for.
+pub fn read_settings<S: Parser>(step: &'static str, idea: &'static str) -> S {
+    let mut command = S::command().name(step).about(idea);
+    let matches = command.get_matches_mut();
+    let settings = S::from_arg_matches(&matches)
+        .unwrap_or_else(|error| error.format(&mut command).exit());
+    let threads = matches.try_get_one("threads").ok().flatten();
+    let about = About {
+        step,
+        idea,
+        iterations: matches.get_one("iterations").copied().unwrap_or(0),
+        threads: threads.copied().unwrap_or(NonZeroUsize::MIN),
+        settings: command
+            .get_arguments()
+            .filter(|arg| arg.get_env().is_some() && arg.get_id() != "port")
+            .map(|arg| describe(arg, &matches))
+            .collect(),
+    };
+    ABOUT.set(about).ok();
+    settings
+}
+
+/// A setting and its value, for people: "timeout 10 s".
+fn describe(arg: &Arg, matches: &ArgMatches) -> String {
+    let flag = arg.get_id().as_str();
+    let raw = matches.get_raw(flag).and_then(|mut values| values.next());
+    let value =
+        raw.unwrap_or_default().to_string_lossy().replace(['_', '+'], "");
+    let unit =
+        if flag.ends_with("timeout") && value != OFF { " s" } else { "" };
+    format!("{} {value}{unit}", flag.replace('_', " "))
 }
 
 impl Settings {
-    /// The environment variables of all flags, those of every step.
-    pub fn variables() -> Vec<String> {
-        let command = Self::command();
-        let variables = command.get_arguments().filter_map(|it| it.get_env());
-        variables.map(|it| it.to_string_lossy().into_owned()).collect()
-    }
-
-    /// Reads the settings of the step `step`, whose one sentence is `idea`.
-    ///
-    /// `flags` names those of the optional flags that the step takes, separated
-    /// by spaces. The others are unknown to it, and their variables are ignored; without
-    /// `"threads"` a step counts with one.
-    ///
-    /// A wrong setting ends the process with status 2 and a message that names
-    /// the setting, the value and what is accepted; `--help` with status 0.
-    ///
-    /// # Panics
-    /// When `flags` has a name that isn't one of the optional flags.
-    pub fn from_args(
-        step: &'static str,
-        idea: &'static str,
-        flags: &str,
-    ) -> Self {
-        let flags: Vec<&str> =
-            flags.split(' ').filter(|it| !it.is_empty()).collect();
-        let mut command = Self::command().name(step).about(idea);
-        let optional = optional(&command);
-        let unknown =
-            flags.iter().find(|it| !optional.iter().any(|o| o == *it));
-        assert_eq!(unknown, None, "the optional flags are {optional:?}");
-
-        let mut without = optional;
-        let engine = ["role", "engine_ca", "engine_creds", "replicas"];
-        without.retain(|it| {
-            let name = it.as_str();
-            let flag = if engine.contains(&name) { "engine" } else { name };
-            !flags.contains(&flag)
-        });
-        for flag in &without {
-            // Before its value is read, which may be wrong too.
-            let name = format!("--{}", flag.replace('_', "-"));
-            let is_it = |it: OsString| {
-                it.to_string_lossy().split('=').next() == Some(&name)
-            };
-            if env::args_os().any(is_it) {
-                let message = format!("{step} has no flag '{name}'");
-                command.error(ErrorKind::UnknownArgument, message).exit();
-            }
-            command = command.mut_arg(flag, |arg| {
-                let arg = arg.hide(true).env(None);
-                if flag == "threads" { arg.default_value("1") } else { arg }
-            });
-        }
-        let matches = command.get_matches_mut();
-        if without.iter().any(|it| it == "role") && matches.contains_id("role")
-        {
-            let message =
-                format!("{step} is always a server: leave out 'work'");
-            command.error(ErrorKind::UnknownArgument, message).exit();
-        }
-        if matches.value_source("engine") == Some(ValueSource::CommandLine)
-            && matches.get_one("engine").is_some_and(has_secret)
-        {
-            // Nor is it repeated here.
-            let message = "--engine: expected an address without user or \
-                           password, which all users of this machine could \
-                           read: set NATS_URL instead";
-            command.error(ErrorKind::InvalidValue, message).exit();
-        }
-        let settings = Self::from_arg_matches(&matches)
-            .unwrap_or_else(|error| error.exit());
-        let set = iter::once("iterations").chain(flags);
-        let list = set.map(|flag| value(&matches, flag)).collect();
-        Self { step, idea, list, ..settings }
-    }
-
-    /// Prints the one line that says that a worker works, and what it is called.
-    pub fn announce_worker(&self, name: &str) {
-        let (step, engine) = (self.step, self.engine_address());
-        say(format!("{step} working for {engine} as {name}"));
-    }
-
-    /// Where the engine is, without user, password and token.
-    pub fn engine_address(&self) -> String {
-        without_secret(self.engine.as_deref().unwrap_or_default())
-    }
-
-    /// Ends the process with status 1: says on standard error that the engine
-    /// can't be used, why, and what to change.
-    pub fn cannot_use_engine(&self, error: impl Display) -> ! {
-        let (step, engine) = (self.step, self.engine_address());
-        let ca = self.engine_ca.as_ref().map_or(String::new(), |file| {
-            format!(", and the file of NATS_CA, {}", file.display())
-        });
-        log(format!(
-            "{step}: can't use the engine {engine}: {error}\n\
-             start it with `nats-server -js -a 127.0.0.1`, and check NATS_URL: \
-             where it is, and user and password as in \
-             nats://user:password@host:4222{ca}"
-        ));
-        process::exit(1)
-    }
-
     /// Where to listen: host and port, as `HttpServer::bind` takes them. An
-    /// IPv6 address may stand in brackets, as in a URL.
+    /// IPv6 address may have brackets, as in a URL.
     pub fn address(&self) -> (&str, u16) {
         let host = self.host.strip_prefix('[');
         let host = host.and_then(|host| host.strip_suffix(']'));
         (host.unwrap_or(&self.host), self.port)
     }
 
-    /// Ends the process with status 1: says on standard error that the step
+    /// Ends the process with status 1: prints on standard error that the step
     /// can't listen on its address, why, and what to change.
     pub fn cannot_listen(&self, error: io::Error) -> ! {
-        let (step, (host, port)) = (self.step, self.address());
-        let host = match host.parse::<Ipv6Addr>().is_ok() {
-            true => format!("[{host}]"),
-            false => host.to_owned(),
-        };
+        let (step, (host, port)) = (about().step, self.address());
+        let is_ipv6 = host.parse::<Ipv6Addr>().is_ok();
+        let host = if is_ipv6 { format!("[{host}]") } else { host.into() };
         let hint = match error.kind() {
             io::ErrorKind::AddrInUse => {
                 "another program has the port, perhaps another step: stop it, \
@@ -300,77 +231,60 @@ impl Settings {
             }
             _ => {
                 "choose a name or an address of this machine, as with \
-                 HOST=127.0.0.1, and check PORT"
+                 --host 127.0.0.1, and check PORT"
             }
         };
         log(format!("{step}: can't listen on {host}:{port}: {error}\n{hint}"));
         process::exit(1)
     }
+}
 
-    /// Ends the process with status 1: says on standard error that the threads
-    /// can't be started, why, and what to change.
+impl ThreadSettings {
+    /// Ends the process with status 1: prints on standard error that the
+    /// threads can't be started, why, and what to change.
     pub fn cannot_start_threads(&self, error: io::Error) -> ! {
-        let Self { step, threads, .. } = self;
-        // Where there is no thread at all, asking for fewer doesn't help.
-        let hint = match threads.get() {
-            2.. if rehearse().is_ok() => "try fewer, as with THREADS=1, or ",
-            _ => "",
-        };
+        let (step, threads) = (about().step, self.threads);
         log(format!(
             "{step}: can't start {threads} threads: {error}\n\
-             {hint}let this user have more processes and memory (see \
-             `ulimit -a`)"
+             try fewer, as with THREADS=1, or let this user have more \
+             processes and memory (see `ulimit -a`)"
         ));
         process::exit(1)
     }
+}
 
-    /// What the work of the step was set to, as names and values: its
-    /// iterations, and those of the optional flags that it takes.
-    pub fn list(&self) -> &[(String, String)] {
-        &self.list
-    }
-
-    /// Prints the one line that says where the step listens, for people and
-    /// for programs, and what it was started with.
-    ///
-    /// Before it does, it makes sure that the server can have what it needs as
-    /// soon as it runs. If not, it ends the process with status 1, and says on
-    /// standard error what is missing.
-    pub fn announce(&self, addresses: &[SocketAddr]) {
-        if let Err(error) = rehearse() {
-            log(format!(
-                "{}: can't serve: {error}\n\
-                 let it have more threads and open files (see `ulimit -a`)",
-                self.step,
-            ));
-            process::exit(1)
+/// Runs the server until it has shut down. As soon as its thread runs, prints the
+/// one line that says where it listens, and what it was started with.
+///
+/// # Errors
+/// Those of the server.
+pub async fn serve(
+    addresses: Vec<SocketAddr>,
+    server: Server,
+) -> io::Result<()> {
+    // The first poll starts the server's threads, and waits for them.
+    match select(server, ready(())).await {
+        Either::Left((ended, _)) => ended,
+        Either::Right(((), server)) => {
+            announce(&addresses);
+            server.await
         }
-        let urls: Vec<String> =
-            addresses.iter().map(|a| format!("http://{a}")).collect();
-        let settings: Vec<String> = self
-            .list
-            .iter()
-            .map(|(name, value)| format!("{name} {value}"))
-            .collect();
-        let line = format!(
-            "{} listening on {} ({})",
-            self.step,
-            urls.join(" "),
-            settings.join(", "),
-        );
-        say(line);
     }
 }
 
-/// Not println!, which panics when nobody reads standard output.
-fn say(line: String) {
+fn announce(addresses: &[SocketAddr]) {
+    let urls = addresses.iter().map(|address| format!("http://{address}"));
+    let urls = urls.collect::<Vec<_>>().join(" ");
+    let About { step, settings, .. } = about();
+    let line = format!("{step} listening on {urls} ({})", settings.join(", "));
+    // Not println!, which panics when standard output is closed.
     if let Err(error) = writeln!(io::stdout(), "{line}") {
         log(format!("{line}\nstandard output: {error}"));
     }
 }
 
-/// Reads the value of a flag or a variable. What isn't UTF-8 is refused as any
-/// wrong value is: clap's own message for it doesn't name the setting.
+/// Reads the value of a flag or a variable. What isn't UTF-8 is refused like
+/// any wrong value: clap's own message for it doesn't name the setting.
 pub fn parsed<T: Clone + Send + Sync + 'static>(
     parse: fn(&str) -> Result<T, String>,
 ) -> impl TypedValueParser<Value = T> {
@@ -378,102 +292,57 @@ pub fn parsed<T: Clone + Send + Sync + 'static>(
         .try_map(move |text: OsString| parse(&text.to_string_lossy()))
 }
 
-/// The names of the flags that only some of the steps have.
-fn optional(command: &Command) -> Vec<String> {
-    let ids = command.get_arguments().map(|it| it.get_id().to_string());
-    ids.filter(|id| !COMMON.contains(&id.as_str())).collect()
-}
-
-/// A flag and its value as people read them.
-fn value(matches: &ArgMatches, flag: &str) -> (String, String) {
-    let unit = if flag.ends_with("timeout") { " s" } else { "" };
-    let raw = matches.get_raw(flag).and_then(|mut values| values.next());
-    let value = match (flag, raw.map(|raw| raw.to_string_lossy())) {
-        ("engine", Some(raw)) => without_secret(&raw),
-        ("engine", None) => "none: its own threads".into(),
-        (_, Some(raw)) => format!("{}{unit}", raw.replace(['_', '+'], "")),
-        (_, None) => "off".into(),
-    };
-    (flag.replace('_', " "), value)
-}
-
 fn host(text: &str) -> Result<String, String> {
     if text.is_empty() || text.contains(char::REPLACEMENT_CHARACTER) {
-        return Err(expected("a name or an address of this machine"));
+        return Err("expected a name or an address of this machine".into());
     }
     Ok(text.to_owned())
 }
 
 fn port(text: &str) -> Result<u16, String> {
-    text.parse().map_err(|_| {
-        expected("a whole number from 0 to 65535; 0 takes a free port")
-    })
+    let expected = "expected a whole number from 0 to 65535; 0 takes a free \
+                    port";
+    text.parse().map_err(|_| expected.into())
 }
 
 fn iterations(text: &str) -> Result<u64, String> {
-    let range = format!("a whole number from 0 to {}", u64::MAX);
-    text.replace('_', "").parse().map_err(|_| expected(range))
+    whole_number(&text.replace('_', ""), "", 0, u64::MAX)
 }
 
 fn threads(text: &str) -> Result<NonZeroUsize, String> {
-    let range = format!("a whole number from 1 to {MOST_THREADS}");
-    match text.parse::<NonZeroUsize>() {
-        Ok(threads) if threads.get() <= MOST_THREADS => Ok(threads),
-        _ => Err(expected(range)),
-    }
+    let number = whole_number(text, "", 1, MOST_THREADS as u64)?;
+    NonZeroUsize::new(number as usize).ok_or_else(String::new)
 }
 
 fn queue(text: &str) -> Result<usize, String> {
-    let range = format!("a whole number from 1 to {LONGEST_QUEUE}");
-    match text.parse() {
-        Ok(length @ 1..=LONGEST_QUEUE) => Ok(length),
-        _ => Err(expected(range)),
-    }
-}
-
-fn replicas(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(number @ 1..=5) => Ok(number),
-        _ => Err(expected("a whole number from 1 to 5")),
-    }
-}
-
-fn has_secret(url: &String) -> bool {
-    without_secret(url) != *url
-}
-
-/// A URL, or a list of them, without user, password and token.
-fn without_secret(urls: &str) -> String {
-    let without = |url: &str| {
-        let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
-        let host = rest.rsplit_once('@').map_or(rest, |it| it.1);
-        if scheme.is_empty() {
-            host.into()
-        } else {
-            format!("{scheme}://{host}")
-        }
-    };
-    urls.split(',').map(without).collect::<Vec<_>>().join(",")
+    whole_number(text, "", 1, LONGEST_QUEUE as u64).map(|it| it as usize)
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
-    let range = format!("a whole number of seconds from 0 to {LONGEST_WAIT}");
-    match text.parse() {
-        Ok(seconds @ 0..=LONGEST_WAIT) => Ok(Duration::from_secs(seconds)),
-        _ => Err(expected(range)),
-    }
+    whole_number(text, " of seconds", 0, LONGEST_WAIT).map(Duration::from_secs)
 }
 
 fn limit(text: &str) -> Result<Duration, String> {
-    let range = format!("a whole number of seconds from 1 to {LONGEST_WAIT}");
-    match seconds(text) {
-        Ok(time) if !time.is_zero() => Ok(time),
-        _ => Err(expected(range)),
-    }
+    whole_number(text, " of seconds", 1, LONGEST_WAIT).map(Duration::from_secs)
 }
 
-fn expected(what: impl Display) -> String {
-    format!("expected {what}")
+fn limit_or_off(text: &str) -> Result<Duration, String> {
+    if text == OFF {
+        return Ok(Duration::MAX);
+    }
+    limit(text).map_err(|expected| format!("{expected}, or {OFF}"))
+}
+
+fn whole_number(
+    text: &str,
+    unit: &str,
+    min: u64,
+    max: u64,
+) -> Result<u64, String> {
+    match text.parse() {
+        Ok(number) if (min..=max).contains(&number) => Ok(number),
+        _ => Err(format!("expected a whole number{unit} from {min} to {max}")),
+    }
 }
 
 /// Four, or fewer where the machine, or the share of it that this process may

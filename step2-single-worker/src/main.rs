@@ -1,6 +1,6 @@
-//! Step 2: one thread does the loop and sends its answer back as a message.
+//! Step 2: one thread runs the loop and sends its result back as a message.
 //!
-//! New: a thread, a channel, and what becomes of a worker that fails.
+//! New: a thread, a channel, and what happens when a worker thread panics.
 //! Watch: while /blocking counts, /non-blocking answers at once.
 //! Diff: git diff --no-index step1-blocking/src step2-single-worker/src
 
@@ -10,40 +10,40 @@ use std::{io, thread};
 use actix_web::{
     App, Error, HttpServer, Result,
     error::{ErrorInternalServerError, ErrorServiceUnavailable},
-    http::KeepAlive,
     rt::time::sleep,
     web::{Data, ServiceConfig, get},
 };
-use common::{Report, Settings, count, log, page, settings, stop_signal};
+use common::{Report, Settings, count, log, serve, settings, stop_signal};
 use tokio::sync::oneshot::{self, Receiver, error::RecvError};
+
+/// What all handlers share.
+struct State {
+    settings: Settings,
+}
 
 #[actix_web::main]
 async fn main() -> io::Result<()> {
-    let settings = Data::new(settings!());
-    let shared = settings.clone();
+    let state = Data::new(State { settings: settings!() });
+    let shared = state.clone();
 
     let server = HttpServer::new(move || {
         App::new().app_data(shared.clone()).configure(routes)
     })
-    // By default actix-web starts one single-threaded worker per core. With
-    // just one, all connections share one thread, and a freeze is no accident.
+    // By default actix-web starts one server thread ("worker") per core. With
+    // just one, all connections share it, so a freeze is no accident.
     .workers(1)
-    // Who waits through a freeze is answered after it, however long it was.
-    .client_request_timeout(Duration::ZERO)
-    .keep_alive(KeepAlive::Os)
-    .shutdown_signal(stop_signal()?)
-    // Whatever was accepted is answered, however long it takes.
+    .shutdown_signal(stop_signal()?.cancelled_owned())
+    // Requests in progress are finished, however long it takes.
     .shutdown_timeout(u64::MAX)
-    .bind(settings.address())
-    .unwrap_or_else(|error| settings.cannot_listen(error));
+    .bind(state.settings.address())
+    .unwrap_or_else(|error| state.settings.cannot_listen(error));
 
-    settings.announce(&server.addrs());
-    server.run().await
+    serve(server.addrs(), server.run()).await
 }
 
 fn routes(config: &mut ServiceConfig) {
     config
-        .configure(page)
+        .configure(page::routes)
         .route("/non-blocking", get().to(non_blocking))
         .route("/waiting", get().to(waiting))
         .route("/blocking", get().to(blocking))
@@ -60,23 +60,22 @@ async fn waiting() -> &'static str {
     "This page has waited for 3 seconds."
 }
 
-async fn blocking(settings: Data<Settings>) -> Result<Report> {
+async fn blocking(state: Data<State>) -> Result<Report> {
     let start = Instant::now();
-    let result = count_all(&settings).await?;
-    Ok(Report::new(&settings, result, start.elapsed()))
+    let result = count_all(&state).await?;
+    Ok(Report::new(result, start.elapsed()))
 }
 
 /// A worker that panics on purpose, to see what its request gets.
 async fn failing() -> Result<&'static str> {
-    spawn_worker(|| panic!("/failing panics on purpose"))?
-        .await
-        .map_err(worker_failed)
+    let receiver = spawn_worker(|| panic!("/failing panics on purpose"))?;
+    receiver.await.map_err(worker_failed)
 }
 
-/// Lets a thread count and awaits its message: the server's thread is free
-/// for other requests until then.
-async fn count_all(settings: &Settings) -> Result<u64> {
-    let iterations = settings.iterations;
+/// Has a thread count, and awaits its message: the server thread is free for
+/// other requests until then.
+async fn count_all(state: &State) -> Result<u64> {
+    let iterations = state.settings.iterations;
     let receiver = spawn_worker(move || count(iterations))?;
     receiver.await.map_err(worker_failed)
 }
@@ -88,16 +87,18 @@ fn spawn_worker<T: Send + 'static>(
     let (sender, receiver) = oneshot::channel();
     thread::Builder::new()
         .name("worker".into())
-        // Sending fails when nobody waits any more: then nobody is told. If
-        // `work` panics, the sender is dropped, and the receiver is told.
+        // `send` fails if the handler was dropped: there is no one to tell. If
+        // `work` panics, the sender is dropped, and the receiver gets an error.
         .spawn(move || sender.send(work()).ok())
         .map_err(|error| {
             log(format!("can't start a worker: {error}"));
-            ErrorServiceUnavailable("No thread is free. Try again later.")
+            ErrorServiceUnavailable(
+                "The server can't start another thread right now.",
+            )
         })?;
     Ok(receiver)
 }
 
 fn worker_failed(_: RecvError) -> Error {
-    ErrorInternalServerError("The worker failed. The server goes on.")
+    ErrorInternalServerError("The worker failed; the server is still running.")
 }

@@ -1,6 +1,6 @@
 //! Step 4: threads are started once and reused.
 //!
-//! New: a pool, whose threads take one job after the other from a queue.
+//! New: a pool, whose threads take one job at a time from a queue.
 //! Watch: a thousand requests at once, and not one thread more.
 //! Diff: git diff --no-index step3-multi-worker/src step4-worker-pool/src
 
@@ -12,45 +12,48 @@ use std::time::{Duration, Instant};
 use actix_web::{
     App, Error, HttpServer, Result,
     error::ErrorInternalServerError,
-    http::KeepAlive,
     rt::time::sleep,
     web::{Data, ServiceConfig, get},
 };
-use common::{Report, Settings, count, page, settings, shares, stop_signal};
+use common::{
+    Report, ThreadSettings, count, serve, settings, shares, stop_signal,
+};
 use futures::future::try_join_all;
 use pool::Pool;
 use tokio::sync::oneshot::error::RecvError;
 
+/// What all handlers share.
+struct State {
+    settings: ThreadSettings,
+    pool: Pool,
+}
+
 #[actix_web::main]
 async fn main() -> io::Result<()> {
-    let settings = Data::new(settings!("threads"));
+    let settings: ThreadSettings = settings!();
     let pool = Pool::start(settings.threads)
         .unwrap_or_else(|error| settings.cannot_start_threads(error));
-    let shared = (settings.clone(), Data::new(pool));
+    let state = Data::new(State { settings, pool });
+    let shared = state.clone();
 
     let server = HttpServer::new(move || {
-        let (settings, pool) = shared.clone();
-        App::new().app_data(settings).app_data(pool).configure(routes)
+        App::new().app_data(shared.clone()).configure(routes)
     })
-    // By default actix-web starts one single-threaded worker per core. With
-    // just one, all connections share one thread, and a freeze is no accident.
+    // By default actix-web starts one server thread ("worker") per core. With
+    // just one, all connections share it, so a freeze is no accident.
     .workers(1)
-    // Who waits through a freeze is answered after it, however long it was.
-    .client_request_timeout(Duration::ZERO)
-    .keep_alive(KeepAlive::Os)
-    .shutdown_signal(stop_signal()?)
-    // Whatever was accepted is answered, however long it takes.
+    .shutdown_signal(stop_signal()?.cancelled_owned())
+    // Requests in progress are finished, however long it takes.
     .shutdown_timeout(u64::MAX)
-    .bind(settings.address())
-    .unwrap_or_else(|error| settings.cannot_listen(error));
+    .bind(state.settings.address())
+    .unwrap_or_else(|error| state.settings.cannot_listen(error));
 
-    settings.announce(&server.addrs());
-    server.run().await
+    serve(server.addrs(), server.run()).await
 }
 
 fn routes(config: &mut ServiceConfig) {
     config
-        .configure(page)
+        .configure(page::routes)
         .route("/non-blocking", get().to(non_blocking))
         .route("/waiting", get().to(waiting))
         .route("/blocking", get().to(blocking))
@@ -67,31 +70,28 @@ async fn waiting() -> &'static str {
     "This page has waited for 3 seconds."
 }
 
-async fn blocking(
-    settings: Data<Settings>,
-    pool: Data<Pool>,
-) -> Result<Report> {
+async fn blocking(state: Data<State>) -> Result<Report> {
     let start = Instant::now();
-    let result = count_all(&settings, &pool).await?;
-    Ok(Report::new(&settings, result, start.elapsed()))
+    let result = count_all(&state).await?;
+    Ok(Report::new(result, start.elapsed()))
 }
 
 /// A worker that panics on purpose, to see what its request gets.
-async fn failing(pool: Data<Pool>) -> Result<&'static str> {
-    pool.submit(|| panic!("/failing panics on purpose"))
-        .await
-        .map_err(worker_failed)
+async fn failing(state: Data<State>) -> Result<&'static str> {
+    let receiver = state.pool.submit(|| panic!("/failing panics on purpose"));
+    receiver.await.map_err(worker_failed)
 }
 
-/// Lets each thread count a share. All of them are queued before the first is
-/// awaited: otherwise they would take turns.
-async fn count_all(settings: &Settings, pool: &Pool) -> Result<u64> {
-    let receivers = shares(settings.iterations, settings.threads)
-        .map(|share| pool.submit(move || count(share)));
+/// Has each thread count a share. All are queued before the first is awaited:
+/// otherwise they would take turns.
+async fn count_all(state: &State) -> Result<u64> {
+    let receivers = shares(state.settings.iterations, state.settings.threads)
+        .map(|share| state.pool.submit(move || count(share)))
+        .collect::<Vec<_>>();
     let counts = try_join_all(receivers).await.map_err(worker_failed)?;
     Ok(counts.iter().sum())
 }
 
 fn worker_failed(_: RecvError) -> Error {
-    ErrorInternalServerError("The worker failed. The server goes on.")
+    ErrorInternalServerError("The worker failed; the server is still running.")
 }

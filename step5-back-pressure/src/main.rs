@@ -1,7 +1,7 @@
-//! Step 5: what waits has a bound; who doesn't fit in is refused at once.
+//! Step 5: the queue is bounded; what doesn't fit is refused at once.
 //!
-//! New: a place for each request, and an answer that says "later".
-//! Watch: a thousand requests at once: a few wait, the rest get 503; /pool
+//! New: a slot for each request, and a response that says "try again later".
+//! Watch: of a thousand requests at once, a few wait and the rest get 503.
 //! Diff: git diff --no-index step4-worker-pool/src step5-back-pressure/src
 
 mod pool;
@@ -12,51 +12,54 @@ use std::time::{Duration, Instant};
 use actix_web::{
     App, Error, HttpResponse, HttpServer, Result,
     error::{ErrorInternalServerError, InternalError},
-    http::{KeepAlive, header::RETRY_AFTER},
+    http::header::RETRY_AFTER,
     rt::time::sleep,
     web::{Data, Json, ServiceConfig, get},
 };
-use common::{Report, Settings, count, page, settings, shares, stop_signal};
+use common::{
+    QueueSettings, Report, count, serve, settings, shares, stop_signal,
+};
 use futures::future::try_join_all;
-use pool::{Figures, Pool};
+use pool::{Permit, Pool, Status};
 use tokio::sync::oneshot::error::RecvError;
+
+/// What all handlers share.
+struct State {
+    settings: QueueSettings,
+    pool: Pool,
+}
 
 #[actix_web::main]
 async fn main() -> io::Result<()> {
-    let settings = Data::new(settings!("threads priority queue"));
-    let Settings { threads, priority, queue, .. } = **settings;
-    let pool = Pool::start(threads, priority, queue)
+    let settings: QueueSettings = settings!();
+    let pool = Pool::start(settings.threads, settings.queue)
         .unwrap_or_else(|error| settings.cannot_start_threads(error));
-    let shared = (settings.clone(), Data::new(pool));
+    let state = Data::new(State { settings, pool });
+    let shared = state.clone();
 
     let server = HttpServer::new(move || {
-        let (settings, pool) = shared.clone();
-        App::new().app_data(settings).app_data(pool).configure(routes)
+        App::new().app_data(shared.clone()).configure(routes)
     })
-    // By default actix-web starts one single-threaded worker per core. With
-    // just one, all connections share one thread, and a freeze is no accident.
+    // By default actix-web starts one server thread ("worker") per core. With
+    // just one, all connections share it, so a freeze is no accident.
     .workers(1)
-    // Who waits through a freeze is answered after it, however long it was.
-    .client_request_timeout(Duration::ZERO)
-    .keep_alive(KeepAlive::Os)
-    .shutdown_signal(stop_signal()?)
-    // Whatever was accepted is answered, however long it takes.
+    .shutdown_signal(stop_signal()?.cancelled_owned())
+    // Requests in progress are finished, however long it takes.
     .shutdown_timeout(u64::MAX)
-    .bind(settings.address())
-    .unwrap_or_else(|error| settings.cannot_listen(error));
+    .bind(state.settings.address())
+    .unwrap_or_else(|error| state.settings.cannot_listen(error));
 
-    settings.announce(&server.addrs());
-    server.run().await
+    serve(server.addrs(), server.run()).await
 }
 
 fn routes(config: &mut ServiceConfig) {
     config
-        .configure(page)
+        .configure(page::routes)
         .route("/non-blocking", get().to(non_blocking))
         .route("/waiting", get().to(waiting))
         .route("/blocking", get().to(blocking))
         .route("/failing", get().to(failing))
-        .route("/pool", get().to(figures));
+        .route("/pool", get().to(pool_status));
 }
 
 async fn non_blocking() -> &'static str {
@@ -69,45 +72,46 @@ async fn waiting() -> &'static str {
     "This page has waited for 3 seconds."
 }
 
-async fn blocking(
-    settings: Data<Settings>,
-    pool: Data<Pool>,
-) -> Result<Report> {
+async fn blocking(state: Data<State>) -> Result<Report> {
     let start = Instant::now();
-    let result = count_all(&settings, &pool).await?;
-    Ok(Report::new(&settings, result, start.elapsed()))
+    let permit = admit(&state)?;
+    let result = count_all(&state, &permit).await?;
+    Ok(Report::new(result, start.elapsed()))
 }
 
 /// A worker that panics on purpose, to see what its request gets.
-async fn failing(pool: Data<Pool>) -> Result<&'static str> {
-    let permit = pool.admit().ok_or_else(no_room)?;
-    pool.submit(&permit, || panic!("/failing panics on purpose"))
-        .await
-        .map_err(worker_failed)
+async fn failing(state: Data<State>) -> Result<&'static str> {
+    let permit = admit(&state)?;
+    let panic = || panic!("/failing panics on purpose");
+    let receiver = state.pool.submit(&permit, panic);
+    receiver.await.map_err(worker_failed)
 }
 
-async fn figures(pool: Data<Pool>) -> Json<Figures> {
-    Json(pool.figures())
+async fn pool_status(state: Data<State>) -> Json<Status> {
+    Json(state.pool.status())
 }
 
-/// Lets each thread count a share. All of them are queued before the first is
-/// awaited: otherwise they would take turns.
-async fn count_all(settings: &Settings, pool: &Pool) -> Result<u64> {
-    let permit = pool.admit().ok_or_else(no_room)?;
-    let receivers = shares(settings.iterations, settings.threads)
-        .map(|share| pool.submit(&permit, move || count(share)));
+/// Admits a request, or refuses it at once when all slots are taken.
+fn admit(state: &State) -> Result<Permit> {
+    state.pool.admit().ok_or_else(|| {
+        let response = HttpResponse::ServiceUnavailable()
+            .insert_header((RETRY_AFTER, "1"))
+            .content_type("text/plain; charset=utf-8")
+            .body("The server is busy. Try again later.");
+        InternalError::from_response("busy", response).into()
+    })
+}
+
+/// Has each thread count a share. All are queued before the first is awaited:
+/// otherwise they would take turns.
+async fn count_all(state: &State, permit: &Permit) -> Result<u64> {
+    let receivers = shares(state.settings.iterations, state.settings.threads)
+        .map(|share| state.pool.submit(permit, move || count(share)))
+        .collect::<Vec<_>>();
     let counts = try_join_all(receivers).await.map_err(worker_failed)?;
     Ok(counts.iter().sum())
 }
 
-fn no_room() -> Error {
-    let response = HttpResponse::ServiceUnavailable()
-        .insert_header((RETRY_AFTER, "1"))
-        .content_type("text/plain; charset=utf-8")
-        .body("No room for this request now. Try again later.");
-    InternalError::from_response("no room", response).into()
-}
-
 fn worker_failed(_: RecvError) -> Error {
-    ErrorInternalServerError("The worker failed. The server goes on.")
+    ErrorInternalServerError("The worker failed; the server is still running.")
 }

@@ -1,6 +1,6 @@
-//! Step 6: threads share atomics: how far is it?
+//! Step 6: threads share atomics: how far is each request?
 //!
-//! New: a count that the threads of a request add to, and anyone may read.
+//! New: a counter that a request's threads add to, and that anyone may read.
 //! Watch: the bars at /; curl -N http://127.0.0.1:3000/progress
 //! Diff: git diff --no-index step5-back-pressure/src step6-shared-memory/src
 
@@ -13,57 +13,61 @@ use std::time::{Duration, Instant};
 use actix_web::{
     App, Error, HttpResponse, HttpServer, Responder, Result,
     error::{ErrorInternalServerError, InternalError},
-    http::{KeepAlive, header::RETRY_AFTER},
+    http::header::RETRY_AFTER,
     rt::time::sleep,
     web::{Data, Json, ServiceConfig, get},
 };
 use common::{
-    Report, RequestId, Settings, page, settings, shares, stop_signal,
+    QueueSettings, Report, RequestId, events, serve, settings, shares,
+    stop_signal,
 };
 use futures::future::try_join_all;
-use pool::{Figures, Pool};
-use progress::{Requests, Running, events};
+use pool::{Permit, Pool, Status};
+use progress::{Request, Requests};
 use tokio::sync::oneshot::error::RecvError;
+use tokio_util::sync::CancellationToken;
+
+/// What all handlers share.
+struct State {
+    settings: QueueSettings,
+    pool: Pool,
+    requests: Requests,
+    stop: CancellationToken,
+}
 
 #[actix_web::main]
 async fn main() -> io::Result<()> {
-    let settings = Data::new(settings!("threads priority queue"));
-    let Settings { threads, priority, queue, .. } = **settings;
-    let pool = Pool::start(threads, priority, queue)
+    let settings: QueueSettings = settings!();
+    let pool = Pool::start(settings.threads, settings.queue)
         .unwrap_or_else(|error| settings.cannot_start_threads(error));
+    let requests = Requests::default();
     let stop = stop_signal()?;
-    let requests = Data::new(Requests::new(stop.clone()));
-    let shared = (settings.clone(), Data::new(pool), requests);
+    let state = Data::new(State { settings, pool, requests, stop });
+    let shared = state.clone();
 
     let server = HttpServer::new(move || {
-        let (settings, pool, requests) = shared.clone();
-        let app = App::new().app_data(settings).app_data(pool);
-        app.app_data(requests).configure(routes)
+        App::new().app_data(shared.clone()).configure(routes)
     })
-    // By default actix-web starts one single-threaded worker per core. With
-    // just one, all connections share one thread, and a freeze is no accident.
+    // By default actix-web starts one server thread ("worker") per core. With
+    // just one, all connections share it, so a freeze is no accident.
     .workers(1)
-    // Who waits through a freeze is answered after it, however long it was.
-    .client_request_timeout(Duration::ZERO)
-    .keep_alive(KeepAlive::Os)
-    .shutdown_signal(stop)
-    // Whatever was accepted is answered, however long it takes.
+    .shutdown_signal(state.stop.clone().cancelled_owned())
+    // Requests in progress are finished, however long it takes.
     .shutdown_timeout(u64::MAX)
-    .bind(settings.address())
-    .unwrap_or_else(|error| settings.cannot_listen(error));
+    .bind(state.settings.address())
+    .unwrap_or_else(|error| state.settings.cannot_listen(error));
 
-    settings.announce(&server.addrs());
-    server.run().await
+    serve(server.addrs(), server.run()).await
 }
 
 fn routes(config: &mut ServiceConfig) {
     config
-        .configure(page)
+        .configure(page::routes)
         .route("/non-blocking", get().to(non_blocking))
         .route("/waiting", get().to(waiting))
         .route("/blocking", get().to(blocking))
         .route("/failing", get().to(failing))
-        .route("/pool", get().to(figures))
+        .route("/pool", get().to(pool_status))
         .route("/progress", get().to(progress));
 }
 
@@ -77,63 +81,62 @@ async fn waiting() -> &'static str {
     "This page has waited for 3 seconds."
 }
 
-async fn blocking(
-    settings: Data<Settings>,
-    pool: Data<Pool>,
-    requests: Data<Requests>,
-    id: RequestId,
-) -> Result<Report> {
+async fn blocking(state: Data<State>, id: RequestId) -> Result<Report> {
     let start = Instant::now();
-    let total = settings.iterations;
-    let running = requests.begin(&pool, &id, total).ok_or_else(no_room)?;
-    let result = count_all(&settings, &pool, &running).await?;
-    Ok(Report::new(&settings, result, start.elapsed()))
+    let permit = admit(&state)?;
+    let request = state.requests.begin(&id, state.settings.iterations);
+    let result = count_all(&state, &permit, &request).await;
+    let result = request.end(result)?;
+    Ok(Report::new(result, start.elapsed()))
 }
 
 /// A worker that panics on purpose, to see what its request gets.
-async fn failing(
-    pool: Data<Pool>,
-    requests: Data<Requests>,
-) -> Result<&'static str> {
-    let running = requests.begin(&pool, "", 1).ok_or_else(no_room)?;
-    pool.submit(&running.permit, || panic!("/failing panics on purpose"))
-        .await
-        .map_err(worker_failed)
+async fn failing(state: Data<State>) -> Result<&'static str> {
+    let permit = admit(&state)?;
+    let request = state.requests.begin("", 1);
+    let panic = || panic!("/failing panics on purpose");
+    let receiver = state.pool.submit(&permit, panic);
+    request.end(receiver.await.map_err(worker_failed))
 }
 
-async fn figures(pool: Data<Pool>) -> Json<Figures> {
-    Json(pool.figures())
+async fn pool_status(state: Data<State>) -> Json<Status> {
+    Json(state.pool.status())
 }
 
 /// How far the requests are, as a stream of events.
-async fn progress(requests: Data<Requests>) -> impl Responder {
-    events(requests)
+async fn progress(state: Data<State>) -> impl Responder {
+    events(state.stop.clone(), move || state.requests.status())
 }
 
-/// Lets each thread count a share. All of them are queued before the first is
-/// awaited: otherwise they would take turns.
+/// Admits a request, or refuses it at once when all slots are taken.
+fn admit(state: &State) -> Result<Permit> {
+    state.pool.admit().ok_or_else(|| {
+        state.requests.refuse();
+        let response = HttpResponse::ServiceUnavailable()
+            .insert_header((RETRY_AFTER, "1"))
+            .content_type("text/plain; charset=utf-8")
+            .body("The server is busy. Try again later.");
+        InternalError::from_response("busy", response).into()
+    })
+}
+
+/// Has each thread count a share. All are queued before the first is awaited:
+/// otherwise they would take turns.
 async fn count_all(
-    settings: &Settings,
-    pool: &Pool,
-    running: &Running<'_>,
+    state: &State,
+    permit: &Permit,
+    request: &Request<'_>,
 ) -> Result<u64> {
-    let receivers =
-        shares(settings.iterations, settings.threads).map(|share| {
-            let progress = running.progress.clone();
-            pool.submit(&running.permit, move || progress.count(share))
-        });
+    let receivers = shares(state.settings.iterations, state.settings.threads)
+        .map(|share| {
+            let progress = request.progress.clone();
+            state.pool.submit(permit, move || progress.count(share))
+        })
+        .collect::<Vec<_>>();
     let counts = try_join_all(receivers).await.map_err(worker_failed)?;
     Ok(counts.iter().sum())
 }
 
-fn no_room() -> Error {
-    let response = HttpResponse::ServiceUnavailable()
-        .insert_header((RETRY_AFTER, "1"))
-        .content_type("text/plain; charset=utf-8")
-        .body("No room for this request now. Try again later.");
-    InternalError::from_response("no room", response).into()
-}
-
 fn worker_failed(_: RecvError) -> Error {
-    ErrorInternalServerError("The worker failed. The server goes on.")
+    ErrorInternalServerError("The worker failed; the server is still running.")
 }

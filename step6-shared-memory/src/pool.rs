@@ -5,61 +5,57 @@ use std::{
     num::NonZeroUsize,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
-    thread,
+    thread::{self, JoinHandle},
 };
 
-use common::Priority;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// A request's place in the pool. Its jobs share it: the last to end gives it
-/// back, whether a handler still waits for the answer or not.
+/// A request's slot in the pool. Its jobs share it: the last one releases it,
+/// whether or not a handler still waits for the result.
 pub type Permit = Arc<OwnedSemaphorePermit>;
 
 pub struct Pool {
     jobs: Sender<Job>,
-    threads: NonZeroUsize,
-    places: usize,
+    threads: Vec<JoinHandle<()>>,
+    slots: usize,
     free: Arc<Semaphore>,
 }
 
-/// What `GET /pool` answers: jobs that wait for a thread, then requests.
+/// What `GET /pool` returns: jobs that wait for a thread, then requests.
 #[derive(Serialize)]
-pub struct Figures {
-    threads: NonZeroUsize,
+pub struct Status {
+    threads: usize,
     queued: usize,
-    places: usize,
+    slots: usize,
     admitted: usize,
 }
 
 impl Pool {
-    /// Starts the threads. They end when the pool is dropped, after all jobs
-    /// that are queued by then. At most `places` requests are admitted at once.
-    pub fn start(
-        threads: NonZeroUsize,
-        priority: Priority,
-        places: usize,
-    ) -> io::Result<Self> {
+    /// Starts the threads. At most `slots` requests are admitted at once.
+    pub fn start(threads: NonZeroUsize, slots: usize) -> io::Result<Self> {
         let (jobs, queue) = unbounded();
-        for number in 1..=threads.get() {
+        let start = |number| {
             let queue = queue.clone();
             thread::Builder::new()
                 .name(format!("pool {number}"))
-                .spawn(move || run_jobs(&queue, priority))?;
-        }
-        let free = Arc::new(Semaphore::new(places));
-        Ok(Self { jobs, threads, places, free })
+                .spawn(move || run_jobs(queue))
+        };
+        let threads =
+            (1..=threads.get()).map(start).collect::<Result<_, _>>()?;
+        let free = Arc::new(Semaphore::new(slots));
+        Ok(Self { jobs, threads, slots, free })
     }
 
-    /// Lets a request in, or refuses it when all places are taken.
+    /// Admits a request, or refuses it when all slots are taken.
     pub fn admit(&self) -> Option<Permit> {
         self.free.clone().try_acquire_owned().ok().map(Arc::new)
     }
 
-    /// Queues `work`. Returns where its answer will arrive.
+    /// Queues `work`. Returns where its result will arrive.
     pub fn submit<T: Send + 'static>(
         &self,
         permit: &Permit,
@@ -67,33 +63,52 @@ impl Pool {
     ) -> oneshot::Receiver<T> {
         let (sender, receiver) = oneshot::channel();
         let permit = permit.clone();
-        // Sending fails when nobody waits any more: then nobody is told. If
-        // `work` panics, the sender is dropped, and the receiver is told.
+        // `send` fails if the handler was dropped: there is no one to tell. If
+        // `work` panics, the sender is dropped, and the receiver gets an error.
         let job = Box::new(move || {
-            let answer = work();
-            // First the place, then the answer: who has it may ask again.
+            let result = work();
+            // Release the slot before replying, so that a client that retries
+            // at once gets in.
             drop(permit);
-            drop(sender.send(answer));
+            drop(sender.send(result));
         });
         self.jobs.send(job).ok();
         receiver
     }
 
-    pub fn figures(&self) -> Figures {
-        let Self { threads, places, .. } = *self;
-        let admitted = places - self.free.available_permits();
-        Figures { threads, queued: self.jobs.len(), places, admitted }
+    pub fn status(&self) -> Status {
+        Status {
+            threads: self.threads.len(),
+            queued: self.jobs.len(),
+            slots: self.slots,
+            admitted: self.slots - self.free.available_permits(),
+        }
     }
 }
 
-/// What each thread does. It has a receiver of its own: with one in a lock, the
-/// threads would take turns.
-fn run_jobs(queue: &Receiver<Job>, priority: Priority) {
-    priority.apply();
-    for job in queue {
-        // A panic ends the job, not the thread. What it carries is dropped, and
-        // if that panics once more, what that one carries is forgotten.
-        let ended = catch_unwind(AssertUnwindSafe(job));
-        mem::forget(catch_unwind(AssertUnwindSafe(|| drop(ended))));
+impl Drop for Pool {
+    /// Waits until the threads have finished what is queued. (So a job must not
+    /// own the pool: its thread would wait for itself.)
+    fn drop(&mut self) {
+        // The queue ends when its sender is gone.
+        self.jobs = unbounded().0;
+        for thread in self.threads.drain(..) {
+            thread.join().ok();
+        }
     }
+}
+
+/// What each thread does, until the queue ends.
+fn run_jobs(queue: Receiver<Job>) {
+    for job in queue {
+        run_caught(job);
+    }
+}
+
+/// Runs a job, and keeps the thread alive if it panics. The panic's payload may
+/// panic again when it is dropped, so that is caught too; what that second panic
+/// carries is leaked.
+fn run_caught(job: Job) {
+    let result = catch_unwind(AssertUnwindSafe(job));
+    mem::forget(catch_unwind(AssertUnwindSafe(|| drop(result))));
 }

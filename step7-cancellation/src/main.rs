@@ -1,6 +1,6 @@
-//! Step 7: a flag stops the work: who asked has left, or the time is up.
+//! Step 7: a flag stops the work: the client left, or the time is up.
 //!
-//! New: a flag that threads look at, a limit in time, an end that is in time.
+//! New: a flag that threads check, a time limit, a graceful shutdown.
 //! Watch: close a tab, or press Cancel: its threads are free at once.
 //! Diff: git diff --no-index step6-shared-memory/src step7-cancellation/src
 
@@ -12,61 +12,64 @@ use std::time::{Duration, Instant};
 
 use actix_web::{
     App, Error, HttpResponse, HttpServer, Responder, Result,
-    body::MessageBody,
-    dev::{ServiceRequest, ServiceResponse},
-    error::{ErrorGatewayTimeout, ErrorInternalServerError, InternalError},
+    error::{ErrorInternalServerError, InternalError},
     http::header::RETRY_AFTER,
-    middleware::{Next, from_fn},
     rt::time::sleep,
     web::{Data, Json, ServiceConfig, get},
 };
 use common::{
-    Report, RequestId, Settings, page, settings, shares, stop_signal,
+    LimitSettings, Report, RequestId, events, serve, settings, shares,
+    stop_signal,
 };
-use futures::future::{FutureExt, OptionFuture, try_join_all};
-use pool::{Figures, Pool};
-use progress::{Requests, Running, events};
-use tokio::{select, sync::oneshot::error::RecvError};
+use futures::future::try_join_all;
+use pool::{Permit, Pool, Status};
+use progress::{Request, Requests, in_time};
+use tokio::sync::oneshot::error::RecvError;
+use tokio_util::sync::CancellationToken;
+
+/// What all handlers share.
+struct State {
+    settings: LimitSettings,
+    pool: Pool,
+    requests: Requests,
+    stop: CancellationToken,
+}
 
 #[actix_web::main]
 async fn main() -> io::Result<()> {
-    let settings =
-        Data::new(settings!("threads priority queue timeout shutdown_timeout"));
-    let Settings { threads, priority, queue, .. } = **settings;
-    let pool = Pool::start(threads, priority, queue)
+    let settings: LimitSettings = settings!();
+    let pool = Pool::start(settings.threads, settings.queue)
         .unwrap_or_else(|error| settings.cannot_start_threads(error));
+    let requests = Requests::default();
     let stop = stop_signal()?;
-    let requests = Data::new(Requests::new(stop.clone()));
-    let shared = (settings.clone(), Data::new(pool), requests);
+    let state = Data::new(State { settings, pool, requests, stop });
+    let shared = state.clone();
 
     let server = HttpServer::new(move || {
-        let (settings, pool, requests) = shared.clone();
-        let app = App::new().app_data(settings).app_data(pool);
-        app.app_data(requests).wrap(from_fn(in_time)).configure(routes)
+        App::new().app_data(shared.clone()).configure(routes)
     })
-    // By default actix-web starts one single-threaded worker per core. With
-    // just one, all connections share one thread, and a freeze is no accident.
+    // By default actix-web starts one server thread ("worker") per core. With
+    // just one, all connections share it, so a freeze is no accident.
     .workers(1)
-    // A handler is dropped when its client goes away.
+    // A handler is dropped when its client leaves.
     .h1_allow_half_closed(false)
-    .shutdown_signal(stop)
-    // Then whoever is left, and doesn't read, isn't waited for any more.
-    .shutdown_timeout(settings.shutdown_timeout.as_secs())
-    .bind(settings.address())
-    .unwrap_or_else(|error| settings.cannot_listen(error));
+    .shutdown_signal(state.stop.clone().cancelled_owned())
+    // After that, connections whose clients don't read are closed.
+    .shutdown_timeout(state.settings.shutdown_timeout.as_secs())
+    .bind(state.settings.address())
+    .unwrap_or_else(|error| state.settings.cannot_listen(error));
 
-    settings.announce(&server.addrs());
-    server.run().await
+    serve(server.addrs(), server.run()).await
 }
 
 fn routes(config: &mut ServiceConfig) {
     config
-        .configure(page)
+        .configure(page::routes)
         .route("/non-blocking", get().to(non_blocking))
         .route("/waiting", get().to(waiting))
         .route("/blocking", get().to(blocking))
         .route("/failing", get().to(failing))
-        .route("/pool", get().to(figures))
+        .route("/pool", get().to(pool_status))
         .route("/progress", get().to(progress));
 }
 
@@ -80,87 +83,64 @@ async fn waiting() -> &'static str {
     "This page has waited for 3 seconds."
 }
 
-async fn blocking(
-    settings: Data<Settings>,
-    pool: Data<Pool>,
-    requests: Data<Requests>,
-    id: RequestId,
-) -> Result<Report> {
+async fn blocking(state: Data<State>, id: RequestId) -> Result<Report> {
     let start = Instant::now();
-    let total = settings.iterations;
-    let running = requests.begin(&pool, &id, total).ok_or_else(no_room)?;
-    let result = count_all(&settings, &pool, &running).await?;
-    Ok(Report::new(&settings, result, start.elapsed()))
+    let permit = admit(&state)?;
+    let request = state.requests.begin(&id, state.settings.iterations);
+    let work = count_all(&state, &permit, &request);
+    let result = in_time(&state.settings, &state.stop, work).await?;
+    let result = request.end(result)?;
+    Ok(Report::new(result, start.elapsed()))
 }
 
 /// A worker that panics on purpose, to see what its request gets.
-async fn failing(
-    pool: Data<Pool>,
-    requests: Data<Requests>,
-) -> Result<&'static str> {
-    let running = requests.begin(&pool, "", 1).ok_or_else(no_room)?;
-    pool.submit(&running.permit, || panic!("/failing panics on purpose"))
-        .await
-        .inspect_err(|_| running.failed.set(true))
-        .map_err(worker_failed)
+async fn failing(state: Data<State>) -> Result<&'static str> {
+    let permit = admit(&state)?;
+    let request = state.requests.begin("", 1);
+    let panic = || panic!("/failing panics on purpose");
+    let receiver = state.pool.submit(&permit, panic);
+    let result = in_time(&state.settings, &state.stop, receiver).await?;
+    request.end(result.map_err(worker_failed))
 }
 
-async fn figures(pool: Data<Pool>) -> Json<Figures> {
-    Json(pool.figures())
+async fn pool_status(state: Data<State>) -> Json<Status> {
+    Json(state.pool.status())
 }
 
 /// How far the requests are, as a stream of events.
-async fn progress(requests: Data<Requests>) -> impl Responder {
-    events(requests)
+async fn progress(state: Data<State>) -> impl Responder {
+    events(state.stop.clone(), move || state.requests.status())
 }
 
-/// Lets each thread count a share. All of them are queued before the first is
-/// awaited: otherwise they would take turns.
+/// Admits a request, or refuses it at once when all slots are taken.
+fn admit(state: &State) -> Result<Permit> {
+    state.pool.admit().ok_or_else(|| {
+        state.requests.refuse();
+        let response = HttpResponse::ServiceUnavailable()
+            .insert_header((RETRY_AFTER, "1"))
+            .content_type("text/plain; charset=utf-8")
+            .body("The server is busy. Try again later.");
+        InternalError::from_response("busy", response).into()
+    })
+}
+
+/// Has each thread count a share. All are queued before the first is awaited:
+/// otherwise they would take turns.
 async fn count_all(
-    settings: &Settings,
-    pool: &Pool,
-    running: &Running<'_>,
+    state: &State,
+    permit: &Permit,
+    request: &Request<'_>,
 ) -> Result<u64> {
-    let receivers =
-        shares(settings.iterations, settings.threads).map(|share| {
-            let progress = running.progress.clone();
-            pool.submit(&running.permit, move || progress.count(share))
-        });
+    let receivers = shares(state.settings.iterations, state.settings.threads)
+        .map(|share| {
+            let progress = request.progress.clone();
+            state.pool.submit(permit, move || progress.count(share))
+        })
+        .collect::<Vec<_>>();
     let counts = try_join_all(receivers).await.map_err(worker_failed)?;
     Ok(counts.iter().sum())
 }
 
-/// Drops the handler of a request that takes too long, or that the server's end
-/// doesn't leave the time for: its threads stop.
-async fn in_time(
-    settings: Data<Settings>,
-    requests: Data<Requests>,
-    request: ServiceRequest,
-    next: Next<impl MessageBody>,
-) -> Result<ServiceResponse<impl MessageBody>> {
-    let limit = OptionFuture::from(settings.timeout.map(sleep));
-    // The rest of the time is for the answers to leave.
-    let time = settings.shutdown_timeout.mul_f64(0.9);
-    let end = requests.stop.clone().then(|()| sleep(time));
-    select! {
-        answer = next.call(request) => answer,
-        Some(()) = limit => Err(too_late()),
-        () = end => Err(no_room()),
-    }
-}
-
-fn no_room() -> Error {
-    let response = HttpResponse::ServiceUnavailable()
-        .insert_header((RETRY_AFTER, "1"))
-        .content_type("text/plain; charset=utf-8")
-        .body("No room for this request now. Try again later.");
-    InternalError::from_response("no room", response).into()
-}
-
-fn too_late() -> Error {
-    ErrorGatewayTimeout("It took too long, and was stopped.")
-}
-
 fn worker_failed(_: RecvError) -> Error {
-    ErrorInternalServerError("The worker failed. The server goes on.")
+    ErrorInternalServerError("The worker failed; the server is still running.")
 }

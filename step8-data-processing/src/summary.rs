@@ -1,127 +1,119 @@
-// A body of any size: cut at line ends, shared among threads, merged.
+// A body of any size: cut at line ends; the pool summarises the pieces.
 
 use std::{
-    mem::{replace, take},
-    sync::{Arc, Mutex, atomic::Ordering::Relaxed},
-    time::Duration,
+    mem::take,
+    pin::pin,
+    sync::{Arc, Mutex, MutexGuard},
+    time::{Duration, Instant},
 };
 
 use actix_web::{
     Error, Result,
     dev::Payload,
-    error::{ErrorRequestTimeout, ErrorUnprocessableEntity, PayloadError},
+    error::{ErrorRequestTimeout, ErrorUnprocessableEntity},
     rt::time::timeout,
+    web::Bytes,
 };
-use common::{Settings, Summary, Table};
-use futures::{TryStreamExt, future::try_join};
+use common::{BadLine, Rendered, SummaryReport, Table, TooManyNames, Upload};
+use futures::{Stream, TryFutureExt, TryStreamExt, stream::try_unfold};
 use memchr::memrchr;
-use tokio::sync::{Semaphore, mpsc::unbounded_channel};
+use tokio::time::error::Elapsed;
 
-use crate::{pool::Pool, progress::Running, worker_failed};
+use crate::{State, pool::Permit, progress::Request, worker_failed};
 
 /// The most bytes of a piece.
 const PIECE: usize = 512 * 1024;
 
-/// Lets the pool summarise a body while it arrives. Returns that, and how many
-/// lines there are.
-///
-/// Each piece has one of the server's `places`, at least until its job ends.
-/// When there is none, the body isn't read on, and its client has to wait.
+/// Has the pool summarise a body while it arrives.
 pub async fn summarise(
-    settings: &Settings,
-    body: Payload,
-    places: Arc<Semaphore>,
-    pool: &Pool,
-    running: &Running<'_>,
-) -> Result<(u64, Summary)> {
-    // As many as jobs run at once: each takes one, and puts it back.
-    let tables = Arc::new(Mutex::new(Vec::<Table>::new()));
-    let shared = tables.clone();
-    let (sender, mut receivers) = unbounded_channel();
-    let start = async move |piece: Vec<u8>| {
-        let place = places.clone().acquire_owned().await;
-        let (tables, progress) = (shared.clone(), running.progress.clone());
-        let receiver = pool.submit(&running.permit, move || {
-            let mut table = with(&tables, Vec::pop).unwrap_or_default();
-            let size = piece.len() as u64;
-            let lines = progress.work(size, || table.add(&piece));
-            with(&tables, |it| it.push(table));
-            drop((piece, place));
-            lines
-        });
-        sender.send(receiver).ok();
+    state: &State,
+    permit: &Permit,
+    request: &Request<'_>,
+    upload: Upload,
+) -> Result<Rendered> {
+    let (start, format) = (Instant::now(), upload.format);
+    let tables = Arc::new(Tables::default());
+    let start_job = |piece: Vec<u8>| {
+        let (tables, progress) = (tables.clone(), request.progress.clone());
+        let job = move || progress.work(piece.len(), || tables.add(&piece));
+        state.pool.submit(permit, job).map_err(worker_failed)
     };
-    // Each as far as it can: the body is read on while pieces are checked.
-    let check = async {
-        let mut lines = 0;
-        // In order: of several bad lines, the first is named.
-        while let Some(receiver) = receivers.recv().await {
-            let more = receiver.await.map_err(worker_failed)?;
-            lines += more.map_err(|bad| {
-                let line = lines + bad.number;
-                ErrorUnprocessableEntity(format!("Line {line}: {bad}"))
-            })?;
-        }
-        Ok(lines)
-    };
-    let cut = cut(body, settings.body_timeout, start);
-    let (bytes, lines) = try_join(cut, check).await?;
-    running.progress.total.store(bytes, Relaxed);
+    // With that many jobs, the body isn't read on: its client has to wait.
+    let most = 2 * state.settings.threads.get();
+    let pieces = cut(upload.body, state.settings.body_timeout);
+    let mut results = pin!(pieces.map_ok(start_job).try_buffered(most));
+    let mut lines = 0;
+    // In the body's order: of several bad lines, the first is reported.
+    while let Some(result) = results.try_next().await? {
+        lines += result.map_err(|bad| bad_line(lines, &bad))?;
+    }
     if lines == 0 {
-        return Err(ErrorUnprocessableEntity(
-            "There isn't a line in the body.",
-        ));
+        return Err(ErrorUnprocessableEntity("The body is empty."));
     }
-    // Put together.
-    let tables = with(&tables, take).into_iter();
-    let table = tables.reduce(|mut all, table| {
-        all.merge(table);
-        all
-    });
-    let summary = table.unwrap_or_default().summary();
-    Ok((lines, summary.map_err(ErrorUnprocessableEntity)?))
+    // With many names this takes milliseconds: a job like the others.
+    let tables = tables.clone();
+    let render = move || {
+        let summary = tables.merge().summary()?;
+        let report = SummaryReport::new(lines, summary, start.elapsed());
+        Ok::<_, TooManyNames>(report.render(format))
+    };
+    let rendered = state.pool.submit(permit, render).await;
+    rendered.map_err(worker_failed)?.map_err(ErrorUnprocessableEntity)
 }
 
-/// Reads the body, and starts work for each piece of it: as many whole lines
-/// as fit. A byte is copied once, into its piece. Returns how many there are.
-async fn cut(
-    mut body: Payload,
+/// Cuts a body into pieces: each has as many whole lines as fit.
+fn cut(
+    body: Payload,
     patience: Duration,
-    start: impl AsyncFn(Vec<u8>),
-) -> Result<u64> {
-    let mut piece = Vec::with_capacity(PIECE);
-    let mut bytes = 0;
-    while let Some(chunk) =
-        timeout(patience, body.try_next()).await.map_err(|_| {
-            ErrorRequestTimeout("Nothing more of the body has arrived.")
-        })??
-    {
-        bytes += chunk.len() as u64;
-        let mut chunk = &chunk[..];
-        while piece.len() + chunk.len() > PIECE {
-            let (fits, rest) = chunk.split_at(PIECE - piece.len());
-            piece.extend_from_slice(fits);
-            chunk = rest;
-            // A piece without a line end is a line that is too long.
-            let end = memrchr(b'\n', &piece).map_or(PIECE, |at| at + 1);
-            let mut begun = Vec::with_capacity(PIECE);
-            begun.extend_from_slice(&piece[end..]);
-            piece.truncate(end);
-            start(replace(&mut piece, begun)).await;
+) -> impl Stream<Item = Result<Vec<u8>>> {
+    let start = (body, Bytes::new(), Vec::with_capacity(PIECE));
+    try_unfold(start, move |(mut body, mut chunk, mut piece)| async move {
+        loop {
+            let fits = chunk.len().min(PIECE - piece.len());
+            piece.extend_from_slice(&chunk.split_to(fits));
+            if !chunk.is_empty() {
+                // A piece without a line end is a line that is too long.
+                let end = memrchr(b'\n', &piece).map_or(PIECE, |at| at + 1);
+                let mut rest = Vec::with_capacity(PIECE);
+                rest.extend(piece.drain(end..));
+                return Ok(Some((piece, (body, chunk, rest))));
+            }
+            let more = timeout(patience, body.try_next()).await;
+            match more.map_err(too_slow)?? {
+                Some(more) => chunk = more,
+                None if piece.is_empty() => return Ok(None),
+                None => return Ok(Some((piece, (body, chunk, Vec::new())))),
+            }
         }
-        piece.extend_from_slice(chunk);
-    }
-    if !piece.is_empty() {
-        start(piece).await;
-    }
-    Ok(bytes)
+    })
 }
 
-/// Whether the body has ended too early: so the client has left.
-pub fn has_left(error: &Error) -> bool {
-    error.as_error::<PayloadError>().is_some()
+/// What the pieces come to: a table for each job that runs.
+#[derive(Default)]
+struct Tables(Mutex<Vec<Table>>);
+
+impl Tables {
+    fn add(&self, piece: &[u8]) -> Result<u64, BadLine> {
+        let mut table = self.lock().pop().unwrap_or_default();
+        let lines = table.add(piece);
+        self.lock().push(table);
+        lines
+    }
+
+    fn merge(&self) -> Table {
+        let tables = take(&mut *self.lock());
+        tables.into_iter().fold(Table::default(), Table::merge)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Table>> {
+        self.0.lock().expect("nobody panics while holding it")
+    }
 }
 
-fn with<T, U>(mutex: &Mutex<T>, work: impl FnOnce(&mut T) -> U) -> U {
-    work(&mut mutex.lock().expect("nobody panics while holding it"))
+fn bad_line(before: u64, bad: &BadLine) -> Error {
+    ErrorUnprocessableEntity(format!("Line {}: {bad}", before + bad.number))
+}
+
+fn too_slow(_: Elapsed) -> Error {
+    ErrorRequestTimeout("Timed out waiting for the rest of the body.")
 }

@@ -1,3 +1,6 @@
+//! The live page at `/` of every step: a heartbeat, buttons, and what came of each
+//! request. Its files are part of the program.
+
 use std::future::ready;
 
 use actix_web::{
@@ -8,11 +11,11 @@ use actix_web::{
         Method, StatusCode,
         header::{self, ContentType},
     },
-    web::{Data, ServiceConfig, route, to},
+    web::{ServiceConfig, route, to},
 };
 use serde_json::json;
 
-use crate::{Settings, report::prefers_json};
+use common::{Format, about};
 
 /// Path, content type and text of each file that the page is made of.
 const FILES: [(&str, &str, &str); 4] = [
@@ -30,13 +33,13 @@ const UPLOAD: &str = "/summary";
 
 /// Adds the page at `/` with its files, and the answer to a path or a method
 /// that no route has.
-pub fn page(config: &mut ServiceConfig) {
+pub fn routes(config: &mut ServiceConfig) {
     for (path, content_type, text) in FILES {
         let file = move || ready(part_of_the_page(content_type, text));
         config.route(path, get_or_head().to(file));
     }
     config
-        .route("/page.json", get_or_head().to(about))
+        .route("/page.json", get_or_head().to(about_json))
         .default_service(to(elsewhere));
 }
 
@@ -46,14 +49,14 @@ fn get_or_head() -> Route {
 }
 
 /// What the page shows of the step that serves it.
-async fn about(request: HttpRequest, settings: Data<Settings>) -> HttpResponse {
-    let routes = request.resource_map();
+async fn about_json(request: HttpRequest) -> HttpResponse {
+    let (routes, about) = (request.resource_map(), about());
     let about = json!({
-        "step": settings.step,
-        "idea": settings.idea,
+        "step": about.step,
+        "idea": about.idea,
         // As text: it can be more than a number of JavaScript holds exactly.
-        "iterations": settings.iterations.to_string(),
-        "threads": settings.threads,
+        "iterations": about.iterations.to_string(),
+        "threads": about.threads,
         "routes": OPTIONAL
             .into_iter()
             .filter(|path| routes.has_resource(path))
@@ -114,7 +117,9 @@ fn head(request: &HttpRequest) -> HttpResponse {
     response.content_type(match request.path() {
         "/pool" => "application/json",
         "/progress" => "text/event-stream",
-        "/blocking" if prefers_json(request) => "application/json",
+        "/blocking" if Format::wanted_by(request) == Format::Json => {
+            "application/json"
+        }
         _ => "text/plain; charset=utf-8",
     });
     match request.path() {
@@ -152,7 +157,7 @@ mod tests {
         let mut settings = Settings::parse_from(["step"]);
         settings.idea = MARKUP;
         settings.iterations = u64::MAX;
-        settings.threads = NonZeroUsize::MIN;
+        about.threads = NonZeroUsize::MIN;
         let failing =
             actix_web::web::get().to(HttpResponse::InternalServerError);
         let app = App::new()
