@@ -12,6 +12,7 @@ use actix_web::{
 };
 use common::{LimitSettings, count};
 use serde::Serialize;
+use tokio::select;
 use tokio_util::sync::CancellationToken;
 
 /// How many rounds from one check of the flag to the next: milliseconds.
@@ -110,8 +111,8 @@ impl Drop for Request<'_> {
     }
 }
 
-/// Waits for the work of a request; drops it when it takes too long, or longer
-/// than a shutdown may.
+/// Waits for a request's work. Drops it, and so stops it, when it takes too long
+/// or a shutdown has no more time for it.
 pub async fn in_time<T>(
     settings: &LimitSettings,
     stop: &CancellationToken,
@@ -123,9 +124,13 @@ pub async fn in_time<T>(
         sleep(settings.shutdown_timeout.mul_f64(0.9)).await;
     };
     let limit = sleep(settings.timeout);
-    tokio::select! {
+    select! {
         result = work => Ok(result),
-        () = limit => Err(ErrorGatewayTimeout("The request timed out and its work was stopped.")),
-        () = shutdown => Err(ErrorServiceUnavailable("The server is shutting down.")),
+        () = limit => Err(ErrorGatewayTimeout(
+            "The request timed out and its work was stopped.",
+        )),
+        () = shutdown => Err(ErrorServiceUnavailable(
+            "The server is shutting down.",
+        )),
     }
 }

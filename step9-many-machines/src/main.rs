@@ -96,7 +96,7 @@ async fn non_blocking() -> &'static str {
 /// Waits, as for a database, and computes nothing.
 async fn waiting() -> &'static str {
     sleep(Duration::from_secs(3)).await;
-    "This page has waited for 3 seconds."
+    "This page waited for 3 seconds."
 }
 
 async fn blocking(
