@@ -257,19 +257,32 @@ impl ThreadSettings {
 /// one line that says where it listens, and what it was started with.
 ///
 /// # Errors
-/// Those of the server.
+/// Those of the running server. If it can't start, this ends the process with
+/// status 1, and prints why.
 pub async fn serve(
     addresses: Vec<SocketAddr>,
     server: Server,
 ) -> io::Result<()> {
     // The first poll starts the server's threads, and waits for them.
     match select(server, ready(())).await {
-        Either::Left((ended, _)) => ended,
+        Either::Left((Err(error), _)) => cannot_serve(error),
+        Either::Left((Ok(()), _)) => Ok(()),
         Either::Right(((), server)) => {
             announce(&addresses);
             server.await
         }
     }
+}
+
+/// Ends the process with status 1: prints on standard error what the system
+/// doesn't give, and what to change.
+pub(crate) fn cannot_serve(error: io::Error) -> ! {
+    log(format!(
+        "{}: can't serve: {error}\n\
+         allow it more threads and open files (see `ulimit -a`)",
+        about().step
+    ));
+    process::exit(1)
 }
 
 fn announce(addresses: &[SocketAddr]) {

@@ -35,7 +35,7 @@ async fn main() -> io::Result<()> {
     // answered after it.
     .client_request_timeout(Duration::ZERO)
     .keep_alive(KeepAlive::Os)
-    .shutdown_signal(stop_signal()?.cancelled_owned())
+    .shutdown_signal(stop_signal().cancelled_owned())
     // Requests in progress are finished, however long it takes.
     .shutdown_timeout(u64::MAX)
     .bind(state.settings.address())

@@ -42,7 +42,7 @@ async fn main() -> io::Result<()> {
     // By default actix-web starts one server thread ("worker") per core. With
     // just one, all connections share it, so a freeze is no accident.
     .workers(1)
-    .shutdown_signal(stop_signal()?.cancelled_owned())
+    .shutdown_signal(stop_signal().cancelled_owned())
     // Requests in progress are finished, however long it takes.
     .shutdown_timeout(u64::MAX)
     .bind(state.settings.address())

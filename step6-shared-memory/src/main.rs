@@ -41,7 +41,7 @@ async fn main() -> io::Result<()> {
     let pool = Pool::start(settings.threads, settings.queue)
         .unwrap_or_else(|error| settings.cannot_start_threads(error));
     let requests = Requests::default();
-    let stop = stop_signal()?;
+    let stop = stop_signal();
     let state = Data::new(State { settings, pool, requests, stop });
     let shared = state.clone();
 

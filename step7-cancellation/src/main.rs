@@ -41,7 +41,7 @@ async fn main() -> io::Result<()> {
     let pool = Pool::start(settings.threads, settings.queue)
         .unwrap_or_else(|error| settings.cannot_start_threads(error));
     let requests = Requests::default();
-    let stop = stop_signal()?;
+    let stop = stop_signal();
     let state = Data::new(State { settings, pool, requests, stop });
     let shared = state.clone();
 
@@ -78,9 +78,10 @@ async fn non_blocking() -> &'static str {
 }
 
 /// Waits, as for a database, and computes nothing.
-async fn waiting() -> &'static str {
-    sleep(Duration::from_secs(3)).await;
-    "This page waited for 3 seconds."
+async fn waiting(state: Data<State>) -> Result<&'static str> {
+    let wait = sleep(Duration::from_secs(3));
+    in_time(&state, Duration::MAX, wait).await?;
+    Ok("This page waited for 3 seconds.")
 }
 
 async fn blocking(state: Data<State>, id: RequestId) -> Result<Report> {
@@ -88,7 +89,7 @@ async fn blocking(state: Data<State>, id: RequestId) -> Result<Report> {
     let permit = admit(&state)?;
     let request = state.requests.begin(&id, state.settings.iterations);
     let work = count_all(&state, &permit, &request);
-    let result = in_time(&state.settings, &state.stop, work).await?;
+    let result = in_time(&state, state.settings.timeout, work).await?;
     let result = request.end(result)?;
     Ok(Report::new(result, start.elapsed()))
 }
@@ -99,7 +100,7 @@ async fn failing(state: Data<State>) -> Result<&'static str> {
     let request = state.requests.begin("", 1);
     let panic = || panic!("/failing panics on purpose");
     let receiver = state.pool.submit(&permit, panic);
-    let result = in_time(&state.settings, &state.stop, receiver).await?;
+    let result = in_time(&state, state.settings.timeout, receiver).await?;
     request.end(result.map_err(worker_failed))
 }
 

@@ -4,16 +4,13 @@ use std::sync::{
     Arc, Mutex, MutexGuard,
     atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
 };
+use std::time::Duration;
 
-use actix_web::{
-    Result,
-    error::{ErrorGatewayTimeout, ErrorServiceUnavailable},
-    rt::time::sleep,
-};
-use common::{LimitSettings, count};
+use actix_web::{Result, error, rt::time::sleep};
+use common::count;
 use serde::Serialize;
-use tokio::select;
-use tokio_util::sync::CancellationToken;
+
+use crate::State;
 
 /// How many rounds from one check of the flag to the next: milliseconds.
 const CHUNK: u64 = 10_000_000;
@@ -111,25 +108,24 @@ impl Drop for Request<'_> {
     }
 }
 
-/// Waits for a request's work. Drops it, and so stops it, when it takes too long
-/// or a shutdown has no more time for it.
+/// Waits for `work`, but drops it after `limit`, or when a shutdown has no more
+/// time for it.
 pub async fn in_time<T>(
-    settings: &LimitSettings,
-    stop: &CancellationToken,
+    state: &State,
+    limit: Duration,
     work: impl Future<Output = T>,
 ) -> Result<T> {
     let shutdown = async {
-        stop.cancelled().await;
+        state.stop.cancelled().await;
         // The rest of the time is for the responses to leave.
-        sleep(settings.shutdown_timeout.mul_f64(0.9)).await;
+        sleep(state.settings.shutdown_timeout.mul_f64(0.9)).await;
     };
-    let limit = sleep(settings.timeout);
-    select! {
+    tokio::select! {
         result = work => Ok(result),
-        () = limit => Err(ErrorGatewayTimeout(
+        () = sleep(limit) => Err(error::ErrorGatewayTimeout(
             "The request timed out and its work was stopped.",
         )),
-        () = shutdown => Err(ErrorServiceUnavailable(
+        () = shutdown => Err(error::ErrorServiceUnavailable(
             "The server is shutting down.",
         )),
     }
