@@ -5,11 +5,12 @@
 //! |---|---|
 //! | `count` | the work: [`count`], and [`shares`], its exact division |
 //! | `measurements` | the other work: [`Table`], which summarises lines of a file |
-//! | `settings` | [`Settings`] and its larger kinds; [`serve`] and the start line |
+//! | `settings` | [`Settings`] and its larger kinds: flags and environment |
+//! | `serve` | [`serve`]: runs the server, and prints the start line |
 //! | `report` | [`Report`] and [`SummaryReport`]: results as text or JSON |
 //! | `timing` | [`milliseconds`] and [`short`]: durations for programs and people |
 //! | `request` | [`RequestId`] and [`Upload`]: what a client sends with its request |
-//! | `events` | [`events()`]: a status that changes, as server-sent events |
+//! | `events` | [`events()`] and [`EventStream`]: server-sent events |
 //! | `stop` | [`stop_signal`]: Ctrl-C and SIGTERM |
 //! | `log` | [`log()`]: lines on standard error |
 
@@ -19,19 +20,21 @@ mod log;
 mod measurements;
 mod report;
 mod request;
+mod serve;
 mod settings;
 mod stop;
 mod timing;
 
 pub use count::{count, shares};
-pub use events::events;
+pub use events::{EventStream, events};
 pub use log::log;
 pub use measurements::{BadLine, Summary, Table, TooManyNames};
 pub use report::{Format, Rendered, Report, SummaryReport};
 pub use request::{RequestId, Upload, client_left};
+pub use serve::serve;
 pub use settings::{
     About, LimitSettings, QueueSettings, Settings, ThreadSettings,
-    UploadSettings, about, parsed, read_settings, serve,
+    UploadSettings, about, parsed, read_settings,
 };
 pub use stop::stop_signal;
 pub use timing::{milliseconds, short};

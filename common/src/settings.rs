@@ -1,21 +1,12 @@
 use std::{
-    ffi::OsString,
-    io::{self, Write},
-    net::{Ipv6Addr, SocketAddr},
-    num::NonZeroUsize,
-    ops::Deref,
-    process,
-    sync::OnceLock,
-    thread,
-    time::Duration,
+    ffi::OsString, io, net::Ipv6Addr, num::NonZeroUsize, ops::Deref, process,
+    sync::OnceLock, thread, time::Duration,
 };
 
-use actix_web::dev::Server;
 use clap::{
     Arg, ArgMatches, Parser,
     builder::{OsStringValueParser, TypedValueParser},
 };
-use futures::future::{Either, ready, select};
 
 use crate::log;
 
@@ -139,7 +130,15 @@ pub struct About {
     /// How many threads compute: one, if the step has no such setting.
     pub threads: NonZeroUsize,
     /// The settings of its work, for people: "threads 2".
-    settings: Vec<String>,
+    pub settings: Vec<String>,
+}
+
+impl Default for About {
+    fn default() -> Self {
+        let (step, idea, iterations) = Default::default();
+        let threads = NonZeroUsize::MIN;
+        Self { step, idea, iterations, threads, settings: Vec::new() }
+    }
 }
 
 static ABOUT: OnceLock<About> = OnceLock::new();
@@ -147,13 +146,7 @@ static ABOUT: OnceLock<About> = OnceLock::new();
 /// What this program is, and how it was started: read once, like the arguments
 /// themselves. Before [`settings!`](crate::settings) was called, all is empty.
 pub fn about() -> &'static About {
-    ABOUT.get_or_init(|| About {
-        step: "",
-        idea: "",
-        iterations: 0,
-        threads: NonZeroUsize::MIN,
-        settings: Vec::new(),
-    })
+    ABOUT.get_or_init(About::default)
 }
 
 /// Reads the settings of the step that calls it, as the type that is expected
@@ -250,49 +243,6 @@ impl ThreadSettings {
              processes and memory (see `ulimit -a`)"
         ));
         process::exit(1)
-    }
-}
-
-/// Runs the server until it has shut down. As soon as its thread runs, prints the
-/// one line that says where it listens, and what it was started with.
-///
-/// # Errors
-/// Those of the running server. If it can't start, this ends the process with
-/// status 1, and prints why.
-pub async fn serve(
-    addresses: Vec<SocketAddr>,
-    server: Server,
-) -> io::Result<()> {
-    // The first poll starts the server's threads, and waits for them.
-    match select(server, ready(())).await {
-        Either::Left((Err(error), _)) => cannot_serve(error),
-        Either::Left((Ok(()), _)) => Ok(()),
-        Either::Right(((), server)) => {
-            announce(&addresses);
-            server.await
-        }
-    }
-}
-
-/// Ends the process with status 1: prints on standard error what the system
-/// doesn't give, and what to change.
-pub(crate) fn cannot_serve(error: io::Error) -> ! {
-    log(format!(
-        "{}: can't serve: {error}\n\
-         allow it more threads and open files (see `ulimit -a`)",
-        about().step
-    ));
-    process::exit(1)
-}
-
-fn announce(addresses: &[SocketAddr]) {
-    let urls = addresses.iter().map(|address| format!("http://{address}"));
-    let urls = urls.collect::<Vec<_>>().join(" ");
-    let About { step, settings, .. } = about();
-    let line = format!("{step} listening on {urls} ({})", settings.join(", "));
-    // Not println!, which panics when standard output is closed.
-    if let Err(error) = writeln!(io::stdout(), "{line}") {
-        log(format!("{line}\nstandard output: {error}"));
     }
 }
 

@@ -1,6 +1,6 @@
 //! What step 1 teaches: a loop in a handler stops the whole server.
 
-use std::time::Instant;
+use std::{io::Read, time::Instant};
 
 use harness::Server;
 
@@ -53,4 +53,28 @@ fn who_waits_through_a_long_freeze_is_answered_after_it() {
     assert_eq!(on_the_connection_of_before.status(), 200);
     let answer = waits.wait();
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_finishes_what_has_begun_and_drops_what_the_frozen_thread_has_not_taken()
+ {
+    let mut command = harness::command(env!("CARGO_BIN_EXE_step1-blocking"));
+    let server =
+        Server::start(command.env("ITERATIONS", "8_000_000_000")).unwrap();
+    let blocking = server.send("/blocking");
+    let mut waiting: Vec<_> =
+        (0..5).map(|_| server.send("/non-blocking")).collect();
+
+    server.terminate();
+    let answer = blocking.wait();
+    assert!(answer.ends_with("Result is 8000000000"), "{answer}");
+    for connection in &mut waiting {
+        let mut answer = Vec::new();
+        connection.stream().read_to_end(&mut answer).ok();
+        assert_eq!(answer, b"", "its handling had not begun");
+    }
+    let ended = server.wait();
+    assert_eq!(ended.status.code(), Some(0));
+    assert!(ended.stderr.contains("requests in progress"), "{}", ended.stderr);
 }

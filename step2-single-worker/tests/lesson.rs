@@ -29,7 +29,10 @@ fn a_worker_that_panics_is_a_500_and_the_server_goes_on() {
     for _ in 0..3 {
         let response = server.get("/failing");
         assert_eq!(response.status(), 500);
-        assert_eq!(response.body(), "The worker failed. The server goes on.");
+        assert_eq!(
+            response.body(),
+            "The worker failed; the server is still running."
+        );
         assert_eq!(server.get("/non-blocking").status(), 200);
         assert_eq!(server.get("/blocking").body(), "Result is 1000");
     }
@@ -46,7 +49,10 @@ fn a_thread_that_cannot_be_started_is_a_503() {
     server.limit_memory(Some(1024 * 1024));
     let response = server.get("/blocking");
     assert_eq!(response.status(), 503);
-    assert_eq!(response.body(), "No thread is free. Try again later.");
+    assert_eq!(
+        response.body(),
+        "The server can't start another thread right now."
+    );
     assert_eq!(server.get("/non-blocking").status(), 200);
 
     server.limit_memory(None);

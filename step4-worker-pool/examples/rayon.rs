@@ -1,13 +1,10 @@
 //! Step 4 with rayon's pool.
 //!
-//! It gives: threads that are started once, work stealing, and much more for
-//! work on collections (`par_iter`), which is what it is made for. Its
-//! `spawn` neither returns an answer nor says that a job panicked, so a
-//! channel is still ours.
-//! A panic in `spawn` ends the whole process, unless there is a handler.
-//! It lacks, as step 4 does, what step 5 brings: a bound (its queue grows as
-//! long as requests come) and figures. Its threads step back as those of step
-//! 5 do: `start_handler` runs in each of them first.
+//! What you get: threads that are started once, work stealing, and much more for
+//! work on collections (`par_iter`), which is what it is made for. Its `spawn`
+//! neither returns a result nor reports a panic, so the channel is still ours,
+//! and without a panic handler a panic ends the whole process.
+//! What is missing, as in step 4: a bound, and a status.
 //! Diff, in the folder of this crate:
 //! git diff --no-index src/main.rs examples/rayon.rs
 
@@ -17,54 +14,55 @@ use std::time::{Duration, Instant};
 use actix_web::{
     App, Error, HttpServer, Result,
     error::ErrorInternalServerError,
-    http::KeepAlive,
     rt::time::sleep,
     web::{Data, ServiceConfig, get},
 };
-use common::{Priority, Report, Settings, count, page, shares, stop_signal};
+use common::{
+    Report, ThreadSettings, count, read_settings, serve, shares, stop_signal,
+};
 use futures::future::try_join_all;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use tokio::sync::oneshot::{self, Receiver, error::RecvError};
 
+/// What all handlers share.
+struct State {
+    settings: ThreadSettings,
+    pool: ThreadPool,
+}
+
 #[actix_web::main]
 async fn main() -> io::Result<()> {
-    let idea = "Step 4 with rayon's pool.";
-    let settings = Settings::from_args("step4-rayon", idea, "threads");
+    let settings: ThreadSettings =
+        read_settings("step4-rayon", "Step 4 with rayon's pool.");
     let pool = ThreadPoolBuilder::new()
         .num_threads(settings.threads.get())
         .thread_name(|number| format!("pool {number}"))
-        .start_handler(|_| Priority::Low.apply())
-        // Standard error has the message already.
+        // The message is on standard error already.
         .panic_handler(|_| ())
         .build()
         .map_err(io::Error::other)
         .unwrap_or_else(|error| settings.cannot_start_threads(error));
-    let (settings, pool) = (Data::new(settings), Data::new(pool));
-    let shared = (settings.clone(), pool.clone());
+    let state = Data::new(State { settings, pool });
+    let shared = state.clone();
 
     let server = HttpServer::new(move || {
-        let (settings, pool) = shared.clone();
-        App::new().app_data(settings).app_data(pool).configure(routes)
+        App::new().app_data(shared.clone()).configure(routes)
     })
-    // By default actix-web starts one single-threaded worker per core. With
-    // just one, all connections share one thread, and a freeze is no accident.
+    // By default actix-web starts one server thread ("worker") per core. With
+    // just one, all connections share it, so a freeze is no accident.
     .workers(1)
-    // Who waits through a freeze is answered after it, however long it was.
-    .client_request_timeout(Duration::ZERO)
-    .keep_alive(KeepAlive::Os)
-    .shutdown_signal(stop_signal()?)
-    // Whatever was accepted is answered, however long it takes.
+    .shutdown_signal(stop_signal().cancelled_owned())
+    // Requests in progress are finished, however long it takes.
     .shutdown_timeout(u64::MAX)
-    .bind(settings.address())
-    .unwrap_or_else(|error| settings.cannot_listen(error));
+    .bind(state.settings.address())
+    .unwrap_or_else(|error| state.settings.cannot_listen(error));
 
-    settings.announce(&server.addrs());
-    server.run().await
+    serve(server.addrs(), server.run()).await
 }
 
 fn routes(config: &mut ServiceConfig) {
     config
-        .configure(page)
+        .configure(page::routes)
         .route("/non-blocking", get().to(non_blocking))
         .route("/waiting", get().to(waiting))
         .route("/blocking", get().to(blocking))
@@ -78,33 +76,32 @@ async fn non_blocking() -> &'static str {
 /// Waits, as for a database, and computes nothing.
 async fn waiting() -> &'static str {
     sleep(Duration::from_secs(3)).await;
-    "This page has waited for 3 seconds."
+    "This page waited for 3 seconds."
 }
 
-async fn blocking(
-    settings: Data<Settings>,
-    pool: Data<ThreadPool>,
-) -> Result<Report> {
+async fn blocking(state: Data<State>) -> Result<Report> {
     let start = Instant::now();
-    let result = count_all(&settings, &pool).await?;
-    Ok(Report::new(&settings, result, start.elapsed()))
+    let result = count_all(&state).await?;
+    Ok(Report::new(result, start.elapsed()))
 }
 
-/// A job that panics on purpose, to see what its request gets.
-async fn failing(pool: Data<ThreadPool>) -> Result<&'static str> {
-    submit(&pool, || panic!("/failing panics on purpose"))
-        .await
-        .map_err(worker_failed)
+/// A worker that panics on purpose, to see what its request gets.
+async fn failing(state: Data<State>) -> Result<&'static str> {
+    let receiver = submit(&state.pool, || panic!("/failing panics on purpose"));
+    receiver.await.map_err(worker_failed)
 }
 
-/// Lets each thread of the pool count a share.
-async fn count_all(settings: &Settings, pool: &ThreadPool) -> Result<u64> {
-    let receivers = shares(settings.iterations, settings.threads)
-        .map(|share| submit(pool, move || count(share)));
+/// Has each thread count a share. All are queued before the first is awaited:
+/// otherwise they would take turns.
+async fn count_all(state: &State) -> Result<u64> {
+    let receivers = shares(state.settings.iterations, state.settings.threads)
+        .map(|share| submit(&state.pool, move || count(share)))
+        .collect::<Vec<_>>();
     let counts = try_join_all(receivers).await.map_err(worker_failed)?;
     Ok(counts.iter().sum())
 }
 
+/// Queues `work`. Returns where its result will arrive.
 fn submit<T: Send + 'static>(
     pool: &ThreadPool,
     work: impl FnOnce() -> T + Send + 'static,
@@ -115,5 +112,5 @@ fn submit<T: Send + 'static>(
 }
 
 fn worker_failed(_: RecvError) -> Error {
-    ErrorInternalServerError("The worker failed. The server goes on.")
+    ErrorInternalServerError("The worker failed; the server is still running.")
 }

@@ -1,12 +1,10 @@
 //! Step 4 with tokio's `spawn_blocking`, and a semaphore for the bound.
 //!
-//! It gives: an answer, an error for a job that panics, and with a semaphore
-//! the bound of step 5: a permit moves into each closure, so that the place is
-//! given back when the work ends.
-//! It lacks what step 4 has: a queue that is served by as many threads as there
-//! are cores (here each job gets a thread, up to a limit of hundreds); and what
-//! step 5 has besides: a priority, and to know how many jobs are queued.
-//! A closure that has begun can't be aborted.
+//! What you get: a result, an error for a job that panics, and with a semaphore
+//! the bound of step 5.
+//! What is missing, compared with step 4: a queue that a fixed number of threads
+//! serve (here each job gets a thread, up to a limit of hundreds); with step 5: to
+//! know how many jobs are queued. A closure that has begun can't be aborted.
 //! Diff, in the folder of this crate:
 //! git diff --no-index ../step5-back-pressure/src/main.rs \
 //!     examples/spawn_blocking.rs
@@ -18,11 +16,13 @@ use std::time::{Duration, Instant};
 use actix_web::{
     App, Error, HttpResponse, HttpServer, Result,
     error::{ErrorInternalServerError, InternalError},
-    http::{KeepAlive, header::RETRY_AFTER},
+    http::header::RETRY_AFTER,
     rt::time::sleep,
     web::{Data, Json, ServiceConfig, get},
 };
-use common::{Report, Settings, count, page, shares, stop_signal};
+use common::{
+    QueueSettings, Report, count, read_settings, serve, shares, stop_signal,
+};
 use futures::future::try_join_all;
 use serde_json::{Value, json};
 use tokio::{
@@ -30,43 +30,43 @@ use tokio::{
     task::{JoinError, spawn_blocking},
 };
 
+/// What all handlers share.
+struct State {
+    settings: QueueSettings,
+    free: Arc<Semaphore>,
+}
+
 #[actix_web::main]
 async fn main() -> io::Result<()> {
     let idea = "Step 4 with tokio's `spawn_blocking`.";
-    let flags = "threads queue";
-    let settings = Settings::from_args("step4-spawn-blocking", idea, flags);
-    let places = Arc::new(Semaphore::new(settings.queue));
-    let (settings, places) = (Data::new(settings), Data::from(places));
-    let shared = (settings.clone(), places);
+    let settings: QueueSettings = read_settings("step4-spawn-blocking", idea);
+    let free = Arc::new(Semaphore::new(settings.queue));
+    let state = Data::new(State { settings, free });
+    let shared = state.clone();
 
     let server = HttpServer::new(move || {
-        let (settings, places) = shared.clone();
-        App::new().app_data(settings).app_data(places).configure(routes)
+        App::new().app_data(shared.clone()).configure(routes)
     })
-    // By default actix-web starts one single-threaded worker per core. With
-    // just one, all connections share one thread, and a freeze is no accident.
+    // By default actix-web starts one server thread ("worker") per core. With
+    // just one, all connections share it, so a freeze is no accident.
     .workers(1)
-    // Who waits through a freeze is answered after it, however long it was.
-    .client_request_timeout(Duration::ZERO)
-    .keep_alive(KeepAlive::Os)
-    .shutdown_signal(stop_signal()?)
-    // Whatever was accepted is answered, however long it takes.
+    .shutdown_signal(stop_signal().cancelled_owned())
+    // Requests in progress are finished, however long it takes.
     .shutdown_timeout(u64::MAX)
-    .bind(settings.address())
-    .unwrap_or_else(|error| settings.cannot_listen(error));
+    .bind(state.settings.address())
+    .unwrap_or_else(|error| state.settings.cannot_listen(error));
 
-    settings.announce(&server.addrs());
-    server.run().await
+    serve(server.addrs(), server.run()).await
 }
 
 fn routes(config: &mut ServiceConfig) {
     config
-        .configure(page)
+        .configure(page::routes)
         .route("/non-blocking", get().to(non_blocking))
         .route("/waiting", get().to(waiting))
         .route("/blocking", get().to(blocking))
         .route("/failing", get().to(failing))
-        .route("/pool", get().to(figures));
+        .route("/pool", get().to(pool_status));
 }
 
 async fn non_blocking() -> &'static str {
@@ -76,68 +76,64 @@ async fn non_blocking() -> &'static str {
 /// Waits, as for a database, and computes nothing.
 async fn waiting() -> &'static str {
     sleep(Duration::from_secs(3)).await;
-    "This page has waited for 3 seconds."
+    "This page waited for 3 seconds."
 }
 
-async fn blocking(
-    settings: Data<Settings>,
-    places: Data<Semaphore>,
-) -> Result<Report> {
+async fn blocking(state: Data<State>) -> Result<Report> {
     let start = Instant::now();
-    let result = count_all(&settings, &places).await?;
-    Ok(Report::new(&settings, result, start.elapsed()))
+    let permit = admit(&state)?;
+    let result = count_all(&state, &permit).await?;
+    Ok(Report::new(result, start.elapsed()))
 }
 
-/// A job that panics on purpose, to see what its request gets.
-async fn failing(places: Data<Semaphore>) -> Result<&'static str> {
-    let permit = admit(&places)?;
-    spawn_blocking(move || {
+/// A worker that panics on purpose, to see what its request gets.
+async fn failing(state: Data<State>) -> Result<&'static str> {
+    let permit = admit(&state)?;
+    let job = spawn_blocking(move || {
         let _permit = permit;
         panic!("/failing panics on purpose")
-    })
-    .await
-    .map_err(worker_failed)
-}
-
-async fn figures(
-    settings: Data<Settings>,
-    places: Data<Semaphore>,
-) -> Json<Value> {
-    let free = places.available_permits();
-    let places = settings.queue;
-    Json(json!({ "places": places, "admitted": places - free }))
-}
-
-/// Lets a thread count each share, once there is a place for the request.
-async fn count_all(
-    settings: &Settings,
-    places: &Arc<Semaphore>,
-) -> Result<u64> {
-    let permit = Arc::new(admit(places)?);
-    let answers = shares(settings.iterations, settings.threads).map(|share| {
-        let permit = permit.clone();
-        spawn_blocking(move || {
-            let count = count(share);
-            drop(permit);
-            count
-        })
     });
-    let counts = try_join_all(answers).await.map_err(worker_failed)?;
+    job.await.map_err(worker_failed)
+}
+
+async fn pool_status(state: Data<State>) -> Json<Value> {
+    let slots = state.settings.queue;
+    let admitted = slots - state.free.available_permits();
+    Json(json!({ "slots": slots, "admitted": admitted }))
+}
+
+/// Admits a request, or refuses it at once when all slots are taken.
+fn admit(state: &State) -> Result<Arc<OwnedSemaphorePermit>> {
+    let permit = state.free.clone().try_acquire_owned().map(Arc::new);
+    permit.map_err(|_| {
+        let response = HttpResponse::ServiceUnavailable()
+            .insert_header((RETRY_AFTER, "1"))
+            .content_type("text/plain; charset=utf-8")
+            .body("The server is busy. Try again later.");
+        InternalError::from_response("busy", response).into()
+    })
+}
+
+/// Has one thread count each share. A permit travels inside each job, so the slot
+/// is released when the work ends.
+async fn count_all(
+    state: &State,
+    permit: &Arc<OwnedSemaphorePermit>,
+) -> Result<u64> {
+    let jobs = shares(state.settings.iterations, state.settings.threads)
+        .map(|share| {
+            let permit = permit.clone();
+            spawn_blocking(move || {
+                let result = count(share);
+                drop(permit);
+                result
+            })
+        })
+        .collect::<Vec<_>>();
+    let counts = try_join_all(jobs).await.map_err(worker_failed)?;
     Ok(counts.iter().sum())
 }
 
-fn admit(places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit> {
-    places.clone().try_acquire_owned().map_err(|_| no_room())
-}
-
-fn no_room() -> Error {
-    let response = HttpResponse::ServiceUnavailable()
-        .insert_header((RETRY_AFTER, "1"))
-        .content_type("text/plain; charset=utf-8")
-        .body("No room for this request now. Try again later.");
-    InternalError::from_response("no room", response).into()
-}
-
 fn worker_failed(_: JoinError) -> Error {
-    ErrorInternalServerError("The worker failed. The server goes on.")
+    ErrorInternalServerError("The worker failed; the server is still running.")
 }

@@ -1,11 +1,11 @@
 //! Step 4 with actix-web's own `web::block`.
 //!
-//! It gives: one line, an answer, an error for a job that panics.
-//! It lacks what step 4 has: a fixed number of threads, started once; and what
-//! step 5 has: a bound, figures, a priority. Its threads are those that also
-//! read files and look up names, up to 512 divided by the cores for each of
-//! the server's workers: made for waiting, not for computing. When many
-//! requests come, hundreds of threads share a few cores.
+//! What you get: one line, a result, an error for a job that panics.
+//! What is missing, compared with step 4: a fixed number of threads that are
+//! started once; with step 5: a bound, and a status. Its threads also read files
+//! and look up names: up to 512 divided by the cores for each server thread, made
+//! for waiting, not for computing. With many requests, hundreds of threads share
+//! a few cores.
 //! Diff, in the folder of this crate:
 //! git diff --no-index src/main.rs examples/web_block.rs
 
@@ -15,42 +15,44 @@ use std::time::{Duration, Instant};
 use actix_web::{
     App, Error, HttpServer, Result,
     error::{BlockingError, ErrorInternalServerError},
-    http::KeepAlive,
     rt::time::sleep,
     web::{Data, ServiceConfig, block, get},
 };
-use common::{Report, Settings, count, page, shares, stop_signal};
+use common::{
+    Report, ThreadSettings, count, read_settings, serve, shares, stop_signal,
+};
 use futures::future::try_join_all;
+
+/// What all handlers share.
+struct State {
+    settings: ThreadSettings,
+}
 
 #[actix_web::main]
 async fn main() -> io::Result<()> {
     let idea = "Step 4 with actix-web's `web::block`.";
-    let settings = Settings::from_args("step4-web-block", idea, "threads");
-    let settings = Data::new(settings);
-    let shared = settings.clone();
+    let settings: ThreadSettings = read_settings("step4-web-block", idea);
+    let state = Data::new(State { settings });
+    let shared = state.clone();
 
     let server = HttpServer::new(move || {
         App::new().app_data(shared.clone()).configure(routes)
     })
-    // By default actix-web starts one single-threaded worker per core. With
-    // just one, all connections share one thread, and a freeze is no accident.
+    // By default actix-web starts one server thread ("worker") per core. With
+    // just one, all connections share it, so a freeze is no accident.
     .workers(1)
-    // Who waits through a freeze is answered after it, however long it was.
-    .client_request_timeout(Duration::ZERO)
-    .keep_alive(KeepAlive::Os)
-    .shutdown_signal(stop_signal()?)
-    // Whatever was accepted is answered, however long it takes.
+    .shutdown_signal(stop_signal().cancelled_owned())
+    // Requests in progress are finished, however long it takes.
     .shutdown_timeout(u64::MAX)
-    .bind(settings.address())
-    .unwrap_or_else(|error| settings.cannot_listen(error));
+    .bind(state.settings.address())
+    .unwrap_or_else(|error| state.settings.cannot_listen(error));
 
-    settings.announce(&server.addrs());
-    server.run().await
+    serve(server.addrs(), server.run()).await
 }
 
 fn routes(config: &mut ServiceConfig) {
     config
-        .configure(page)
+        .configure(page::routes)
         .route("/non-blocking", get().to(non_blocking))
         .route("/waiting", get().to(waiting))
         .route("/blocking", get().to(blocking))
@@ -64,29 +66,31 @@ async fn non_blocking() -> &'static str {
 /// Waits, as for a database, and computes nothing.
 async fn waiting() -> &'static str {
     sleep(Duration::from_secs(3)).await;
-    "This page has waited for 3 seconds."
+    "This page waited for 3 seconds."
 }
 
-async fn blocking(settings: Data<Settings>) -> Result<Report> {
+async fn blocking(state: Data<State>) -> Result<Report> {
     let start = Instant::now();
-    let result = count_all(&settings).await?;
-    Ok(Report::new(&settings, result, start.elapsed()))
+    let result = count_all(&state).await?;
+    Ok(Report::new(result, start.elapsed()))
 }
 
-/// A job that panics on purpose, to see what its request gets.
+/// A worker that panics on purpose, to see what its request gets.
 async fn failing() -> Result<&'static str> {
-    block(|| panic!("/failing panics on purpose")).await.map_err(worker_failed)
+    let result = block(|| panic!("/failing panics on purpose"));
+    result.await.map_err(worker_failed)
 }
 
-/// Lets a thread count each share. They are started one by one as they are
-/// needed, and end after ten idle seconds.
-async fn count_all(settings: &Settings) -> Result<u64> {
-    let answers = shares(settings.iterations, settings.threads)
-        .map(|share| block(move || count(share)));
-    let counts = try_join_all(answers).await.map_err(worker_failed)?;
+/// Has one thread count each share. They are started as they are needed, and end
+/// after ten idle seconds.
+async fn count_all(state: &State) -> Result<u64> {
+    let results = shares(state.settings.iterations, state.settings.threads)
+        .map(|share| block(move || count(share)))
+        .collect::<Vec<_>>();
+    let counts = try_join_all(results).await.map_err(worker_failed)?;
     Ok(counts.iter().sum())
 }
 
 fn worker_failed(_: BlockingError) -> Error {
-    ErrorInternalServerError("The worker failed. The server goes on.")
+    ErrorInternalServerError("The worker failed; the server is still running.")
 }

@@ -12,12 +12,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::Priority;
 use pool::{Permit, Pool};
 
 /// A pool whose only thread is held up until the sender is dropped.
-fn held_up(places: usize) -> (Pool, Permit, Sender<()>) {
-    let pool = Pool::start(NonZeroUsize::MIN, Priority::Normal, places);
+fn held_up(slots: usize) -> (Pool, Permit, Sender<()>) {
+    let pool = Pool::start(NonZeroUsize::MIN, slots);
     let pool = pool.unwrap();
     let permit = pool.admit().unwrap();
     let (go, wait) = channel::<()>();
@@ -42,7 +41,7 @@ fn a_job_whose_handler_has_gone_never_starts_wherever_it_is_queued() {
                 permit
             })
             .collect();
-        assert!(pool.admit().is_none(), "all places are taken");
+        assert!(pool.admit().is_none(), "all slots are taken");
         drop(permits.remove(gone));
         drop(pool.admit().expect("its place is free at once"));
         drop((go, busy, seen));

@@ -134,7 +134,7 @@ fn what_is_no_file_of_measurements_is_refused_with_a_reason() {
     let server = server();
     let names: String = (0..10_001).map(|it| format!("{it};1.0\n")).collect();
     for (body, status, text) in [
-        ("", 422, "There isn't a line in the body."),
+        ("", 422, "The body is empty."),
         ("\n", 422, "Line 1: expected NAME;VALUE, "),
         ("a;1.0\r\n", 422, "Line 1: expected NAME;VALUE, "),
         ("a;1.0\n\na;1.0", 422, "Line 2: expected NAME;VALUE, "),

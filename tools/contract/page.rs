@@ -176,17 +176,17 @@ fn what_only_some_steps_have_is_shown_where_it_is() {
             serde_json::from_str(pool.body()).unwrap();
         browser.wait_for(&format!(
             "document.querySelectorAll('#places span').length == {}",
-            pool["places"]
+            pool["slots"]
         ));
-        assert!(text(&mut browser, "#admitted").starts_with("0 of 64 "));
+        assert!(text(&mut browser, "#admitted").starts_with("0 of 8 "));
     }
     if has_failing {
         send(&mut browser, "/failing");
         wait_for_results(&mut browser, 1);
         assert_eq!(
             text(&mut browser, "#log .failed .answer"),
-            "500 Internal Server Error: The worker failed. \
-             The server goes on."
+            "500 Internal Server Error: The worker failed; \
+             the server is still running."
         );
         wait_for_answers(&mut browser, 3);
         let state = text(&mut browser, "#state");
@@ -246,7 +246,10 @@ fn a_full_house_is_seen_at_one_glance() {
     }
     wait_for_results(&mut browser, 1);
     let answer = text(&mut browser, "#log .failed .answer");
-    assert!(answer.starts_with("503 Service Unavailable: No room"), "{answer}");
+    assert!(
+        answer.starts_with("503 Service Unavailable: The server is busy"),
+        "{answer}"
+    );
     browser.wait_for(
         "document.querySelectorAll('#places .taken').length == 2 && \
          document.getElementById('refused').textContent == '✕ 1 refused' && \

@@ -17,18 +17,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::Priority;
 use pool::{Permit, Pool};
 use proptest::prelude::*;
 use serde_json::Value;
 
-fn start(threads: usize, places: usize) -> Pool {
+fn start(threads: usize, slots: usize) -> Pool {
     let threads = NonZeroUsize::new(threads).unwrap();
-    Pool::start(threads, Priority::Normal, places).unwrap()
+    Pool::start(threads, slots).unwrap()
 }
 
 fn figure(pool: &Pool, name: &str) -> usize {
-    let figures: Value = serde_json::to_value(pool.figures()).unwrap();
+    let figures: Value = serde_json::to_value(pool.status()).unwrap();
     figures[name].as_u64().expect(name) as usize
 }
 
@@ -87,17 +86,17 @@ proptest! {
     #[test]
     fn every_job_of_an_admitted_request_is_settled_exactly_once(
         threads in 1_usize..5,
-        places in 1_usize..6,
+        slots in 1_usize..6,
         requests in requests(),
     ) {
-        let pool = start(threads, places);
+        let pool = start(threads, slots);
         let runs = Arc::new(AtomicUsize::new(0));
         let (mut jobs, mut refused) = (0, 0);
         let mut waiting = Vec::new();
         for works in &requests {
             let Some(permit) = pool.admit() else {
                 refused += 1;
-                prop_assert_eq!(figure(&pool, "admitted"), places);
+                prop_assert_eq!(figure(&pool, "admitted"), slots);
                 // Who waits for an answer gives the place back after it.
                 waiting.clear();
                 continue;
@@ -120,7 +119,7 @@ proptest! {
         }
         drop(waiting);
         prop_assert_eq!(runs.load(SeqCst), jobs);
-        prop_assert!(refused == 0 || requests.len() > places);
+        prop_assert!(refused == 0 || requests.len() > slots);
         wait_for(|| figure(&pool, "admitted") == 0);
         prop_assert_eq!(figure(&pool, "threads"), threads);
         prop_assert_eq!(figure(&pool, "queued"), 0);

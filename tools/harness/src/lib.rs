@@ -27,7 +27,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::Settings;
 use ureq::{Agent, http::Response};
 
 #[cfg(feature = "browser")]
@@ -54,11 +53,23 @@ pub fn skipped(text: &'static str) {
 /// all is well, even on a machine that does ten other things.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The environment variables that steps read.
+const VARIABLES: [&str; 8] = [
+    "PORT",
+    "ITERATIONS",
+    "THREADS",
+    "QUEUE",
+    "TIMEOUT",
+    "SHUTDOWN_TIMEOUT",
+    "BODY_TIMEOUT",
+    "NATS_URL",
+];
+
 /// A command that runs `program` on a free port and otherwise with its
 /// defaults, whatever the environment of the caller says.
 pub fn command(program: impl AsRef<Path>) -> Command {
     let mut command = Command::new(program.as_ref());
-    for variable in Settings::variables() {
+    for variable in VARIABLES {
         command.env_remove(variable);
     }
     // A panic is one line on standard error, wherever it is run.

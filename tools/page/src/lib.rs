@@ -13,9 +13,8 @@ use actix_web::{
     },
     web::{ServiceConfig, route, to},
 };
-use serde_json::json;
-
-use common::{Format, about};
+use common::{About, Format, about};
+use serde_json::{Value, json};
 
 /// Path, content type and text of each file that the page is made of.
 const FILES: [(&str, &str, &str); 4] = [
@@ -39,7 +38,7 @@ pub fn routes(config: &mut ServiceConfig) {
         config.route(path, get_or_head().to(file));
     }
     config
-        .route("/page.json", get_or_head().to(about_json))
+        .route("/page.json", get_or_head().to(about_step))
         .default_service(to(elsewhere));
 }
 
@@ -49,20 +48,24 @@ fn get_or_head() -> Route {
 }
 
 /// What the page shows of the step that serves it.
-async fn about_json(request: HttpRequest) -> HttpResponse {
-    let (routes, about) = (request.resource_map(), about());
-    let about = json!({
+async fn about_step(request: HttpRequest) -> HttpResponse {
+    let routes = request.resource_map();
+    let about = describe(about(), |path| routes.has_resource(path));
+    part_of_the_page("application/json", about.to_string())
+}
+
+fn describe(about: &About, has_route: impl Fn(&str) -> bool) -> Value {
+    json!({
         "step": about.step,
         "idea": about.idea,
-        // As text: it can be more than a number of JavaScript holds exactly.
+        // As text: JavaScript's numbers can't represent all of them exactly.
         "iterations": about.iterations.to_string(),
         "threads": about.threads,
         "routes": OPTIONAL
             .into_iter()
-            .filter(|path| routes.has_resource(path))
+            .filter(|path| has_route(path))
             .collect::<Vec<_>>(),
-    });
-    part_of_the_page("application/json", about.to_string())
+    })
 }
 
 fn part_of_the_page(
@@ -137,33 +140,18 @@ fn head(request: &HttpRequest) -> HttpResponse {
 
 #[cfg(test)]
 mod tests {
-    use std::num::NonZeroUsize;
-
+    use super::*;
     use actix_web::{
         App,
         http::header::HeaderMap,
         test::{TestRequest, call_service, init_service, read_body},
     };
-    use clap::Parser;
-    use serde_json::Value;
-
-    use super::*;
-
-    /// Markup where a step has its sentence, and a path that repeats it.
-    const MARKUP: &str = "</script><img src=x onerror=alert(1)>";
 
     /// What a step with `/failing`, but without `/pool`, answers.
     async fn get(path: &str) -> (StatusCode, HeaderMap, String) {
-        let mut settings = Settings::parse_from(["step"]);
-        settings.idea = MARKUP;
-        settings.iterations = u64::MAX;
-        about.threads = NonZeroUsize::MIN;
         let failing =
             actix_web::web::get().to(HttpResponse::InternalServerError);
-        let app = App::new()
-            .app_data(Data::new(settings))
-            .configure(page)
-            .route("/failing", failing);
+        let app = App::new().configure(routes).route("/failing", failing);
         let app = init_service(app).await;
         let request = TestRequest::with_uri(path).to_request();
         let response = call_service(&app, request).await;
@@ -193,16 +181,21 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn what_the_server_says_of_itself_is_json_and_nothing_else() {
+    async fn what_the_step_is_comes_as_json_with_the_routes_that_it_has() {
         let (status, headers, body) = get("/page.json").await;
         assert_eq!(status, 200);
         assert_eq!(header(&headers, "content-type"), "application/json");
         assert_eq!(header(&headers, "x-content-type-options"), "nosniff");
         let about: Value = serde_json::from_str(&body).unwrap();
-        assert_eq!(about["idea"], MARKUP);
-        assert_eq!(about["iterations"], u64::MAX.to_string());
         assert_eq!(about["threads"], 1);
         assert_eq!(about["routes"], json!(["/failing"]));
+    }
+
+    #[test]
+    fn the_largest_number_of_rounds_reaches_the_page_exactly() {
+        let about = About { iterations: u64::MAX, ..About::default() };
+        let json = describe(&about, |_| false);
+        assert_eq!(json["iterations"], u64::MAX.to_string());
     }
 
     #[test]

@@ -326,9 +326,9 @@ async function showPool() {
   } catch {
     return; // The heartbeat says so.
   }
-  const { places, admitted, queued, threads, workers, shares } = figures;
-  const boxes = Math.min(places, MOST_BOXES);
-  const taken = Math.ceil((admitted * boxes) / places);
+  const { slots, admitted, queued, threads, workers, shares } = figures;
+  const boxes = Math.min(slots, MOST_BOXES);
+  const taken = Math.ceil((admitted * boxes) / slots);
   const list = element("places");
   while (list.children.length > boxes) list.lastChild.remove();
   while (list.children.length < boxes) {
@@ -337,9 +337,9 @@ async function showPool() {
   [...list.children].forEach((box, i) => {
     box.className = i < taken ? "taken" : "";
   });
-  setText("admitted", `${admitted} of ${places} places taken`);
+  setText("admitted", `${admitted} of ${slots} slots taken`);
   const jobs = queued === 1 ? "1 job waits" : `${queued} jobs wait`;
-  const hint = places > MOST_IN_FLIGHT ? " To see a refusal: QUEUE=2" : "";
+  const hint = slots > MOST_IN_FLIGHT ? " To see a refusal: QUEUE=2" : "";
   const who = workers
     ? `Shares in the queue: ${shares}; workers there: ${workers.length}.`
     : `${jobs} for ${threads} threads.`;

@@ -1,0 +1,53 @@
+use std::{
+    io::{self, Write},
+    net::SocketAddr,
+    process,
+};
+
+use actix_web::dev::Server;
+use futures::future::{Either, ready, select};
+
+use crate::{About, about, log};
+
+/// Runs the server until it has shut down. As soon as its thread runs, prints the
+/// one line that says where it listens, and what it was started with.
+///
+/// # Errors
+/// Those of the running server. If it can't start, this ends the process with
+/// status 1, and prints why.
+pub async fn serve(
+    addresses: Vec<SocketAddr>,
+    server: Server,
+) -> io::Result<()> {
+    // The first poll starts the server's threads, and waits for them.
+    match select(server, ready(())).await {
+        Either::Left((Err(error), _)) => cannot_serve(error),
+        Either::Left((Ok(()), _)) => Ok(()),
+        Either::Right(((), server)) => {
+            announce(&addresses);
+            server.await
+        }
+    }
+}
+
+/// Ends the process with status 1: prints on standard error what the system
+/// doesn't give, and what to change.
+pub(crate) fn cannot_serve(error: io::Error) -> ! {
+    log(format!(
+        "{}: can't serve: {error}\n\
+         allow it more threads and open files (see `ulimit -a`)",
+        about().step
+    ));
+    process::exit(1)
+}
+
+fn announce(addresses: &[SocketAddr]) {
+    let urls = addresses.iter().map(|address| format!("http://{address}"));
+    let urls = urls.collect::<Vec<_>>().join(" ");
+    let About { step, settings, .. } = about();
+    let line = format!("{step} listening on {urls} ({})", settings.join(", "));
+    // Not println!, which panics when standard output is closed.
+    if let Err(error) = writeln!(io::stdout(), "{line}") {
+        log(format!("{line}\nstandard output: {error}"));
+    }
+}
