@@ -4,6 +4,7 @@
 use std::{
     fmt::Write as _,
     io::{Read, Write},
+    net::Shutdown,
     process::Command,
     thread,
     time::Duration,
@@ -273,4 +274,33 @@ fn a_body_of_unknown_length_counts_to_its_end() {
     early.stream().read_to_string(&mut answer).ok();
     assert!(!answer.starts_with("HTTP/1.1 200"), "{answer}");
     wait_for(&server, |it| it["running"].as_array().unwrap().is_empty());
+}
+
+#[test]
+fn how_an_upload_ended_is_counted_once_and_truly() {
+    let mut command = command("2");
+    command.env("BODY_TIMEOUT", "1");
+    let server = Server::start(&mut command).unwrap();
+    let chunked = "POST /summary HTTP/1.1\r\nHost: x\r\n\
+                   Transfer-Encoding: chunked\r\n\r\n9\r\nOslo;1.0\n\r\n";
+    // Nothing of it was left to do; but the end of the body never came.
+    let mut breaks = server.write(chunked);
+    wait_for(&server, |event| event["running"][0]["total"] == 0);
+    breaks.stream().shutdown(Shutdown::Both).unwrap();
+    wait_for(&server, |event| event["cancelled"] == 1);
+    // The same with a length.
+    let mut breaks = server.write(head(100));
+    breaks.stream().write_all(b"Oslo;1.0\n").unwrap();
+    wait_for(&server, |event| event["running"][0]["total"] == 100);
+    drop(breaks);
+    wait_for(&server, |event| event["cancelled"] == 2);
+
+    // The client is there, but says nothing more.
+    let stalls = server.write(chunked).wait();
+    assert!(stalls.starts_with("HTTP/1.1 408 "), "{stalls}");
+    assert_eq!(upload(&server, b"nonsense").0, 422);
+    assert_eq!(upload(&server, b"Oslo;1.0").0, 200);
+    let end = wait_for(&server, |event| event["done"] == 1);
+    assert_eq!((&end["failed"], &end["cancelled"]), (&2.into(), &2.into()));
+    assert_eq!(end["running"], Value::Array(Vec::new()));
 }
