@@ -281,7 +281,7 @@ fn how_an_upload_ended_is_counted_once_and_truly() {
     let mut command = command("2");
     command.env("BODY_TIMEOUT", "1");
     let server = Server::start(&mut command).unwrap();
-    let chunked = "POST /summary HTTP/1.1\r\nHost: x\r\n\
+    let chunked = "POST /summary HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
                    Transfer-Encoding: chunked\r\n\r\n9\r\nOslo;1.0\n\r\n";
     // Nothing of it was left to do; but the end of the body never came.
     let mut breaks = server.write(chunked);
