@@ -30,8 +30,9 @@ pub use measurements::{BadLine, Summary, Table, TooManyNames};
 pub use report::{Format, Rendered, Report, SummaryReport};
 pub use request::{RequestId, Upload, client_left};
 pub use settings::{
-    About, LimitSettings, QueueSettings, Settings, ThreadSettings,
-    UploadSettings, about, parsed, read_settings, serve,
+    About, BrokerSettings, BrokerUrl, LimitSettings, QueueSettings, Role,
+    Settings, ThreadSettings, UploadSettings, about, parsed, read_settings,
+    serve,
 };
 pub use stop::stop_signal;
 pub use timing::{milliseconds, short};

@@ -1,5 +1,6 @@
 use std::{
     ffi::OsString,
+    fmt::{self, Debug, Display, Formatter},
     io::{self, Write},
     net::{Ipv6Addr, SocketAddr},
     num::NonZeroUsize,
@@ -12,7 +13,7 @@ use std::{
 
 use actix_web::dev::Server;
 use clap::{
-    Arg, ArgMatches, Parser,
+    Arg, ArgMatches, Parser, ValueEnum,
     builder::{OsStringValueParser, TypedValueParser},
 };
 use futures::future::{Either, ready, select};
@@ -108,6 +109,48 @@ pub struct UploadSettings {
     pub body_timeout: Duration,
 }
 
+/// For steps whose work goes to other processes.
+#[derive(Clone, Debug, Parser)]
+pub struct BrokerSettings {
+    #[command(flatten)]
+    rest: UploadSettings,
+
+    /// The broker that hands work to worker processes, such as
+    /// nats://127.0.0.1:4222; without one, the step's own threads do it
+    #[arg(long, env, hide_env_values = true, value_parser = parsed(nats_url))]
+    pub nats_url: Option<BrokerUrl>,
+
+    /// What to be instead of a server: a worker process
+    #[arg(requires = "nats_url")]
+    pub role: Option<Role>,
+}
+
+/// What a process is that isn't a server.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Role {
+    /// Does the work of servers
+    Work,
+}
+
+/// Where a broker is. Shown without the password that may be in it.
+#[derive(Clone)]
+pub struct BrokerUrl(String);
+
+impl BrokerUrl {
+    /// With user and password.
+    pub fn secret(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Debug for BrokerUrl {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let (scheme, rest) = self.0.split_once("//").unwrap_or(("", &self.0));
+        let (_, host) = rest.rsplit_once('@').unwrap_or(("", rest));
+        write!(f, "{scheme}//{host}")
+    }
+}
+
 macro_rules! derefs {
     ($($settings:ty => $rest:ty,)*) => { $(
         impl Deref for $settings {
@@ -125,6 +168,7 @@ derefs! {
     QueueSettings => ThreadSettings,
     LimitSettings => QueueSettings,
     UploadSettings => LimitSettings,
+    BrokerSettings => UploadSettings,
 }
 
 /// What this program is, and how it was started: see [`about`].
@@ -197,9 +241,15 @@ pub fn read_settings<S: Parser>(step: &'static str, idea: &'static str) -> S {
 /// A setting and its value, for people: "timeout 10 s".
 fn describe(arg: &Arg, matches: &ArgMatches) -> String {
     let flag = arg.get_id().as_str();
-    let raw = matches.get_raw(flag).and_then(|mut values| values.next());
-    let value =
-        raw.unwrap_or_default().to_string_lossy().replace(['_', '+'], "");
+    let value = match matches.try_get_one::<BrokerUrl>(flag) {
+        Ok(None) => "none".into(),
+        Ok(Some(url)) => format!("{url:?}"),
+        Err(_) => {
+            let raw = matches.get_raw(flag);
+            let raw = raw.and_then(|mut values| values.next());
+            raw.unwrap_or_default().to_string_lossy().replace(['_', '+'], "")
+        }
+    };
     let unit =
         if flag.ends_with("timeout") && value != OFF { " s" } else { "" };
     format!("{} {value}{unit}", flag.replace('_', " "))
@@ -253,6 +303,29 @@ impl ThreadSettings {
     }
 }
 
+impl BrokerSettings {
+    /// Prints the one line that says that a worker process is ready, and what it
+    /// was started with.
+    pub fn announce_worker(&self) {
+        print_start(&format!("working as process {}", process::id()));
+    }
+
+    /// Ends the process with status 1: prints on standard error that the broker
+    /// can't be used, why, and what to change.
+    pub fn cannot_use_broker(&self, error: impl Display) -> ! {
+        let step = about().step;
+        let url = self.nats_url.as_ref().map(|url| format!("{url:?}"));
+        let url = url.unwrap_or_default();
+        log(format!(
+            "{step}: can't use the broker {url}: {error}\n\
+             start it with `nats-server -js -a 127.0.0.1`, and check NATS_URL: \
+             where it is, and user and password as in \
+             nats://user:password@host:4222"
+        ));
+        process::exit(1)
+    }
+}
+
 /// Runs the server until it has shut down. As soon as its thread runs, prints the
 /// one line that says where it listens, and what it was started with.
 ///
@@ -287,9 +360,16 @@ pub(crate) fn cannot_serve(error: io::Error) -> ! {
 
 fn announce(addresses: &[SocketAddr]) {
     let urls = addresses.iter().map(|address| format!("http://{address}"));
-    let urls = urls.collect::<Vec<_>>().join(" ");
+    print_start(&format!(
+        "listening on {}",
+        urls.collect::<Vec<_>>().join(" ")
+    ));
+}
+
+/// Prints the one line of a process that has started.
+fn print_start(doing: &str) {
     let About { step, settings, .. } = about();
-    let line = format!("{step} listening on {urls} ({})", settings.join(", "));
+    let line = format!("{step} {doing} ({})", settings.join(", "));
     // Not println!, which panics when standard output is closed.
     if let Err(error) = writeln!(io::stdout(), "{line}") {
         log(format!("{line}\nstandard output: {error}"));
@@ -344,6 +424,13 @@ fn limit_or_off(text: &str) -> Result<Duration, String> {
         return Ok(Duration::MAX);
     }
     limit(text).map_err(|expected| format!("{expected}, or {OFF}"))
+}
+
+fn nats_url(text: &str) -> Result<BrokerUrl, String> {
+    if text.is_empty() {
+        return Err("expected an address such as nats://127.0.0.1:4222".into());
+    }
+    Ok(BrokerUrl(text.to_owned()))
 }
 
 fn whole_number(
