@@ -33,8 +33,8 @@ pub use report::{Format, Rendered, Report, SummaryReport};
 pub use request::{RequestId, Upload, client_left};
 pub use serve::serve;
 pub use settings::{
-    About, LimitSettings, QueueSettings, Settings, ThreadSettings,
-    UploadSettings, about, parsed, read_settings,
+    About, BrokerSettings, BrokerUrl, LimitSettings, QueueSettings, Role,
+    Settings, ThreadSettings, UploadSettings, about, parsed, read_settings,
 };
 pub use stop::stop_signal;
 pub use timing::{milliseconds, short};

@@ -44,8 +44,13 @@ pub(crate) fn cannot_serve(error: io::Error) -> ! {
 fn announce(addresses: &[SocketAddr]) {
     let urls = addresses.iter().map(|address| format!("http://{address}"));
     let urls = urls.collect::<Vec<_>>().join(" ");
+    print_start(&format!("listening on {urls}"));
+}
+
+/// Prints the one line of a process that has started.
+pub(crate) fn print_start(doing: &str) {
     let About { step, settings, .. } = about();
-    let line = format!("{step} listening on {urls} ({})", settings.join(", "));
+    let line = format!("{step} {doing} ({})", settings.join(", "));
     // Not println!, which panics when standard output is closed.
     if let Err(error) = writeln!(io::stdout(), "{line}") {
         log(format!("{line}\nstandard output: {error}"));

@@ -1,14 +1,22 @@
 use std::{
-    ffi::OsString, io, net::Ipv6Addr, num::NonZeroUsize, ops::Deref, process,
-    sync::OnceLock, thread, time::Duration,
+    ffi::OsString,
+    fmt::{self, Debug, Display, Formatter},
+    io,
+    net::Ipv6Addr,
+    num::NonZeroUsize,
+    ops::Deref,
+    process,
+    sync::OnceLock,
+    thread,
+    time::Duration,
 };
 
 use clap::{
-    Arg, ArgMatches, Parser,
+    Arg, ArgMatches, Parser, ValueEnum,
     builder::{OsStringValueParser, TypedValueParser},
 };
 
-use crate::log;
+use crate::{log, serve::print_start};
 
 /// The most threads you can ask for: enough to see that more isn't faster, too
 /// few to bring the machine down.
@@ -99,6 +107,48 @@ pub struct UploadSettings {
     pub body_timeout: Duration,
 }
 
+/// For steps whose work goes to other processes.
+#[derive(Clone, Debug, Parser)]
+pub struct BrokerSettings {
+    #[command(flatten)]
+    rest: UploadSettings,
+
+    /// The broker that hands work to worker processes, such as
+    /// nats://127.0.0.1:4222; without one, the step's own threads do it
+    #[arg(long, env, hide_env_values = true, value_parser = parsed(nats_url))]
+    pub nats_url: Option<BrokerUrl>,
+
+    /// What to be instead of a server: a worker process
+    #[arg(requires = "nats_url")]
+    pub role: Option<Role>,
+}
+
+/// What a process is that isn't a server.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Role {
+    /// Does the work of servers
+    Work,
+}
+
+/// Where a broker is. Shown without the password that may be in it.
+#[derive(Clone)]
+pub struct BrokerUrl(String);
+
+impl BrokerUrl {
+    /// With user and password.
+    pub fn secret(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Debug for BrokerUrl {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let (scheme, rest) = self.0.split_once("//").unwrap_or(("", &self.0));
+        let (_, host) = rest.rsplit_once('@').unwrap_or(("", rest));
+        write!(f, "{scheme}//{host}")
+    }
+}
+
 macro_rules! derefs {
     ($($settings:ty => $rest:ty,)*) => { $(
         impl Deref for $settings {
@@ -116,6 +166,7 @@ derefs! {
     QueueSettings => ThreadSettings,
     LimitSettings => QueueSettings,
     UploadSettings => LimitSettings,
+    BrokerSettings => UploadSettings,
 }
 
 /// What this program is, and how it was started: see [`about`].
@@ -190,9 +241,15 @@ pub fn read_settings<S: Parser>(step: &'static str, idea: &'static str) -> S {
 /// A setting and its value, for people: "timeout 10 s".
 fn describe(arg: &Arg, matches: &ArgMatches) -> String {
     let flag = arg.get_id().as_str();
-    let raw = matches.get_raw(flag).and_then(|mut values| values.next());
-    let value =
-        raw.unwrap_or_default().to_string_lossy().replace(['_', '+'], "");
+    let value = match matches.try_get_one::<BrokerUrl>(flag) {
+        Ok(None) => "none".into(),
+        Ok(Some(url)) => format!("{url:?}"),
+        Err(_) => {
+            let raw = matches.get_raw(flag);
+            let raw = raw.and_then(|mut values| values.next());
+            raw.unwrap_or_default().to_string_lossy().replace(['_', '+'], "")
+        }
+    };
     let unit =
         if flag.ends_with("timeout") && value != OFF { " s" } else { "" };
     format!("{} {value}{unit}", flag.replace('_', " "))
@@ -246,6 +303,29 @@ impl ThreadSettings {
     }
 }
 
+impl BrokerSettings {
+    /// Prints the one line that says that a worker process is ready, and what it
+    /// was started with.
+    pub fn announce_worker(&self) {
+        print_start(&format!("working as process {}", process::id()));
+    }
+
+    /// Ends the process with status 1: prints on standard error that the broker
+    /// can't be used, why, and what to change.
+    pub fn cannot_use_broker(&self, error: impl Display) -> ! {
+        let step = about().step;
+        let url = self.nats_url.as_ref().map(|url| format!("{url:?}"));
+        let url = url.unwrap_or_default();
+        log(format!(
+            "{step}: can't use the broker {url}: {error}\n\
+             start it with `nats-server -js -a 127.0.0.1`, and check NATS_URL: \
+             where it is, and user and password as in \
+             nats://user:password@host:4222"
+        ));
+        process::exit(1)
+    }
+}
+
 /// Reads the value of a flag or a variable. What isn't UTF-8 is refused like
 /// any wrong value: clap's own message for it doesn't name the setting.
 pub fn parsed<T: Clone + Send + Sync + 'static>(
@@ -294,6 +374,13 @@ fn limit_or_off(text: &str) -> Result<Duration, String> {
         return Ok(Duration::MAX);
     }
     limit(text).map_err(|expected| format!("{expected}, or {OFF}"))
+}
+
+fn nats_url(text: &str) -> Result<BrokerUrl, String> {
+    if text.is_empty() {
+        return Err("expected an address such as nats://127.0.0.1:4222".into());
+    }
+    Ok(BrokerUrl(text.to_owned()))
 }
 
 fn whole_number(

@@ -1,90 +1,88 @@
 //! Step 9: a closure can't travel, data can: shares go to other machines.
 //!
-//! New: tasks as data, an engine that keeps them, workers that take them.
-//! Watch: kill a worker in the middle of a share; the answer is still exact.
+//! New: tasks as data, a broker that queues them, workers that do them.
+//! Watch: kill a worker in the middle of a share; the result is still exact.
 //! Diff: git diff --no-index step8-data-processing/src step9-many-machines/src
 
-mod dispatch;
-mod engine;
+mod broker;
 mod pool;
-mod presence;
 mod progress;
 mod share;
 mod summary;
-mod worker;
 
 use std::io;
 use std::time::{Duration, Instant};
 
 use actix_web::{
-    App, Error, HttpResponse, HttpServer, Responder, Result,
-    body::MessageBody,
-    dev::{ServiceRequest, ServiceResponse},
-    error::{ErrorGatewayTimeout, InternalError},
+    App, HttpResponse, HttpServer, Responder, Result,
+    error::InternalError,
     http::header::RETRY_AFTER,
-    middleware::{Next, from_fn},
     rt::time::sleep,
     web::{Data, Json, ServiceConfig, get, post},
 };
+use broker::Workers;
 use common::{
-    Report, RequestId, Settings, SummaryReport, Upload, page, settings, shares,
-    stop_signal,
+    BrokerSettings, Rendered, Report, RequestId, Upload, client_left, events,
+    serve, settings, shares, stop_signal,
 };
-use dispatch::{Figures, Workers};
-use futures::future::{FutureExt, OptionFuture, try_join_all};
-use pool::Pool;
-use progress::{Requests, Running, events};
-use share::Task;
-use summary::{has_left, summarise};
-use tokio::{select, sync::Semaphore};
+use futures::future::try_join_all;
+use pool::{Permit, Pool, Status};
+use progress::{Request, Requests, in_time};
+use share::{Answer, Task};
+use summary::summarise;
+use tokio_util::sync::CancellationToken;
+
+/// How long shares wait while no worker process does anything.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What all handlers share.
+struct State {
+    settings: BrokerSettings,
+    pool: Pool,
+    workers: Workers,
+    requests: Requests,
+    stop: CancellationToken,
+}
 
 #[actix_web::main]
 async fn main() -> io::Result<()> {
-    let settings = Data::new(settings!(
-        "threads priority queue timeout shutdown_timeout body_timeout engine"
-    ));
+    let settings: BrokerSettings = settings!();
     if settings.role.is_some() {
-        return worker::work(&settings).await;
+        return broker::work(&settings).await;
     }
-    let Settings { threads, priority, queue, .. } = **settings;
-    let pool = Pool::start(threads, priority, queue)
+    let pool = Pool::start(settings.threads, settings.queue)
         .unwrap_or_else(|error| settings.cannot_start_threads(error));
-    let workers = Workers::new(&settings).await;
-    let stop = stop_signal()?;
-    let requests = Data::new(Requests::new(stop.clone(), workers));
-    // Of pieces of bodies that wait for a thread, or that one works on.
-    let places = Data::new(Semaphore::new(2 * threads.get()));
-    let shared = (settings.clone(), Data::new(pool), requests, places);
+    let workers = Workers::connect(&settings, PATIENCE).await;
+    let requests = Requests::default();
+    let stop = stop_signal();
+    let state = Data::new(State { settings, pool, workers, requests, stop });
+    let shared = state.clone();
 
     let server = HttpServer::new(move || {
-        let (settings, pool, requests, places) = shared.clone();
-        let app = App::new().app_data(settings).app_data(pool);
-        let app = app.app_data(requests).app_data(places);
-        app.wrap(from_fn(in_time)).configure(routes)
+        App::new().app_data(shared.clone()).configure(routes)
     })
-    // By default actix-web starts one single-threaded worker per core. With
-    // just one, all connections share one thread, and a freeze is no accident.
+    // By default actix-web starts one server thread ("worker") per core. With
+    // just one, all connections share it, so a freeze is no accident.
     .workers(1)
-    // A handler is dropped when its client goes away.
+    // A handler is dropped when its client leaves.
     .h1_allow_half_closed(false)
-    .shutdown_signal(stop)
-    // Then whoever is left, and doesn't read, isn't waited for any more.
-    .shutdown_timeout(settings.shutdown_timeout.as_secs())
-    .bind(settings.address())
-    .unwrap_or_else(|error| settings.cannot_listen(error));
+    .shutdown_signal(state.stop.clone().cancelled_owned())
+    // After that, connections whose clients don't read are closed.
+    .shutdown_timeout(state.settings.shutdown_timeout.as_secs())
+    .bind(state.settings.address())
+    .unwrap_or_else(|error| state.settings.cannot_listen(error));
 
-    settings.announce(&server.addrs());
-    server.run().await
+    serve(server.addrs(), server.run()).await
 }
 
 fn routes(config: &mut ServiceConfig) {
     config
-        .configure(page)
+        .configure(page::routes)
         .route("/non-blocking", get().to(non_blocking))
         .route("/waiting", get().to(waiting))
         .route("/blocking", get().to(blocking))
         .route("/failing", get().to(failing))
-        .route("/pool", get().to(figures))
+        .route("/pool", get().to(pool_status))
         .route("/progress", get().to(progress))
         .route("/summary", post().to(summary));
 }
@@ -94,101 +92,78 @@ async fn non_blocking() -> &'static str {
 }
 
 /// Waits, as for a database, and computes nothing.
-async fn waiting() -> &'static str {
-    sleep(Duration::from_secs(3)).await;
-    "This page waited for 3 seconds."
+async fn waiting(state: Data<State>) -> Result<&'static str> {
+    let wait = sleep(Duration::from_secs(3));
+    in_time(&state, Duration::MAX, wait).await?;
+    Ok("This page waited for 3 seconds.")
 }
 
-async fn blocking(
-    settings: Data<Settings>,
-    pool: Data<Pool>,
-    requests: Data<Requests>,
-    id: RequestId,
-) -> Result<Report> {
+async fn blocking(state: Data<State>, id: RequestId) -> Result<Report> {
     let start = Instant::now();
-    let total = settings.iterations;
-    let running = requests.begin(&pool, &id, total).ok_or_else(no_room)?;
-    let result = count_all(&settings, &pool, &running).await?;
-    Ok(Report::new(&settings, result, start.elapsed()))
+    let permit = admit(&state)?;
+    let request = state.requests.begin(&id, state.settings.iterations);
+    let work = count_all(&state, &permit, &request);
+    let result = in_time(&state, state.settings.timeout, work).await?;
+    let result = request.end(result)?;
+    Ok(Report::new(result, start.elapsed()))
 }
 
 /// A worker that panics on purpose, to see what its request gets.
-async fn failing(
-    pool: Data<Pool>,
-    requests: Data<Requests>,
-) -> Result<&'static str> {
-    let running = requests.begin(&pool, "", 1).ok_or_else(no_room)?;
-    let answer = running.submit(&pool, Task::Fail, ()).await;
-    answer.inspect_err(|_| running.failed.set(true))?;
-    Ok("It didn't fail.")
+async fn failing(state: Data<State>) -> Result<&'static str> {
+    let permit = admit(&state)?;
+    let request = state.requests.begin("", 1);
+    let pool = &state.pool;
+    let answer = state.workers.submit(pool, &permit, &request, Task::Fail);
+    let result = in_time(&state, state.settings.timeout, answer).await?;
+    request.end(result)?;
+    Ok("It didn't panic.")
 }
 
-async fn figures(pool: Data<Pool>, requests: Data<Requests>) -> Json<Figures> {
-    Json(requests.workers.figures(&pool).await)
+async fn pool_status(state: Data<State>) -> Json<Status> {
+    Json(state.pool.status())
 }
 
 /// How far the requests are, as a stream of events.
-async fn progress(requests: Data<Requests>) -> impl Responder {
-    events(requests)
+async fn progress(state: Data<State>) -> impl Responder {
+    events(state.stop.clone(), move || state.requests.status())
 }
 
 /// Summarises a file of measurements while it arrives.
-async fn summary(
-    settings: Data<Settings>,
-    pool: Data<Pool>,
-    requests: Data<Requests>,
-    places: Data<Semaphore>,
-    Upload { id, length, body }: Upload,
-) -> Result<SummaryReport> {
-    let start = Instant::now();
-    let running = requests.begin(&pool, &id, length).ok_or_else(no_room)?;
-    let (rows, summary) =
-        summarise(&settings, body, places.into_inner(), &pool, &running)
-            .await
-            .inspect_err(|error| running.failed.set(!has_left(error)))?;
-    Ok(SummaryReport::new(&settings, rows, summary, start.elapsed()))
-}
-
-/// Lets each worker count a share. All of them are queued before the first is
-/// awaited: otherwise they would take turns.
-async fn count_all(
-    settings: &Settings,
-    pool: &Pool,
-    running: &Running<'_>,
-) -> Result<u64> {
-    let answers = shares(settings.iterations, settings.threads)
-        .map(|share| running.submit(pool, Task::Count(share), ()));
-    let answers = try_join_all(answers).await?;
-    Ok(answers.iter().map(|(it, ())| it.count()).sum())
-}
-
-/// Drops the handler of a request that takes too long, or that the server's end
-/// doesn't leave the time for: its threads stop.
-async fn in_time(
-    settings: Data<Settings>,
-    requests: Data<Requests>,
-    request: ServiceRequest,
-    next: Next<impl MessageBody>,
-) -> Result<ServiceResponse<impl MessageBody>> {
-    let limit = OptionFuture::from(settings.timeout.map(sleep));
-    // The rest of the time is for the answers to leave.
-    let time = settings.shutdown_timeout.mul_f64(0.9);
-    let end = requests.stop.clone().then(|()| sleep(time));
-    select! {
-        answer = next.call(request) => answer,
-        Some(()) = limit => Err(too_late()),
-        () = end => Err(no_room()),
+async fn summary(state: Data<State>, upload: Upload) -> Result<Rendered> {
+    let permit = admit(&state)?;
+    let request = state.requests.begin(&upload.id, upload.length);
+    let work = summarise(&state, &permit, &request, upload);
+    match in_time(&state, state.settings.timeout, work).await? {
+        Err(error) if client_left(&error) => Err(error),
+        result => request.end(result),
     }
 }
 
-fn no_room() -> Error {
-    let response = HttpResponse::ServiceUnavailable()
-        .insert_header((RETRY_AFTER, "1"))
-        .content_type("text/plain; charset=utf-8")
-        .body("No room for this request now. Try again later.");
-    InternalError::from_response("no room", response).into()
+/// Admits a request, or refuses it at once when all slots are taken.
+fn admit(state: &State) -> Result<Permit> {
+    state.pool.admit().ok_or_else(|| {
+        state.requests.refuse();
+        let response = HttpResponse::ServiceUnavailable()
+            .insert_header((RETRY_AFTER, "1"))
+            .content_type("text/plain; charset=utf-8")
+            .body("The server is busy. Try again later.");
+        InternalError::from_response("busy", response).into()
+    })
 }
 
-fn too_late() -> Error {
-    ErrorGatewayTimeout("It took too long, and was stopped.")
+/// Has each thread count a share. All are queued before the first is awaited:
+/// otherwise they would take turns.
+async fn count_all(
+    state: &State,
+    permit: &Permit,
+    request: &Request<'_>,
+) -> Result<u64> {
+    let answers = shares(state.settings.iterations, state.settings.threads)
+        .map(|share| {
+            let task = Task::Count(share);
+            state.workers.submit(&state.pool, permit, request, task)
+        })
+        .collect::<Vec<_>>();
+    let answers = try_join_all(answers).await?.into_iter();
+    Ok(answers.map(Answer::count).sum::<Result<u64, _>>()?)
 }

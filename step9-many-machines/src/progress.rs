@@ -1,31 +1,27 @@
-// What threads share: how far each request is, and how the others have ended.
+// What threads share: how far each request is, and how the others ended.
 
-use std::{
-    cell::Cell,
-    sync::{
-        Arc, Mutex, MutexGuard,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
-    },
-    time::Duration,
+use std::sync::{
+    Arc, Mutex, MutexGuard,
+    atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
 };
+use std::time::Duration;
 
-use actix_web::{Responder, rt::time::sleep, web::Data};
-use common::{EventStream, StopSignal, count};
-use futures::stream::try_unfold;
+use actix_web::{Result, error, rt::time::sleep};
+use common::count;
 use serde::Serialize;
 
-use crate::dispatch::Workers;
-use crate::pool::{Permit, Pool};
+use crate::State;
 
-/// How many rounds from one look at the flag to the next: milliseconds.
+/// How many rounds from one check of the flag to the next: milliseconds.
 const CHUNK: u64 = 10_000_000;
 
-/// The admitted requests, and how many others there were.
+/// The requests that run, and how many others ended. As JSON, it's what an
+/// event of `GET /progress` contains.
+#[derive(Default, Serialize)]
 pub struct Requests {
     running: Mutex<Vec<Arc<Progress>>>,
+    #[serde(flatten)]
     ended: Ended,
-    pub stop: StopSignal,
-    pub workers: Workers,
 }
 
 #[derive(Default, Serialize)]
@@ -40,86 +36,30 @@ struct Ended {
 #[derive(Default, Serialize)]
 pub struct Progress {
     id: String,
-    pub total: AtomicU64,
+    total: u64,
     pub done: AtomicU64,
-    busy: AtomicU64,
-    pub shares: crate::share::Shares,
-    #[serde(skip)]
-    pub handed_out: AtomicU64,
+    pub busy: AtomicU64,
     #[serde(skip)]
     pub stopped: AtomicBool,
 }
 
-/// A request from its admission to its end. Its threads stop when this is
-/// dropped: with the handler, however that ends.
-pub struct Running<'a> {
-    pub permit: Permit,
-    pub progress: Arc<Progress>,
-    pub failed: Cell<bool>,
-    pub requests: &'a Requests,
-}
-
-/// What an event of `GET /progress` tells.
-#[derive(Serialize)]
-struct Figures<'a> {
-    #[serde(flatten)]
-    ended: &'a Ended,
-    running: Vec<Arc<Progress>>,
-}
-
-impl Requests {
-    pub fn new(stop: StopSignal, workers: Workers) -> Self {
-        let (running, ended) = Default::default();
-        Self { running, ended, stop, workers }
-    }
-
-    /// Lets a request for so many rounds or bytes in, or refuses it.
-    pub fn begin(
-        &self,
-        pool: &Pool,
-        id: &str,
-        total: u64,
-    ) -> Option<Running<'_>> {
-        let Some(permit) = pool.admit() else {
-            // Relaxed: no addition is ever lost, and nothing else goes with it.
-            self.ended.refused.fetch_add(1, Relaxed);
-            return None;
-        };
-        let id = id.to_owned();
-        let total = AtomicU64::new(total);
-        let progress = Progress { id, total, ..Progress::default() };
-        let progress = Arc::new(progress);
-        self.lock().push(progress.clone());
-        let failed = Cell::new(false);
-        Some(Running { permit, progress, failed, requests: self })
-    }
-
-    fn figures(&self) -> Figures<'_> {
-        Figures { ended: &self.ended, running: self.lock().clone() }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Progress>>> {
-        self.running.lock().expect("nobody panics while holding it")
-    }
-}
-
 impl Progress {
-    /// Does work that is so much of the total.
-    pub fn work<T>(&self, size: u64, work: impl FnOnce() -> T) -> T {
+    /// Does work that is `size` of the total.
+    pub fn work<T>(&self, size: usize, work: impl FnOnce() -> T) -> T {
         self.busy.fetch_add(1, Relaxed);
-        let answer = work();
-        self.done.fetch_add(size, Relaxed);
+        let result = work();
+        self.done.fetch_add(size as u64, Relaxed);
         self.busy.fetch_sub(1, Relaxed);
-        answer
+        result
     }
 
-    /// Counts a share, chunk by chunk, to its end or until it's told to stop.
+    /// Counts a share, chunk by chunk, to its end or until it is stopped.
     pub fn count(&self, share: u64) -> u64 {
         self.busy.fetch_add(1, Relaxed);
         let mut result = 0;
-        // Relaxed: no other memory depends on it; late is soon enough.
         while result < share && !self.stopped.load(Relaxed) {
             let chunk = count(CHUNK.min(share - result));
+            // Relaxed: no addition is lost, and no other memory depends on it.
             self.done.fetch_add(chunk, Relaxed);
             result += chunk;
         }
@@ -128,41 +68,74 @@ impl Progress {
     }
 }
 
-impl Drop for Running<'_> {
-    fn drop(&mut self) {
-        let Progress { total, done, .. } = &*self.progress;
-        self.progress.stopped.store(true, Relaxed);
-        let ended = &self.requests.ended;
-        match done.load(Relaxed) == total.load(Relaxed) {
-            _ if self.failed.get() => ended.failed.fetch_add(1, Relaxed),
-            true => ended.done.fetch_add(1, Relaxed),
-            false => ended.cancelled.fetch_add(1, Relaxed),
-        };
-        self.requests.lock().retain(|it| !Arc::ptr_eq(it, &self.progress));
+/// A request that runs, until this is dropped: then its threads stop.
+pub struct Request<'a> {
+    pub progress: Arc<Progress>,
+    requests: &'a Requests,
+    ending: &'a AtomicU64,
+}
+
+impl Requests {
+    pub fn begin(&self, id: &str, total: u64) -> Request<'_> {
+        let id = id.to_owned();
+        let progress = Progress { id, total, ..Progress::default() };
+        let progress = Arc::new(progress);
+        self.lock().push(progress.clone());
+        // Unless the handler says otherwise: then it was dropped.
+        let ending = &self.ended.cancelled;
+        Request { progress, requests: self, ending }
+    }
+
+    pub fn refuse(&self) {
+        self.ended.refused.fetch_add(1, Relaxed);
+    }
+
+    /// As JSON, and whether no request runs.
+    pub fn status(&self) -> (serde_json::Result<String>, bool) {
+        (serde_json::to_string(self), self.lock().is_empty())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Progress>>> {
+        self.running.lock().expect("nobody panics while holding it")
     }
 }
 
-/// Server-sent events: the figures when they have changed, at most ten times a
-/// second, and a comment now and then when they haven't. When the server stops,
-/// they end with the last request.
-pub fn events(requests: Data<Requests>) -> impl Responder {
-    EventStream(try_unfold(String::new(), move |before| {
-        let requests = requests.clone();
-        async move {
-            for _ in 0..50 {
-                sleep(Duration::from_millis(100)).await;
-                let figures = requests.figures();
-                let now = serde_json::to_string(&figures)?;
-                if now != before {
-                    let event = format!("data: {now}\n\n");
-                    return Ok(Some((event.into(), now)));
-                }
-                let stops = requests.stop.peek().is_some();
-                if stops && figures.running.is_empty() {
-                    return Ok(None);
-                }
-            }
-            Ok(Some((": nothing new\n\n".into(), before)))
-        }
-    }))
+impl Request<'_> {
+    /// Says how the request ended: its handler knows.
+    pub fn end<T, E>(mut self, result: Result<T, E>) -> Result<T, E> {
+        let Ended { done, failed, .. } = &self.requests.ended;
+        self.ending = if result.is_ok() { done } else { failed };
+        result
+    }
+}
+
+impl Drop for Request<'_> {
+    fn drop(&mut self) {
+        self.progress.stopped.store(true, Relaxed);
+        self.ending.fetch_add(1, Relaxed);
+        self.requests.lock().retain(|one| !Arc::ptr_eq(one, &self.progress));
+    }
+}
+
+/// Waits for `work`, but drops it after `limit`, or when a shutdown has no more
+/// time for it.
+pub async fn in_time<T>(
+    state: &State,
+    limit: Duration,
+    work: impl Future<Output = T>,
+) -> Result<T> {
+    let shutdown = async {
+        state.stop.cancelled().await;
+        // The rest of the time is for the responses to leave.
+        sleep(state.settings.shutdown_timeout.mul_f64(0.9)).await;
+    };
+    tokio::select! {
+        result = work => Ok(result),
+        () = sleep(limit) => Err(error::ErrorGatewayTimeout(
+            "The request timed out and its work was stopped.",
+        )),
+        () = shutdown => Err(error::ErrorServiceUnavailable(
+            "The server is shutting down.",
+        )),
+    }
 }

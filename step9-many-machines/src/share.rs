@@ -1,12 +1,8 @@
-// What travels: a share of a request as data, and what is said of it.
+// What travels: a task and its result, as data; and doing it.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Mutex, atomic::Ordering::Relaxed},
-};
-
-use actix_web::{ResponseError, http::StatusCode};
-use common::{BadLine, Table};
+use actix_web::{HttpResponse, ResponseError, http::header};
+use common::{BadLine, Table, log};
+use memchr::memchr_iter;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
@@ -20,53 +16,33 @@ pub enum Task {
     Fail,
 }
 
-/// A count, or the lines of a piece and what they come to.
+/// A piece's lines, and their table; or the first bad one.
+pub type Part = Result<(u64, Table), BadLine>;
+
+/// What comes of a task.
 #[derive(Serialize, Deserialize)]
 pub enum Answer {
     Count(u64),
-    Summary(Result<(u64, Table), BadLine>),
+    Summary(Part),
 }
 
-/// A task, and where its worker sends reports: each gets a word back as long as
-/// somebody waits for it.
-#[derive(Serialize, Deserialize)]
-pub struct Share {
-    pub inbox: String,
-    pub task: Task,
-}
-
+/// What a worker process sends back, several times a second.
 #[derive(Serialize, Deserialize)]
 pub enum Report {
-    Progress { done: u64, worker: String },
+    SoFar(u64),
     Done(Answer),
     Failed,
 }
 
-/// Why a client doesn't get its answer.
-#[derive(Debug, thiserror::Error)]
+/// Why there is no answer.
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum Lost {
-    #[error("The worker failed. The server goes on.")]
+    #[error("The worker failed; the server is still running.")]
     Failed,
-    #[error("No worker is there. Start one, or try again later.")]
-    NoWorker,
-    #[error("The engine can't be reached. Try again later.")]
-    NoEngine,
-    #[error("The queue is full. Try again later.")]
-    Full,
-    #[error("It has waited too long for a worker. Try again later.")]
-    TooOld,
-}
-
-/// The shares of a request that workers have, by number.
-#[derive(Default, Serialize)]
-pub struct Shares(Mutex<BTreeMap<u64, Seen>>);
-
-/// How far a worker is with a share, in rounds or bytes.
-#[derive(Serialize)]
-pub struct Seen {
-    pub size: u64,
-    pub done: u64,
-    pub worker: String,
+    #[error("No workers are connected. Try again later.")]
+    NoWorkers,
+    #[error("The broker doesn't work. Try again later.")]
+    Broker(String),
 }
 
 impl Task {
@@ -81,11 +57,10 @@ impl Task {
 
     /// What a thread does with it, here or on another machine.
     pub fn run(self, progress: &Progress) -> Answer {
-        let size = self.size();
         match self {
             Self::Count(rounds) => Answer::Count(progress.count(rounds)),
             Self::Summary(piece) => {
-                Answer::Summary(progress.work(size, || {
+                Answer::Summary(progress.work(piece.len(), || {
                     let mut table = Table::default();
                     table.add(&piece).map(|lines| (lines, table))
                 }))
@@ -93,47 +68,58 @@ impl Task {
             Self::Fail => panic!("/failing panics on purpose"),
         }
     }
+
+    /// Whether an answer that arrived is one to this task, and to all of it.
+    pub fn fits(&self, answer: &Answer) -> bool {
+        match (self, answer) {
+            (Self::Count(rounds), Answer::Count(count)) => count == rounds,
+            (Self::Summary(piece), Answer::Summary(part)) => {
+                let piece = piece.strip_suffix(b"\n").unwrap_or(piece);
+                let all = 1 + memchr_iter(b'\n', piece).count() as u64;
+                let is_one = |bad: &BadLine| (1..=all).contains(&bad.number);
+                part.as_ref().map_or_else(is_one, |(lines, _)| *lines == all)
+            }
+            _ => false,
+        }
+    }
 }
 
 impl Answer {
-    /// The rounds that were counted; 0 if the task was another one.
-    pub fn count(&self) -> u64 {
-        match self {
-            Self::Count(count) => *count,
-            Self::Summary(_) => 0,
+    pub fn count(self) -> Result<u64, Lost> {
+        if let Self::Count(count) = self {
+            Ok(count)
+        } else {
+            Err(Lost::Failed)
         }
     }
 
-    /// What a piece comes to; nothing if the task was another one.
-    pub fn summary(self) -> Result<(u64, Table), BadLine> {
-        match self {
-            Self::Count(_) => Ok((0, Table::default())),
-            Self::Summary(part) => part,
+    pub fn summary(self) -> Result<Part, Lost> {
+        if let Self::Summary(part) = self {
+            Ok(part)
+        } else {
+            Err(Lost::Failed)
         }
     }
 }
 
-impl Progress {
-    /// Takes down how far a share is: less than before, if its worker has died
-    /// and another has begun it anew. Once it is done, it is nobody's.
-    pub fn see(&self, which: u64, seen: Seen) {
-        let mut shares = self.shares.0.lock().expect("nobody panics here");
-        let Seen { size, done, .. } = seen;
-        let before = match done < size {
-            true => shares.insert(which, seen),
-            false => shares.remove(&which),
-        };
-        // Added up modulo 2^64: it may be negative.
-        let more = done.wrapping_sub(before.map_or(0, |it| it.done));
-        self.done.fetch_add(more, Relaxed);
+impl From<async_nats::Error> for Lost {
+    fn from(error: async_nats::Error) -> Self {
+        Self::Broker(error.to_string())
     }
 }
 
 impl ResponseError for Lost {
-    fn status_code(&self) -> StatusCode {
+    fn error_response(&self) -> HttpResponse {
+        let mut response = HttpResponse::ServiceUnavailable();
+        response.insert_header((header::RETRY_AFTER, "1"));
         match self {
-            Self::Failed => StatusCode::INTERNAL_SERVER_ERROR,
-            _ => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Failed => response = HttpResponse::InternalServerError(),
+            Self::NoWorkers => {}
+            // For whoever runs the server, not for its clients.
+            Self::Broker(cause) => log(format!("broker: {cause}")),
         }
+        response
+            .insert_header(header::ContentType::plaintext())
+            .body(self.to_string())
     }
 }

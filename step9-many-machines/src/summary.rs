@@ -1,109 +1,125 @@
-// A body of any size: cut at line ends, shared among threads, merged.
+// A body of any size: cut at line ends; the pool summarises the pieces.
 
 use std::{
-    mem::replace,
-    sync::{Arc, atomic::Ordering::Relaxed},
-    time::Duration,
+    mem::take,
+    pin::pin,
+    sync::{Arc, Mutex, MutexGuard},
+    time::{Duration, Instant},
 };
 
 use actix_web::{
     Error, Result,
     dev::Payload,
-    error::{ErrorRequestTimeout, ErrorUnprocessableEntity, PayloadError},
+    error::{ErrorRequestTimeout, ErrorUnprocessableEntity},
     rt::time::timeout,
+    web::Bytes,
 };
-use common::{Settings, Summary, Table};
-use futures::{TryStreamExt, future::try_join};
+use common::{BadLine, Rendered, SummaryReport, Table, TooManyNames, Upload};
+use futures::{Stream, TryFutureExt, TryStreamExt, stream::try_unfold};
 use memchr::memrchr;
-use tokio::sync::{Semaphore, mpsc::unbounded_channel};
+use tokio::time::error::Elapsed;
 
-use crate::{pool::Pool, progress::Running, share::Task};
+use crate::share::{Lost, Part, Task};
+use crate::{State, pool::Permit, progress::Request};
 
 /// The most bytes of a piece.
 const PIECE: usize = 512 * 1024;
 
-/// Lets the pool summarise a body while it arrives. Returns that, and how many
-/// lines there are.
-///
-/// Each piece has one of the server's `places`, at least until its job ends.
-/// When there is none, the body isn't read on, and its client has to wait.
+/// Has the pool summarise a body while it arrives.
 pub async fn summarise(
-    settings: &Settings,
-    body: Payload,
-    places: Arc<Semaphore>,
-    pool: &Pool,
-    running: &Running<'_>,
-) -> Result<(u64, Summary)> {
-    let (sender, mut receivers) = unbounded_channel();
-    let start = async move |piece: Vec<u8>| {
-        let place = places.clone().acquire_owned().await;
-        let task = Task::Summary(piece.into());
-        let receiver = running.submit(pool, task, place);
-        sender.send(receiver).ok();
+    state: &State,
+    permit: &Permit,
+    request: &Request<'_>,
+    upload: Upload,
+) -> Result<Rendered> {
+    let (start, format) = (Instant::now(), upload.format);
+    let tables = Arc::new(Tables::default());
+    let start_job = |piece: Vec<u8>| {
+        let (task, tables) = (Task::Summary(piece.into()), tables.clone());
+        let answer = state.workers.submit(&state.pool, permit, request, task);
+        answer.err_into::<Error>().and_then(async move |answer| {
+            let part = answer.summary()?;
+            // With many names this takes milliseconds too.
+            let added = state.pool.submit(permit, move || tables.add(part));
+            Ok(added.await.map_err(|_| Lost::Failed)?)
+        })
     };
-    // Each as far as it can: the body is read on while pieces are checked.
-    let check = async {
-        let (mut lines, mut table) = (0, Table::default());
-        // In order: of several bad lines, the first is named.
-        while let Some(receiver) = receivers.recv().await {
-            let (answer, _place) = receiver.await?;
-            let (more, part) = answer.summary().map_err(|bad| {
-                let line = lines + bad.number;
-                ErrorUnprocessableEntity(format!("Line {line}: {bad}"))
-            })?;
-            lines += more;
-            table.merge(part);
-        }
-        Ok((lines, table))
-    };
-    let cut = cut(body, settings.body_timeout, start);
-    let (bytes, (lines, table)) = try_join(cut, check).await?;
-    running.progress.total.store(bytes, Relaxed);
+    // With that many jobs, the body isn't read on: its client has to wait.
+    let most = 2 * state.settings.threads.get();
+    let pieces = cut(upload.body, state.settings.body_timeout);
+    let mut results = pin!(pieces.map_ok(start_job).try_buffered(most));
+    let mut lines = 0;
+    // In the body's order: of several bad lines, the first is reported.
+    while let Some(result) = results.try_next().await? {
+        lines += result.map_err(|bad| bad_line(lines, &bad))?;
+    }
     if lines == 0 {
-        return Err(ErrorUnprocessableEntity(
-            "There isn't a line in the body.",
-        ));
+        return Err(ErrorUnprocessableEntity("The body is empty."));
     }
-    let summary = table.summary();
-    Ok((lines, summary.map_err(ErrorUnprocessableEntity)?))
+    // With many names this takes milliseconds: a job like the others.
+    let tables = tables.clone();
+    let render = move || {
+        let summary = tables.merge().summary()?;
+        let report = SummaryReport::new(lines, summary, start.elapsed());
+        Ok::<_, TooManyNames>(report.render(format))
+    };
+    let rendered = state.pool.submit(permit, render).await;
+    rendered.map_err(|_| Lost::Failed)?.map_err(ErrorUnprocessableEntity)
 }
 
-/// Reads the body, and starts work for each piece of it: as many whole lines
-/// as fit. A byte is copied once, into its piece. Returns how many there are.
-async fn cut(
-    mut body: Payload,
+/// Cuts a body into pieces: each has as many whole lines as fit.
+fn cut(
+    body: Payload,
     patience: Duration,
-    start: impl AsyncFn(Vec<u8>),
-) -> Result<u64> {
-    let mut piece = Vec::with_capacity(PIECE);
-    let mut bytes = 0;
-    while let Some(chunk) =
-        timeout(patience, body.try_next()).await.map_err(|_| {
-            ErrorRequestTimeout("Nothing more of the body has arrived.")
-        })??
-    {
-        bytes += chunk.len() as u64;
-        let mut chunk = &chunk[..];
-        while piece.len() + chunk.len() > PIECE {
-            let (fits, rest) = chunk.split_at(PIECE - piece.len());
-            piece.extend_from_slice(fits);
-            chunk = rest;
-            // A piece without a line end is a line that is too long.
-            let end = memrchr(b'\n', &piece).map_or(PIECE, |at| at + 1);
-            let mut begun = Vec::with_capacity(PIECE);
-            begun.extend_from_slice(&piece[end..]);
-            piece.truncate(end);
-            start(replace(&mut piece, begun)).await;
+) -> impl Stream<Item = Result<Vec<u8>>> {
+    let start = (body, Bytes::new(), Vec::with_capacity(PIECE));
+    try_unfold(start, move |(mut body, mut chunk, mut piece)| async move {
+        loop {
+            let fits = chunk.len().min(PIECE - piece.len());
+            piece.extend_from_slice(&chunk.split_to(fits));
+            if !chunk.is_empty() {
+                // A piece without a line end is a line that is too long.
+                let end = memrchr(b'\n', &piece).map_or(PIECE, |at| at + 1);
+                let mut rest = Vec::with_capacity(PIECE);
+                rest.extend(piece.drain(end..));
+                return Ok(Some((piece, (body, chunk, rest))));
+            }
+            let more = timeout(patience, body.try_next()).await;
+            match more.map_err(too_slow)?? {
+                Some(more) => chunk = more,
+                None if piece.is_empty() => return Ok(None),
+                None => return Ok(Some((piece, (body, chunk, Vec::new())))),
+            }
         }
-        piece.extend_from_slice(chunk);
-    }
-    if !piece.is_empty() {
-        start(piece).await;
-    }
-    Ok(bytes)
+    })
 }
 
-/// Whether the body has ended too early: so the client has left.
-pub fn has_left(error: &Error) -> bool {
-    error.as_error::<PayloadError>().is_some()
+/// What the pieces come to: a table for each job that runs.
+#[derive(Default)]
+struct Tables(Mutex<Vec<Table>>);
+
+impl Tables {
+    fn add(&self, part: Part) -> Result<u64, BadLine> {
+        let (lines, part) = part?;
+        let table = self.lock().pop().unwrap_or_default();
+        self.lock().push(table.merge(part));
+        Ok(lines)
+    }
+
+    fn merge(&self) -> Table {
+        let tables = take(&mut *self.lock());
+        tables.into_iter().fold(Table::default(), Table::merge)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Table>> {
+        self.0.lock().expect("nobody panics while holding it")
+    }
+}
+
+fn bad_line(before: u64, bad: &BadLine) -> Error {
+    ErrorUnprocessableEntity(format!("Line {}: {bad}", before + bad.number))
+}
+
+fn too_slow(_: Elapsed) -> Error {
+    ErrorRequestTimeout("Timed out waiting for the rest of the body.")
 }
