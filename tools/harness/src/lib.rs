@@ -54,7 +54,7 @@ pub fn skipped(text: &'static str) {
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The environment variables that steps read.
-const VARIABLES: [&str; 8] = [
+pub const VARIABLES: [&str; 8] = [
     "PORT",
     "ITERATIONS",
     "THREADS",
