@@ -9,14 +9,15 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use difference::{Difference, html};
 use html5ever::tokenizer::{
     BufferQueue, Tag, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer,
     TokenizerOpts,
 };
-use mdbook_driver::MDBook;
+use mdbook_driver::{MDBook, config::Config};
 use tracing::{Level, subscriber};
 
-use crate::{chapters::plain, diffs, figures, made, workspace};
+use crate::{chapters::plain, figures, shown, workspace};
 
 /// What mdBook had to say.
 #[derive(Clone, Default)]
@@ -50,9 +51,12 @@ pub fn build(folder: Option<&Path>) -> Result<PathBuf, String> {
         .finish();
     let mut errors = Vec::new();
     let built = subscriber::with_default(warnings, || {
-        let mut book = MDBook::load(workspace("docs"))?;
+        let root = workspace("docs");
+        // The environment is nobody's business here.
+        let config = Config::from_disk(root.join("book.toml"))?;
+        let mut book = MDBook::load_with_config(root, config)?;
         book.book.for_each_chapter_mut(|chapter| {
-            match made::fill(&chapter.content) {
+            match shown::book(&chapter.content) {
                 Ok(filled) => chapter.content = filled,
                 Err(error) => {
                     errors.push(format!("{}: {error}", chapter.name));
@@ -70,8 +74,13 @@ pub fn build(folder: Option<&Path>) -> Result<PathBuf, String> {
     if !errors.is_empty() {
         return Err(errors.join("\n"));
     }
-    let chart = ("chart.css", figures::STYLE.to_owned());
-    for (name, text) in diffs::projector()?.into_iter().chain([chart]) {
+    let all = Difference::all().map_err(|error| error.to_string())?;
+    for (name, text) in [
+        (html::PAGE, html::page(&all)),
+        ("difference.css", html::style()),
+        ("difference.js", html::SCRIPT.into()),
+        ("chart.css", figures::STYLE.into()),
+    ] {
         let file = folder.join(name);
         fs::write(&file, text)
             .map_err(|error| format!("{}: {error}", file.display()))?;

@@ -408,7 +408,7 @@ fn each_exercise_is_set_with_a_hint_before_its_solution() {
             "\n<summary>Hint</summary>\n".into(),
             "\n<summary>Solution</summary>\n".into(),
             format!("\ngit apply {}\n", exercise.solution()),
-            format!("\n{{{{#include ../exercises/{name}.patch}}}}\n"),
+            format!("\n<!-- from {} -->\n", exercise.solution()),
         ]);
         for part in parts {
             let at = rest.find(&part);
