@@ -98,7 +98,6 @@ fn each_steps_chapter_has_the_same_shape() {
         "## What changed",
         "## Reading ",
         "## What can go wrong",
-        "## Exercises",
         "## What you can do now",
     ];
     let mut mistakes = Vec::new();

@@ -384,10 +384,6 @@ fn each_exercise_is_set_with_a_hint_before_its_solution() {
     let mut rest = page.as_str();
     let mut step_before = "";
     let exercises = exercises();
-    for step in STEPS {
-        let has_one = exercises.iter().any(|it| it.step == step);
-        assert!(has_one, "{step} has no exercise");
-    }
     let mut numbers = BTreeSet::new();
     for exercise in &exercises {
         let Exercise { name, step } = exercise;

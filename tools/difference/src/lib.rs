@@ -156,3 +156,21 @@ fn read(path: &Path) -> Result<Option<String>, Error> {
         Err(source) => Err(Error::Unreadable { path: path.into(), source }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_editor_leaves_beside_a_file_does_not_count() {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        for name in ["main.rs", ".main.rs.swp", "main.rs~", ".#main.rs"] {
+            fs::write(folder.path().join(name), b"\xff")
+                .expect("it can be written");
+        }
+        let mut found = BTreeSet::new();
+        list(folder.path(), folder.path(), &mut found)
+            .expect("it can be read");
+        assert_eq!(found, BTreeSet::from([PathBuf::from("main.rs")]));
+    }
+}
