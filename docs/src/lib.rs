@@ -130,7 +130,7 @@ mod examples {
         "../chapters/corrections.md"
         "../chapters/questions.md"
         "../chapters/bad-input.md"
-        "../chapters/soak.md"
+        "../chapters/glossary.md"
         "../chapters/proofs.md"
         "../chapters/teaching.md"
         "../chapters/handout.md"
