@@ -1,22 +1,19 @@
 //! Builds the book, and follows its links.
 
 use std::{
-    cell::RefCell,
     collections::{BTreeMap, BTreeSet},
     fs,
     io::{self, Write},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, LazyLock, Mutex, PoisonError},
 };
 
-use html5ever::tokenizer::{
-    BufferQueue, Tag, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer,
-    TokenizerOpts,
-};
-use mdbook_driver::MDBook;
+use difference::{Difference, html};
+use mdbook_driver::{MDBook, config::Config};
+use regex::Regex;
 use tracing::{Level, subscriber};
 
-use crate::{chapters::plain, diffs, figures, made, workspace};
+use crate::{chapters::plain, figures, shown, workspace};
 
 /// What mdBook had to say.
 #[derive(Clone, Default)]
@@ -50,9 +47,12 @@ pub fn build(folder: Option<&Path>) -> Result<PathBuf, String> {
         .finish();
     let mut errors = Vec::new();
     let built = subscriber::with_default(warnings, || {
-        let mut book = MDBook::load(workspace("docs"))?;
+        let root = workspace("docs");
+        // The environment is nobody's business here.
+        let config = Config::from_disk(root.join("book.toml"))?;
+        let mut book = MDBook::load_with_config(root, config)?;
         book.book.for_each_chapter_mut(|chapter| {
-            match made::fill(&chapter.content) {
+            match shown::book(&chapter.content) {
                 Ok(filled) => chapter.content = filled,
                 Err(error) => {
                     errors.push(format!("{}: {error}", chapter.name));
@@ -70,8 +70,13 @@ pub fn build(folder: Option<&Path>) -> Result<PathBuf, String> {
     if !errors.is_empty() {
         return Err(errors.join("\n"));
     }
-    let chart = ("chart.css", figures::STYLE.to_owned());
-    for (name, text) in diffs::projector()?.into_iter().chain([chart]) {
+    let all = Difference::all().map_err(|error| error.to_string())?;
+    for (name, text) in [
+        (html::PAGE, html::page(&all)),
+        ("difference.css", html::style()),
+        ("difference.js", html::SCRIPT.into()),
+        ("chart.css", figures::STYLE.into()),
+    ] {
         let file = folder.join(name);
         fs::write(&file, text)
             .map_err(|error| format!("{}: {error}", file.display()))?;
@@ -90,38 +95,23 @@ struct Page {
     ids: BTreeSet<String>,
 }
 
-#[derive(Default)]
-struct Tags(RefCell<Page>);
-
-impl TokenSink for Tags {
-    type Handle = ();
-
-    fn process_token(&self, token: Token, _: u64) -> TokenSinkResult<()> {
-        if let Token::TagToken(Tag { kind: TagKind::StartTag, attrs, .. }) =
-            token
-        {
-            let mut page = self.0.borrow_mut();
-            for attribute in attrs {
-                let value = attribute.value.to_string();
-                match &*attribute.name.local {
-                    "href" | "src" => drop(page.links.insert(value)),
-                    "id" | "name" => drop(page.ids.insert(value)),
-                    _ => (),
-                }
-            }
-        }
-        TokenSinkResult::Continue
-    }
-}
-
 fn page(html: &str) -> Page {
-    let input = BufferQueue::default();
-    input.push_back(html.into());
-    let tokenizer = Tokenizer::new(Tags::default(), TokenizerOpts::default());
-    // It stops at nothing: there are no scripts to run.
-    let _ = tokenizer.feed(&input);
-    tokenizer.end();
-    tokenizer.sink.0.into_inner()
+    static TAG: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new("<[a-z][^<>]*>").expect("it is valid"));
+    static ATTRIBUTE: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new("\\s(href|src|id|name)=\"([^\"]*)\"").expect("it is valid")
+    });
+    let mut page = Page::default();
+    for tag in TAG.find_iter(html) {
+        for attribute in ATTRIBUTE.captures_iter(tag.as_str()) {
+            let value = attribute[2].replace("&amp;", "&");
+            match &attribute[1] {
+                "href" | "src" => page.links.insert(value),
+                _ => page.ids.insert(value),
+            };
+        }
+    }
+    page
 }
 
 /// The links of the built book that lead nowhere, a line each: those within

@@ -1,16 +1,12 @@
-//! The chapters as Markdown: what they include, and their code blocks.
+//! The chapters as Markdown, and their code blocks.
 
-use std::{
-    path::{Component, Path, PathBuf},
-    sync::LazyLock,
-};
+use std::path::{Component, Path, PathBuf};
 
 use pulldown_cmark::{
     CodeBlockKind, Event, HeadingLevel, Options, Parser, Tag, TagEnd,
 };
-use regex::Regex;
 
-use crate::files;
+use crate::{files, shown};
 
 /// Where the chapters are.
 pub const FOLDER: &str = "docs/chapters";
@@ -31,11 +27,6 @@ pub struct Block {
 pub fn all() -> Vec<PathBuf> {
     files(FOLDER, "md")
 }
-
-/// What a chapter has made when the book is built, as `{{make sessions/start.md}}`.
-pub static MAKE: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"\{\{make ([^}\s]+)\}\}").expect("it is valid")
-});
 
 /// The path without `..`.
 pub fn plain(path: &Path) -> PathBuf {
@@ -95,43 +86,29 @@ pub fn blocks(markdown: &str) -> Vec<Block> {
 
 /// What is wrong with the code blocks of a chapter, a sentence each.
 ///
-/// A block of Rust either is tested, or shows a file that is.
+/// A block of Rust is tested, unless it shows a file, which is tested there.
 pub fn mistakes(markdown: &str) -> Vec<String> {
-    let by_line = Regex::new(r"\{\{#(rustdoc_include|include[^}]*:)")
-        .expect("it is valid");
     let mut mistakes = Vec::new();
-    for Block { words, text, .. } in blocks(markdown) {
+    for Block { words, text, .. } in blocks(&shown::own(markdown)) {
         let first = text.lines().next().unwrap_or("");
         let has = |word: &str| words.iter().any(|it| it == word);
-        let includes = text.contains("{{#include ") || MAKE.is_match(&text);
-        let mut wrong = |why: &str| {
-            mistakes.push(format!("the block that begins `{first}`: {why}"));
-        };
-        match words.first().map(String::as_str) {
-            None => wrong("name its language, or `text`"),
+        let why = match words.first().map(String::as_str) {
+            None => "name its language, or `text`",
             Some("indented") => {
-                wrong("rustdoc takes indented lines for Rust; use ```text");
+                "rustdoc takes indented lines for Rust; use ```text"
             }
-            Some("rust") if includes && !has("ignore") => {
-                wrong("what is included is tested where it is: `rust,ignore`");
-            }
-            Some("rust") if has("ignore") && !includes => {
-                wrong("nothing would test it; include it from a file");
+            Some("rust") if has("ignore") => {
+                "nothing would test it; show an item of a file"
             }
             Some("rust")
                 if has("compile_fail")
                     && !words.iter().any(|word| is_error_code(word)) =>
             {
-                wrong("name the error, as in `rust,compile_fail,E0277`");
+                "name the error, as in `rust,compile_fail,E0277`"
             }
-            _ => (),
-        }
-        if includes && text.trim_end().lines().count() != 1 {
-            wrong("an include stands alone in its block");
-        }
-        if by_line.is_match(&text) {
-            wrong("line ranges and anchors go stale; include whole items");
-        }
+            _ => continue,
+        };
+        mistakes.push(format!("the block that begins `{first}`: {why}"));
     }
     mistakes
 }

@@ -12,7 +12,7 @@ use compare::{
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::{escaped, read};
+use crate::read;
 
 /// The colours and lines of the charts.
 pub use chart::STYLE;
@@ -33,46 +33,42 @@ struct Printed {
     rows: Vec<Vec<Value>>,
 }
 
-/// What `NAME/table.md` and the like ask for.
-pub fn make(request: &str) -> Result<String, String> {
-    let (name, wanted) = request
-        .split_once('/')
-        .ok_or("expected figures/NAME/table.md, scaling.md, scaling.svg, …")?;
-    let path = format!("docs/results/{name}.json");
-    let figures = serde_json::from_str(&read(&path)?)
+/// A part of a file: its `table`, its `machine`; of what `compare` measured also
+/// `scaling`, its `chart`, and single values.
+pub fn make(path: &str, part: &str) -> Result<String, String> {
+    let figures = serde_json::from_str(&read(path)?)
         .map_err(|error| format!("{path}: {error}"))?;
     let made = match figures {
-        Figures::Compared(results) => compared(&results, wanted),
-        Figures::Printed(printed) => printed.make(wanted),
+        Figures::Compared(results) => compared(&results, part),
+        Figures::Printed(printed) => printed.make(part),
     };
-    made.ok_or_else(|| format!("{path} has nothing for {wanted}"))
+    made.ok_or_else(|| format!("{path} has no {part}"))
 }
 
-fn compared(results: &Results, wanted: &str) -> Option<String> {
-    let parts: Vec<&str> = wanted.split('/').collect();
-    Some(match parts[..] {
-        ["table.md"] => servers(results),
-        ["scaling.md"] if !results.scaling.is_empty() => scaling(results),
-        ["scaling.svg"] if !results.scaling.is_empty() => format!(
-            "<figure>\n{}\n<figcaption>{}</figcaption>\n</figure>\n",
-            chart::scaling(results).into_string(),
-            escaped(chart::SCALING)
-        ),
-        ["machine.md"] => format!(
-            "Measured on {}: {}.\n",
-            machine(results),
-            settings(results)
-        ),
-        ["machine", "cores.txt"] => results.machine.cores?.to_string(),
-        ["settings", "threads.txt"] => results.settings.threads.to_string(),
-        ["servers", name, "during", "p99_ms.txt"] => {
+fn compared(results: &Results, part: &str) -> Option<String> {
+    Some(match part {
+        "table" => servers(results),
+        "scaling" if !results.scaling.is_empty() => scaling(results),
+        "chart" if !results.scaling.is_empty() => {
+            format!("\n{}", chart::alone(&chart::scaling(results)))
+        }
+        "machine" => {
+            measured_on(&machine(results), &format!(": {}", settings(results)))
+        }
+        "cores" => results.machine.cores?.to_string(),
+        "threads" => results.settings.threads.to_string(),
+        _ => {
+            let name = part.strip_prefix("99 of 100 of ")?;
             let mut servers = results.servers.iter();
             let server = servers.find(|it| it.name == name)?;
             let [_, p99, ..] = latencies(server.during);
             whole(p99)
         }
-        _ => return None,
     })
+}
+
+fn measured_on(machine: &str, how: &str) -> String {
+    format!("\n\nMeasured on {machine}{how}.\n\n")
 }
 
 /// What `compare` measured of each server.
@@ -128,10 +124,10 @@ impl Printed {
         };
         let rows = self.rows.iter().map(|row| row.iter().map(cell).collect());
         match wanted {
-            "table.md" => Some(table(&self.columns, rows)),
-            "machine.md" => Some(format!(
-                "Measured on {}, with `{}`.\n",
-                self.machine, self.command
+            "table" => Some(table(&self.columns, rows)),
+            "machine" => Some(measured_on(
+                &self.machine,
+                &format!(", with `{}`", self.command),
             )),
             _ => None,
         }
@@ -148,7 +144,7 @@ fn table(
     let mut rule = vec!["--:".to_owned(); head.len()];
     rule[0] = ":--".to_owned();
     let rows: String = rows.map(|row| line(&row)).collect();
-    line(&head) + &line(&rule) + &rows
+    format!("\n\n{}{}{rows}\n", line(&head), line(&rule))
 }
 
 /// A figure isn't parted from its unit.

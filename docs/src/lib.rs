@@ -4,27 +4,32 @@
 //!
 //! | folder | holds | made by |
 //! |---|---|---|
-//! | `chapters/` | what mdBook reads, in Markdown | hand |
-//! | `transcripts/` | commands and what they print | hand; what they print is renewed and tested |
-//! | `results/` | figures that were measured | the command that each page names |
+//! | `chapters/` | the book, in Markdown | hand, and `cargo run -p docs -- renew` |
+//! | `results/` | what was measured | the command that each page names |
 //! | `proofs.toml` | what is taught, where, and what runs behind it | hand |
 //! | `examples/` | programs that the chapters run, and those that measure | hand |
 //! | `exercises/` | each exercise's test, and its solution as a patch | hand |
 //! | `theme/`, `book.toml` | how mdBook shows it | hand |
 //! | `../target/book/` | the book | `cargo run -p docs` |
 //!
-//! Nothing that a program can make is kept. A chapter asks for it, as in
-//! `{{make figures/pools/table.md}}`, and gets it whenever the book is built.
-//! What does that is in `src/`:
+//! What a chapter shows of something else stands in it, between two comments of
+//! which the first names the source:
 //!
+//! ```text
+//! <!-- from step1-blocking/src/main.rs: blocking -->
+//! …
+//! <!-- end -->
+//! ```
+//!
+//! So a chapter can be read whole where it lies. What is in `src/`:
+//!
+//! - [`shown`]: what should be between the comments, and whether it is; made of
+//!   code, of measurements (`figures`), differences, commands (`sessions`) and
+//!   [`proofs`];
 //! - [`build`]: mdBook, and then every link of what it has built;
-//! - [`made`]: what chapters ask for, made by `items` (code), `figures` (tables
-//!   and charts), `diffs` (differences), [`transcripts`] (sessions) and
-//!   [`proofs`] (the tables of proofs);
-//! - [`transcripts`]: also runs the commands, and compares what they print;
-//! - [`chapters`]: which there are, what they ask for, their blocks of code.
+//! - [`chapters`]: which there are, their blocks of code.
 //!
-//! The tests hold all of it: `tests/book.rs` what is said and shown,
+//! The tests check all of it: `tests/book.rs` what is said and shown,
 //! `tests/exercises.rs` the exercises, `tests/seam.rs` the steps beside each
 //! other, `tests/inputs.rs` bad input, `tests/difference.rs` and
 //! `tests/press.rs` the pages in a browser, `tests/own.rs` and
@@ -32,19 +37,17 @@
 
 pub mod build;
 pub mod chapters;
-mod diffs;
 mod figures;
-mod items;
-pub mod made;
 pub mod proofs;
-pub mod transcripts;
+mod sessions;
+pub mod shown;
 
 use std::{
     fs,
     path::{Path, PathBuf},
 };
 
-/// The command that runs the transcripts again, and builds the book.
+/// The command that renews what the chapters show, and builds the book.
 pub const RENEW: &str = "cargo run -p docs -- renew";
 
 /// A file or a folder of the workspace.
@@ -63,8 +66,8 @@ pub fn read(path: impl AsRef<Path>) -> Result<String, String> {
         .map_err(|error| format!("{}: {error}", path.display()))
 }
 
-/// All files below a folder of the workspace with that extension, sorted.
-/// A folder that isn't there has none.
+/// All files below a folder of the workspace with that extension, sorted, but
+/// hidden ones. A folder that isn't there has none.
 pub fn files(folder: &str, extension: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = vec![PathBuf::from(folder)];
@@ -72,6 +75,9 @@ pub fn files(folder: &str, extension: &str) -> Vec<PathBuf> {
         let entries = fs::read_dir(workspace(&folder)).into_iter().flatten();
         for entry in entries.filter_map(Result::ok) {
             let path = folder.join(entry.file_name());
+            if entry.file_name().to_string_lossy().starts_with('.') {
+                continue;
+            }
             if workspace(&path).is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|it| it == extension) {
@@ -124,7 +130,7 @@ mod examples {
         "../chapters/corrections.md"
         "../chapters/questions.md"
         "../chapters/bad-input.md"
-        "../chapters/soak.md"
+        "../chapters/glossary.md"
         "../chapters/proofs.md"
         "../chapters/teaching.md"
         "../chapters/handout.md"

@@ -1,8 +1,8 @@
-//! Builds the book; with `renew`, first runs the transcripts again.
+//! Builds the book; with `renew`, first renews what the chapters show.
 
 use std::{env, process::ExitCode};
 
-use docs::{RENEW, build, transcripts};
+use docs::{RENEW, build, shown};
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = env::args_os().skip(1).collect();
@@ -11,10 +11,10 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(AsRef::as_ref).collect();
     let done = match arguments[..] {
         [] => build::build(None),
-        ["renew"] => transcripts::renew().and_then(|()| build::build(None)),
+        ["renew"] => shown::renew().and_then(|()| build::build(None)),
         _ => Err(format!(
             "{arguments:?}: expected nothing, to build the book, or `renew`, \
-             to run the transcripts again before: {RENEW}"
+             to renew what the chapters show before: {RENEW}"
         )),
     };
     match done {

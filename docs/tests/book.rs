@@ -1,17 +1,20 @@
 //! The book says what is so, and shows what runs.
 
-use regex::Regex;
-
-use docs::{build, chapters, files, proofs, read, transcripts};
+use docs::{build, chapters, files, proofs, read, shown};
 
 /// Fails with all of it, a line each.
 fn none(mistakes: Vec<String>) {
     assert!(mistakes.is_empty(), "{}", mistakes.join("\n"));
 }
 
+#[test]
+fn what_a_chapter_shows_is_as_its_source_has_it() {
+    none(shown::stale().unwrap());
+}
+
 #[cfg(unix)]
 #[test]
-fn transcripts_show_what_the_commands_print() {
+fn commands_in_a_chapter_print_what_it_shows() {
     for program in ["bash", "curl"] {
         let mut there = std::process::Command::new(program);
         assert!(
@@ -19,19 +22,17 @@ fn transcripts_show_what_the_commands_print() {
             "{program}, which this test needs, isn't here: install it"
         );
     }
-    assert!(transcripts::all().len() >= 5);
-    transcripts::check().unwrap_or_else(|error| panic!("{error}"));
+    none(shown::stale_commands().unwrap());
 }
 
 #[test]
-fn transcripts_figures_and_tables_are_shown_by_a_chapter() {
+fn measurements_and_pictures_are_shown_by_a_chapter() {
     let chapters: String =
         chapters::all().iter().map(|it| read(it).unwrap()).collect();
     let mut unused = Vec::new();
     for (folder, extension, shown) in [
-        ("docs/transcripts", "console", "{{make sessions/NAME.md}}"),
-        ("docs/inputs", "md", "{{#include ../inputs/NAME.md}}"),
-        ("docs/results", "json", "{{make figures/NAME/"),
+        ("docs/results", "json", "<!-- from docs/results/NAME.json: "),
+        ("docs/chapters/pictures", "svg", "](pictures/NAME.svg)"),
     ] {
         for path in files(folder, extension) {
             let name = path.file_stem().unwrap().to_str().unwrap();
@@ -51,7 +52,7 @@ fn the_book_builds_without_a_warning_and_each_link_leads_somewhere() {
 }
 
 #[test]
-fn rust_in_a_chapter_is_tested_or_included() {
+fn rust_in_a_chapter_is_tested_or_shown_from_a_file() {
     let mut mistakes = Vec::new();
     for chapter in chapters::all() {
         for mistake in chapters::mistakes(&read(&chapter).unwrap()) {
@@ -95,7 +96,6 @@ fn each_steps_chapter_has_the_same_shape() {
         "## What changed",
         "## Reading ",
         "## What can go wrong",
-        "## Exercises",
         "## What you can do now",
     ];
     let mut mistakes = Vec::new();
@@ -132,25 +132,6 @@ fn every_setting_has_its_row() {
 fn every_claim_has_its_place_and_its_proof() {
     let table = proofs::load().unwrap();
     let claims = [&table.concept, &table.correction, &table.question];
-    assert_eq!(claims.map(Vec::len), [48, 15, 13]);
+    assert_eq!(claims.map(Vec::len), [49, 18, 13]);
     none(claims.into_iter().flatten().flat_map(proofs::mistakes).collect());
-}
-
-#[test]
-fn the_first_page_and_the_readme_agree() {
-    let readme = read("README.md").unwrap();
-    // What stands before the first heading of the page, links apart.
-    let page = read("docs/chapters/README.md").unwrap();
-    let (page, _) = page.split_once("\n## ").unwrap();
-    let target = Regex::new(r"\[(?<text>[^\]]*)\]\([^)]*\)").unwrap();
-    let step = Regex::new(r"(?m)^\| \d+ `").unwrap();
-    let plain = |text: &str| {
-        let text = target.replace_all(text, "$text");
-        step.replace_all(&text, "| `").into_owned()
-    };
-    let (readme, page) = (plain(&readme), plain(page));
-    for paragraph in page.split("\n\n") {
-        let paragraph = paragraph.trim();
-        assert!(readme.contains(paragraph), "README.md lacks:\n{paragraph}");
-    }
 }

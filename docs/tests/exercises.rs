@@ -384,10 +384,6 @@ fn each_exercise_is_set_with_a_hint_before_its_solution() {
     let mut rest = page.as_str();
     let mut step_before = "";
     let exercises = exercises();
-    for step in STEPS {
-        let has_one = exercises.iter().any(|it| it.step == step);
-        assert!(has_one, "{step} has no exercise");
-    }
     let mut numbers = BTreeSet::new();
     for exercise in &exercises {
         let Exercise { name, step } = exercise;
@@ -408,7 +404,7 @@ fn each_exercise_is_set_with_a_hint_before_its_solution() {
             "\n<summary>Hint</summary>\n".into(),
             "\n<summary>Solution</summary>\n".into(),
             format!("\ngit apply {}\n", exercise.solution()),
-            format!("\n{{{{#include ../exercises/{name}.patch}}}}\n"),
+            format!("\n<!-- from {} -->\n", exercise.solution()),
         ]);
         for part in parts {
             let at = rest.find(&part);

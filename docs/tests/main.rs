@@ -2,7 +2,6 @@
 //! wait beside each other. The exercises build a lot: they have one of their own.
 
 mod book;
-mod dependencies;
 mod difference;
 mod inputs;
 mod own;

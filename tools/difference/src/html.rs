@@ -251,9 +251,12 @@ mod tests {
     }
 
     #[test]
-    fn code_is_text_and_not_html() {
-        let file = File::new("main.rs", None, Some("a::<&T>();\n"));
+    fn code_is_text_with_colours_and_marks_and_not_html() {
+        let file =
+            File::new("main.rs", Some("a::<&T>();\n"), Some("b::<&T>();\n"));
         let html = part(&file.parts[0]);
-        assert!(html.contains("a::&lt;&amp;<span"), "{html}");
+        let rest = "::&lt;&amp;<span class=\"type\">T</span>&gt;();</div>";
+        assert!(html.contains(&format!("<del>a</del>{rest}")), "{html}");
+        assert!(html.contains(&format!("<ins>b</ins>{rest}")), "{html}");
     }
 }

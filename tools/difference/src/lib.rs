@@ -10,6 +10,7 @@
 //! | `rows` | two files' lines, each beside its counterpart |
 //! | `terminal` | what the terminal shows |
 //! | [`html`] | what the book and the projector show |
+//! | `markdown` | what a chapter shows where it isn't built |
 //!
 //! ```
 //! let difference = difference::Difference::between(1, 2)?;
@@ -20,6 +21,7 @@
 //! ```
 
 pub mod html;
+mod markdown;
 mod rows;
 mod terminal;
 mod units;
@@ -34,8 +36,10 @@ use std::{
 
 use harness::STEPS;
 
+pub use markdown::markdown;
 pub use rows::{Change, File, Line, Part, Piece, Row};
 pub use terminal::terminal;
+pub use units::{Item, items};
 pub use words::Kind;
 
 /// What makes one step the next.
@@ -118,7 +122,8 @@ impl Difference {
     }
 }
 
-/// The files below a folder, as paths from `root`.
+/// The source files below a folder, as paths from `root`. What editors and
+/// systems leave beside them doesn't count: `.main.rs.swp`, `main.rs~`.
 fn list(
     root: &Path,
     folder: &Path,
@@ -127,9 +132,15 @@ fn list(
     let failed = |source| Error::Unreadable { path: folder.into(), source };
     for entry in fs::read_dir(folder).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with('.') {
+            continue;
+        }
         if path.is_dir() {
             list(root, &path, found)?;
-        } else if let Ok(path) = path.strip_prefix(root) {
+        } else if let (true, Ok(path)) =
+            (name.ends_with(".rs"), path.strip_prefix(root))
+        {
             found.insert(path.into());
         }
     }
@@ -143,5 +154,23 @@ fn read(path: &Path) -> Result<Option<String>, Error> {
         Ok(text) => Ok(Some(text.replace("\r\n", "\n"))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(Error::Unreadable { path: path.into(), source }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_editor_leaves_beside_a_file_does_not_count() {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        for name in ["main.rs", ".main.rs.swp", "main.rs~", ".#main.rs"] {
+            fs::write(folder.path().join(name), b"\xff")
+                .expect("it can be written");
+        }
+        let mut found = BTreeSet::new();
+        list(folder.path(), folder.path(), &mut found)
+            .expect("it can be read");
+        assert_eq!(found, BTreeSet::from([PathBuf::from("main.rs")]));
     }
 }

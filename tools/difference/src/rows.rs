@@ -152,7 +152,8 @@ impl File {
 
 type Words<'a> = [Vec<Word<'a>>];
 
-fn lines<'a>(words: &[Word<'a>]) -> Vec<Vec<Word<'a>>> {
+/// The words of each line.
+pub(crate) fn lines<'a>(words: &[Word<'a>]) -> Vec<Vec<Word<'a>>> {
     words.split_inclusive(|it| it.text == "\n").map(<[_]>::to_vec).collect()
 }
 

@@ -2,7 +2,55 @@
 
 use std::ops::Range;
 
-use crate::words::{Kind, Word};
+use crate::{
+    rows::lines,
+    words::{Kind, Word, words},
+};
+
+/// A function, a type or another item of a file, or a part of one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item<'a> {
+    /// Its name: `main`, `Pool`, `impl Drop for Pool`, `Pool::submit`.
+    pub name: String,
+    /// Its lines, with the comments just above it.
+    pub text: &'a str,
+    /// Whether it is a method, or stands in a module.
+    pub is_inner: bool,
+}
+
+/// The items of a file, each before its parts. The header and what the file
+/// imports are none.
+///
+/// This goes by braces and empty lines, as rustfmt leaves them, not by a parser:
+/// it takes any text, and costs no build.
+pub fn items(source: &str) -> Vec<Item<'_>> {
+    let words = words(source);
+    let starts: Vec<usize> = [0]
+        .into_iter()
+        .chain(source.match_indices('\n').map(|(at, _)| at + 1))
+        .chain([source.len()])
+        .collect();
+    let text = |lines: Range<usize>| {
+        source[starts[lines.start]..starts[lines.end]].trim_matches('\n')
+    };
+    let units = units(&lines(&words));
+    let mut container_ends = 0;
+    let mut items = Vec::new();
+    for (i, Unit { name, is_preamble, lines }) in units.iter().enumerate() {
+        if *is_preamble || name.is_empty() || name.starts_with("end of ") {
+            continue;
+        }
+        let end = format!("end of {name}");
+        let rest = units[i..].iter();
+        let end =
+            rest.filter(|it| it.name == end).map(|it| it.lines.end).next();
+        let is_inner = lines.start < container_ends;
+        container_ends = end.unwrap_or(container_ends);
+        let text = text(lines.start..end.unwrap_or(lines.end));
+        items.push(Item { name: name.clone(), text, is_inner });
+    }
+    items
+}
 
 /// Some lines that belong together: a function with its comments, a type.
 #[derive(Debug, PartialEq, Eq)]
@@ -17,9 +65,6 @@ pub(crate) struct Unit {
 
 /// Takes a file apart, at the empty lines between items and between methods.
 /// All units, one after another, are all lines.
-///
-/// This goes by braces and empty lines, as rustfmt leaves them, not by a parser:
-/// it takes any text, and costs no build.
 pub(crate) fn units(lines: &[Vec<Word<'_>>]) -> Vec<Unit> {
     let mut units: Vec<Unit> = Vec::new();
     // What the unit is in, as `impl Pool`, and where the unit begins.
@@ -155,5 +200,33 @@ fn is_preamble(unit: &[Vec<Word<'_>>]) -> bool {
         Some(&"use") => true,
         Some(&"mod") => words.contains(&";"),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_item_has_its_comments_and_a_whole_comes_before_its_parts() {
+        let source = "//! A header.\n\nuse std::io;\n\n/// A pool.\n#[derive(Debug)]\n\
+            pub struct Pool {\n    size: u8,\n}\n\nimpl Drop for Pool {\n    \
+            /// Ends it.\n    fn drop(&mut self) {\n\n        end();\n    }\n}\n\n\
+            async fn main() {}\n";
+        let found = items(source);
+        let names: Vec<_> =
+            found.iter().map(|it| (it.name.as_str(), it.is_inner)).collect();
+        assert_eq!(
+            names,
+            [
+                ("Pool", false),
+                ("impl Drop for Pool", false),
+                ("Pool::drop", true),
+                ("main", false)
+            ]
+        );
+        assert!(found[0].text.starts_with("/// A pool.\n#[derive"));
+        assert!(found[1].text.ends_with("    }\n}"), "{}", found[1].text);
+        assert!(found[2].text.starts_with("    /// Ends it.\n"));
     }
 }

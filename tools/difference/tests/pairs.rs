@@ -76,48 +76,18 @@ fn every_pair_of_steps_is_whole() {
     }
 }
 
-/// What is shown, as text: one line for a row that is the same, two for one
-/// that isn't. Changed words stand in «».
-fn plain(difference: &Difference) -> String {
-    let mut text = String::new();
-    for file in &difference.files {
-        text += &format!("==== {}\n", file.name);
-        let shown = file.parts.iter().filter(|it| !it.is_blank());
-        for part in shown {
-            text += &format!("-- {}\n", part.caption);
-            for row in part.rows.iter().filter(|_| !part.folded) {
-                let (old, new) = match row.change() {
-                    Change::Same => (' ', None),
-                    Change::Changed => ('<', Some('>')),
-                    Change::Removed => ('-', None),
-                    Change::Added => ('+', Some('+')),
-                };
-                let line = |sign: char, line: &Line| {
-                    let piece = |it: &difference::Piece| match it.changed {
-                        true => format!("«{}»", it.text),
-                        false => it.text.clone(),
-                    };
-                    let line: String = line.pieces.iter().map(piece).collect();
-                    format!(
-                        "{}\n",
-                        format!("{sign} {line}").replace("»«", "").trim_end()
-                    )
-                };
-                let old = row.old.as_ref().map(|it| line(old, it));
-                let new = row.new.as_ref().zip(new).map(|(it, c)| line(c, it));
-                text.extend(old.into_iter().chain(new));
-            }
-        }
-    }
-    text
-}
-
 #[test]
-fn the_pairs_read_like_lessons() {
-    for difference in Difference::all().expect("the steps can be read") {
-        let (old, new) = difference.numbers;
-        insta::assert_snapshot!(format!("{old}-{new}"), plain(&difference));
-    }
+fn the_words_that_changed_are_marked_and_no_others() {
+    let (old, new) = ("let n = count(10);\n", "let n = count_all(10);\n");
+    let file = File::new("main.rs", Some(old), Some(new));
+    let row = &file.parts[0].rows[0];
+    assert_eq!(row.change(), Change::Changed);
+    let changed = |line: &Option<Line>| -> Vec<String> {
+        let pieces = line.iter().flat_map(|it| &it.pieces);
+        pieces.filter(|it| it.changed).map(|it| it.text.clone()).collect()
+    };
+    assert_eq!(changed(&row.old), ["count"]);
+    assert_eq!(changed(&row.new), ["count_all"]);
 }
 
 #[test]

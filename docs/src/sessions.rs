@@ -1,13 +1,10 @@
-//! Transcripts: commands of `docs/transcripts`, and what they print.
+//! Sessions: commands in a chapter, and what they print.
 //!
 //! A line that begins with `$ ` is a command, all others are its output.
 //! `$ cargo run -p STEP` runs in a terminal of its own until the next such
-//! line; what else there is runs in a second terminal, which is bash. The book
-//! shows the two beside each other.
+//! line; what else there is runs in a second terminal, which is bash.
 
 use std::{
-    fs,
-    path::{Path, PathBuf},
     process::{Command, Output},
     thread,
 };
@@ -15,133 +12,88 @@ use std::{
 use harness::{Server, StartError};
 use regex::{Captures, Regex};
 
-use crate::{RENEW, files, read, workspace};
+use crate::workspace;
 
 /// The port that transcripts show.
 const PORT: &str = "127.0.0.1:3000";
 
 /// What the second terminal does first. curl shows its progress when it doesn't
-/// print to a terminal. And two that end at the same time would print in any
-/// order: the one in the foreground lets the one in the background go first.
+/// print to a terminal, and goes by a proxy and a file that are somebody's own.
+/// And two that end at the same time would print in any order: the one in the
+/// foreground lets the one in the background go first.
 const SHELL: &str = r#"
 exec 2>&1
 curl() {
-    local said=$(command curl -sS "$@")
+    local said=$(command curl -q --noproxy '*' -sS "$@")
     [ "$BASH_SUBSHELL" -gt 0 ] || sleep 0.2
     printf '%s\n' "$said"
 }
 "#;
 
-/// All of them, as paths in the workspace.
-pub fn all() -> Vec<PathBuf> {
-    files("docs/transcripts", "console")
+/// Two at once. With more, one whose threads come last would hardly begin.
+pub(crate) fn two_at_once<T: Sync, U: Send>(
+    list: &[T],
+    each: impl Fn(&T) -> U + Copy + Send,
+) -> Vec<U> {
+    let (first, second) = list.split_at(list.len() / 2);
+    thread::scope(|scope| {
+        let second =
+            scope.spawn(move || second.iter().map(each).collect::<Vec<_>>());
+        let mut all: Vec<U> = first.iter().map(each).collect();
+        all.extend(second.join().expect("it doesn't panic"));
+        all
+    })
 }
 
-/// Fails when a command prints something else than its transcript says.
-///
-/// # Errors
-/// What it prints, and the command that renews the transcript.
-pub fn check() -> Result<(), String> {
-    let error = |path: &PathBuf| match (read(path), run(path)) {
-        (Ok(there), Ok(now)) if timeless(&there) == timeless(&now) => None,
-        (Ok(_), Ok(now)) => {
-            Some(format!("{} is stale:\n{now}", path.display()))
-        }
-        (Err(error), _) | (_, Err(error)) => Some(error),
-    };
-    let errors = |paths: &[PathBuf]| -> Vec<String> {
-        paths.iter().filter_map(error).collect()
-    };
-    let all = all();
-    // Two at once. With more, one whose threads come last would hardly begin.
-    let (first, second) = all.split_at(all.len() / 2);
-    let errors = thread::scope(|scope| {
-        let second = scope.spawn(|| errors(second));
-        let mut errors = errors(first);
-        errors.extend(second.join().expect("it doesn't panic"));
-        errors
-    });
-    if errors.is_empty() {
-        return Ok(());
+/// A session as the book shows it: each server beside what is asked of it.
+pub(crate) fn panels(block: &str) -> String {
+    let mut panels = String::new();
+    for panel in block.split("# Terminal ").skip(1) {
+        let (number, text) = panel.split_once('\n').unwrap_or((panel, ""));
+        let text = text.trim_end().trim_end_matches('`').trim_end();
+        panels += &format!(
+            "<div>\n<p class=\"terminal\">Terminal {number}</p>\n\n\
+             ```console\n{text}\n```\n\n</div>\n"
+        );
     }
-    Err(format!("{}\nrenew it with: {RENEW}", errors.join("\n")))
-}
-
-/// Runs all of them, and writes down what they print.
-///
-/// # Errors
-/// When a command can't be run, or a file can't be written.
-pub fn renew() -> Result<(), String> {
-    for path in all() {
-        let now = run(&path)?;
-        if timeless(&read(&path)?) != timeless(&now) {
-            fs::write(workspace(&path), now)
-                .map_err(|error| format!("{}: {error}", path.display()))?;
-            println!("{}", path.display());
+    match panels.is_empty() {
+        true => block.into(),
+        false => {
+            format!("\n<div class=\"side-by-side session\">\n{panels}</div>\n")
         }
     }
-    Ok(())
 }
 
-/// A transcript as the book shows it, asked for as `start.md`: each server
-/// beside what is asked of it.
-pub fn session(request: &str) -> Result<String, String> {
-    let name = request
-        .strip_suffix(".md")
-        .ok_or_else(|| format!("expected start.md, not {request}"))?;
-    let text = read(format!("docs/transcripts/{name}.console"))?;
-    let mut panels: Vec<(u8, String)> = Vec::new();
-    for line in text.lines() {
-        let command = line.starts_with("$ ");
-        let terminal = if is_server(line) { 1 } else { 2 };
-        match panels.last_mut() {
-            Some((same, panel)) if !command || *same == terminal => {
-                panel.push_str(&format!("{line}\n"));
-            }
-            _ => panels.push((terminal, format!("{line}\n"))),
-        }
-    }
-    let panels = panels.into_iter().map(|(terminal, text)| {
-        format!(
-            "<div>\n<p class=\"terminal\">Terminal {terminal}</p>\n\n\
-             ```console\n{}\n```\n\n</div>\n",
-            text.trim_end()
-        )
-    });
-    let panels: String = panels.collect();
-    Ok(format!("<div class=\"side-by-side session\">\n{panels}</div>\n"))
-}
-
-/// Runs the commands of a transcript. Returns it as it is now.
-fn run(path: &Path) -> Result<String, String> {
-    let text = read(path)?;
+/// Runs the commands of a block. Returns it as it is now.
+pub(crate) fn run(block: &str) -> Result<String, String> {
     let commands: Vec<&str> =
-        text.lines().filter(|line| line.starts_with("$ ")).collect();
+        block.lines().filter(|line| line.starts_with("$ ")).collect();
     let mut parts = Vec::new();
-    let mut rest = commands.as_slice();
-    while let Some((first, others)) = rest.split_first() {
-        let next = others.iter().position(|it| is_server(it));
-        let (mut second, after) = others.split_at(next.unwrap_or(others.len()));
-        rest = after;
+    // Each server, and what is asked of it.
+    for commands in commands.chunk_by(|_, next| !is_server(next)) {
         let mut server = None;
-        if is_server(first) {
-            let (said, started) = start(first)
-                .map_err(|error| format!("{}: {error}", path.display()))?;
-            parts.push(format!("{first}\n{said}"));
+        let mut asked = commands;
+        if is_server(commands[0]) {
+            let (said, started) = start(commands[0])?;
+            parts.push((1, format!("{}\n{said}", commands[0])));
             server = started;
-        } else {
-            second = &commands[..=second.len()];
+            asked = &commands[1..];
         }
-        let at = server.as_ref().map(|it| it.url().replace("http://", ""));
-        if !second.is_empty() {
-            parts.push(terminal(second, at.as_deref().unwrap_or(PORT))?);
+        let first = parts.len().saturating_sub(1);
+        if !asked.is_empty() {
+            let address = server.as_ref().map_or(PORT, Server::address);
+            parts.push((2, terminal(asked, address)?));
         }
         if let Some(server) = server {
-            let at = parts.len() - 1 - usize::from(!second.is_empty());
-            parts[at].push_str(&server.kill().stderr);
+            parts[first].1.push_str(&server.kill().stderr);
         }
     }
-    Ok(stable(&parts.join("\n")))
+    let both = parts.windows(2).any(|it| it[0].0 != it[1].0);
+    let parts = parts.into_iter().map(|(terminal, text)| match both {
+        true => format!("# Terminal {terminal}\n{text}"),
+        false => text,
+    });
+    Ok(stable(&parts.collect::<Vec<_>>().join("\n")))
 }
 
 fn is_server(line: &str) -> bool {
@@ -201,6 +153,9 @@ fn terminal(commands: &[&str], address: &str) -> Result<String, String> {
             format!("bash, which this needs, can't be run: {error}")
         })?;
     let said = String::from_utf8_lossy(&output.stdout).replace(address, PORT);
+    if let Some(line) = said.lines().find(|it| it.starts_with("curl: (")) {
+        return Err(format!("{}: {line}", commands.join(", ")));
+    }
     let said = said.split('\0').map(|part| part.trim_end().to_owned() + "\n");
     Ok(said.skip(1).collect())
 }
@@ -210,7 +165,7 @@ fn quoted(text: &str) -> String {
 }
 
 /// Without the times that it took, which a transcript shows as they were.
-fn timeless(text: &str) -> String {
+pub(crate) fn timeless(text: &str) -> String {
     let times = Regex::new(r#"( after |"elapsed_ms":)[0-9.]+"#);
     times.expect("it is valid").replace_all(text, "$1…").into_owned()
 }
@@ -219,7 +174,6 @@ fn timeless(text: &str) -> String {
 fn stable(text: &str) -> String {
     let mut text = text.replace('\r', "");
     for (pattern, replacement) in [
-        (r"(timed out after) \d+ milliseconds", "$1 … milliseconds"),
         (r"(?m)^date: .*$", "date: …"),
         (r"(thread '[^']*') \(\d+\) panicked", "$1 panicked"),
         // Four, or fewer where there are fewer cores.

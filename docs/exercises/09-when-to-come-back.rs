@@ -1,4 +1,4 @@
-//! Exercise 11: when to come back.
+//! Exercise 9: when to come back.
 
 use std::{
     thread,

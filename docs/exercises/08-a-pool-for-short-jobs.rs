@@ -1,4 +1,4 @@
-//! Exercise 10: a pool for short jobs.
+//! Exercise 8: a pool for short jobs.
 
 use std::{thread, time::Duration};
 

@@ -1,4 +1,4 @@
-//! Exercise 15: a pause.
+//! Exercise 11: a pause.
 
 use std::{
     thread,

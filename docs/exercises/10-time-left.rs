@@ -1,4 +1,4 @@
-//! Exercise 13: the time left.
+//! Exercise 10: the time left.
 
 use harness::{Server, events};
 

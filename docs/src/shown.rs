@@ -1,0 +1,317 @@
+//! What a file shows of another: between two comments, of which the first
+//! names the source.
+//!
+//! | source | what is shown |
+//! |---|---|
+//! | `path/to/a.file` | the whole file |
+//! | `path/to/main.rs: main, Pool::submit` | items of it |
+//! | `the difference of steps 1 and 2` | what differs in their `src` |
+//! | `docs/results/pools.json: table` | measurements: see `figures` |
+//! | `docs/proofs.toml` | the tables of proofs |
+//! | `its commands` | the commands that stand there, and what they print |
+
+use std::{
+    collections::BTreeMap, fs, ops::Range, path::PathBuf, sync::LazyLock,
+};
+
+use difference::{Difference, html, items, markdown};
+use regex::{Captures, Regex};
+
+use crate::{
+    RENEW, chapters, figures, files, proofs, read, sessions, workspace,
+};
+
+static SHOWN: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?s)<!-- from ([^\n]+?) -->(.*?)<!-- end -->")
+        .expect("it is valid")
+});
+
+/// The source of what is renewed by running it.
+const COMMANDS: &str = "its commands";
+
+/// A place in a file that shows something of another.
+#[derive(Clone, Debug)]
+struct Shown {
+    file: PathBuf,
+    source: String,
+    /// What is there now, between the comments, and where.
+    text: String,
+    range: Range<usize>,
+    /// The line of the first comment, from 1 on.
+    line: usize,
+}
+
+/// All places: in the chapters, and in their pictures.
+fn all() -> Result<Vec<Shown>, String> {
+    let mut all = Vec::new();
+    let pictures = files("docs/chapters/pictures", "svg");
+    for file in chapters::all().into_iter().chain(pictures) {
+        let text = read(&file)?;
+        for found in SHOWN.captures_iter(&text) {
+            let range = found.get(2).map(|it| it.range()).unwrap_or_default();
+            all.push(Shown {
+                file: file.clone(),
+                source: found[1].into(),
+                text: found[2].into(),
+                line: text[..range.start].lines().count(),
+                range,
+            });
+        }
+        // One that isn't closed would take in the next.
+        let begun = text.matches("<!-- from ").count();
+        let there = all.iter().filter(|it| it.file == file).count();
+        if begun != there || text.matches("<!-- end -->").count() != there {
+            return Err(format!(
+                "{}: {begun} times `<!-- from … -->`, and not each with its \
+                 own `<!-- end -->`",
+                file.display()
+            ));
+        }
+    }
+    Ok(all)
+}
+
+impl Shown {
+    fn is_run(&self) -> bool {
+        self.source == COMMANDS
+    }
+
+    /// What should be between the comments.
+    fn expected(&self) -> Result<String, String> {
+        let made = match self.is_run() {
+            true => sessions::run(&self.text).map(fenced("console")),
+            false => make(&self.source),
+        };
+        made.map_err(|error| {
+            format!("{}:{}: {error}", self.file.display(), self.line)
+        })
+    }
+
+    /// Why it isn't what it should be, if so.
+    fn mistake(&self) -> Option<String> {
+        let expected = match self.expected() {
+            Err(error) => return Some(error),
+            Ok(expected) if self.same_as(&expected) => return None,
+            Ok(expected) => expected,
+        };
+        let there: Vec<_> = self.text.split('\n').collect();
+        let expected: Vec<_> = expected.split('\n').collect();
+        let equal = there.iter().zip(&expected).take_while(|(a, b)| a == b);
+        let at = equal.count();
+        let line = |lines: &[&str]| match lines.get(at) {
+            Some(line) => format!("`{line}`"),
+            None => "the end".into(),
+        };
+        Some(format!(
+            "{}:{} is stale: from {}\n  expected {}\n  but it is {}",
+            self.file.display(),
+            self.line + at,
+            self.source,
+            line(&expected),
+            line(&there),
+        ))
+    }
+
+    /// Times differ with each run, and don't make it stale.
+    fn same_as(&self, expected: &str) -> bool {
+        self.text == expected
+            || self.is_run()
+                && sessions::timeless(&self.text)
+                    == sessions::timeless(expected)
+    }
+}
+
+/// What isn't as its source has it, a sentence each, with the line.
+///
+/// # Errors
+/// When a file can't be read, or a comment isn't closed.
+pub fn stale() -> Result<Vec<String>, String> {
+    let all = all()?;
+    let stale = all.iter().filter(|it| !it.is_run());
+    Ok(told(stale.filter_map(Shown::mistake).collect()))
+}
+
+/// What the commands in the chapters don't print any more.
+///
+/// # Errors
+/// When a file can't be read, or a comment isn't closed.
+pub fn stale_commands() -> Result<Vec<String>, String> {
+    let all = all()?;
+    let run: Vec<_> = all.iter().filter(|it| it.is_run()).collect();
+    let mistakes = sessions::two_at_once(&run, |it| it.mistake());
+    Ok(told(mistakes.into_iter().flatten().collect()))
+}
+
+fn told(mut mistakes: Vec<String>) -> Vec<String> {
+    if !mistakes.is_empty() {
+        mistakes.push(format!("renew it with: {RENEW}"));
+    }
+    mistakes
+}
+
+/// Writes down what each place should show, with its commands run.
+///
+/// # Errors
+/// What couldn't be made; all else is renewed.
+pub fn renew() -> Result<(), String> {
+    let all = all()?;
+    let mut files: BTreeMap<&PathBuf, Vec<(&Shown, String)>> = BTreeMap::new();
+    let mut errors = Vec::new();
+    let renewed = sessions::two_at_once(&all, Shown::expected);
+    for (shown, expected) in all.iter().zip(renewed) {
+        match expected {
+            Err(error) => errors.push(error),
+            Ok(expected) if shown.same_as(&expected) => (),
+            Ok(expected) => {
+                files.entry(&shown.file).or_default().push((shown, expected));
+            }
+        }
+    }
+    for (file, places) in files {
+        let mut text = read(file)?;
+        for (shown, expected) in places.into_iter().rev() {
+            text.replace_range(shown.range.clone(), &expected);
+        }
+        fs::write(workspace(file), text)
+            .map_err(|error| format!("{}: {error}", file.display()))?;
+        println!("{}", file.display());
+    }
+    match errors.is_empty() {
+        true => Ok(()),
+        false => Err(errors.join("\n")),
+    }
+}
+
+fn make(source: &str) -> Result<String, String> {
+    if let Some((before, after)) = pair(source) {
+        return Difference::between(before, after)
+            .map(|it| format!("\n{}", markdown(&it)))
+            .map_err(|error| error.to_string());
+    }
+    let (path, part) = source.split_once(": ").unwrap_or((source, ""));
+    let extension = path.rsplit('.').next().unwrap_or_default();
+    match extension {
+        "json" => figures::make(path, part),
+        "toml" => proofs::tables().map(|it| format!("\n{it}\n")),
+        "rs" if !part.is_empty() => {
+            let source = read(path)?;
+            let found = part.split(", ").map(|name| {
+                item(&source, name).map_err(|error| format!("{path}: {error}"))
+            });
+            let found = found.collect::<Result<Vec<_>, _>>()?;
+            Ok(fenced("rust,ignore")(found.join("\n")))
+        }
+        "css" => Ok(format!("\n<style>\n{}</style>\n", read(path)?)),
+        "rs" => read(path).map(fenced("rust,ignore")),
+        "mjs" => read(path).map(fenced("js")),
+        "patch" => read(path).map(fenced("diff")),
+        "md" => read(path).map(|it| format!("\n\n{it}\n")),
+        _ => Err(format!("there is no way to show {source}")),
+    }
+}
+
+fn fenced(words: &str) -> impl Fn(String) -> String {
+    move |text| format!("\n```{words}\n{}\n```\n", text.trim_end())
+}
+
+/// The two steps whose difference is the source.
+fn pair(source: &str) -> Option<(usize, usize)> {
+    let steps = source.strip_prefix("the difference of steps ")?;
+    let (before, after) = steps.split_once(" and ")?;
+    before.parse().ok().zip(after.parse().ok())
+}
+
+/// An item, moved to the left margin.
+fn item(source: &str, name: &str) -> Result<String, String> {
+    let items = items(source);
+    let found = items.iter().find(|it| it.name == name);
+    let text = found.map(|it| it.text).ok_or_else(|| {
+        let names: Vec<_> = items.iter().map(|it| &*it.name).collect();
+        format!("there is no `{name}`, but: {}", names.join(", "))
+    })?;
+    let margin = text.len() - text.trim_start_matches(' ').len();
+    let lines = text.lines();
+    Ok(lines
+        .map(|line| format!("{}\n", line.get(margin..).unwrap_or_default()))
+        .collect())
+}
+
+/// A chapter as mdBook gets it: differences side by side, two terminals beside
+/// each other, pictures in the colours of the theme.
+///
+/// # Errors
+/// When a picture can't be read, or there is no such step.
+pub fn book(chapter: &str) -> Result<String, String> {
+    let mut errors = Vec::new();
+    let mut replaced =
+        |pattern: &Regex,
+         text: &str,
+         with: fn(&Captures) -> Result<String, String>| {
+            let replaced = pattern.replace_all(text, |found: &Captures| {
+                with(found).unwrap_or_else(|error| {
+                    errors.push(error);
+                    String::new()
+                })
+            });
+            replaced.into_owned()
+        };
+    let text = replaced(&SHOWN, chapter, |found| {
+        let (source, text) = (&found[1], &found[2]);
+        if let Some((before, after)) = pair(source) {
+            return side_by_side(before, after);
+        }
+        Ok(match source == COMMANDS {
+            true => sessions::panels(text),
+            false => text.into(),
+        })
+    });
+    let text = replaced(&PICTURE, &text, |found| drawing(&found[1]));
+    let text = DARK.replace_all(
+        &text,
+        r#"<img class="light" src="$light"$rest><img class="dark" src="$dark"$rest>"#,
+    );
+    match errors.is_empty() {
+        true => Ok(text.into_owned()),
+        false => Err(errors.join("\n")),
+    }
+}
+
+static PICTURE: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"\n!\[[^\]]*\]\((pictures/[\w-]+\.svg)\)\n\n")
+        .expect("it is valid")
+});
+
+/// A screenshot with another for the dark.
+static DARK: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        "(?s)<picture>\\s*<source[^>]* srcset=\"(?<dark>[^\"]+)\">\\s*\
+         <img src=\"(?<light>[^\"]+)\"(?<rest>[^>]*)>\\s*</picture>",
+    )
+    .expect("it is valid")
+});
+
+fn side_by_side(before: usize, after: usize) -> Result<String, String> {
+    let difference = Difference::between(before, after)
+        .map_err(|error| error.to_string())?;
+    let button = format!(
+        "<a class=\"projector\" href=\"{}#diff-{before}-{after}\">\
+         Projector</a>",
+        html::PAGE
+    );
+    Ok(format!("\n{}", html::fragment(&difference, &button)))
+}
+
+/// A picture without its own style: the page has it, with its own colours.
+fn drawing(path: &str) -> Result<String, String> {
+    static OWN: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?s)\s*<style>.*?</style>|\s*<!--.*?-->")
+            .expect("it is valid")
+    });
+    let svg = read(format!("{}/{path}", chapters::FOLDER))?;
+    Ok(OWN.replace_all(&svg, "").trim_start().to_owned())
+}
+
+/// A chapter without what it shows of other files.
+pub fn own(chapter: &str) -> String {
+    SHOWN.replace_all(chapter, "").into_owned()
+}
