@@ -1,0 +1,200 @@
+//! A JPEG or PNG comes in, a small one goes out: one picture, one job. Uploads
+//! have limits in number, size and time; decoders in number, memory and time.
+//! Try: curl --data-binary @photo.jpg -o small.jpg localhost:3000/thumbnail/400
+
+#[cfg(test)]
+#[path = "../tests/thumbnail.rs"]
+mod tests;
+
+use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
+use std::{sync::Arc, thread::available_parallelism, time::Duration};
+
+use actix_web::{
+    App, HttpResponse, HttpServer, ResponseError,
+    http::{StatusCode, header::RETRY_AFTER},
+    rt::time::timeout,
+    web::{Bytes, Data, Path, Payload, post},
+};
+use clap::Parser;
+use common::stop_signal;
+use image::{
+    DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, RgbImage,
+};
+use tokio::{sync::Semaphore, sync::SemaphorePermit, task::spawn_blocking};
+use tokio_util::sync::CancellationToken;
+use zune_jpeg::{JpegDecoder, zune_core::options::DecoderOptions};
+
+/// What decoders may take together.
+const MEMORY_MIB: u64 = 1024;
+
+#[derive(Parser)]
+struct Settings {
+    #[arg(long, env, default_value_t = 3000)]
+    port: u16,
+    /// Seconds for an upload, and again for the work on it
+    #[arg(long, env, default_value_t = 30)]
+    timeout: u64,
+}
+
+struct State {
+    limit: Duration,
+    uploads: Arc<Semaphore>,
+    threads: Arc<Semaphore>,
+    memory: Semaphore,
+}
+
+/// A status, and a sentence for the client.
+#[derive(Debug, PartialEq, thiserror::Error)]
+#[error("{1}")]
+struct Refusal(u16, &'static str);
+
+const TOO_SLOW: Refusal = Refusal(408, "Timed out waiting for the picture.");
+const TOO_LARGE: Refusal = Refusal(413, "The picture is too large.");
+const OTHER_FORMAT: Refusal = Refusal(415, "Send a JPEG or a PNG.");
+const DAMAGED: Refusal = Refusal(422, "The picture is damaged.");
+const FAILED: Refusal = Refusal(500, "The worker failed.");
+const BUSY: Refusal = Refusal(503, "The server is busy. Try again later.");
+const TIMED_OUT: Refusal = Refusal(504, "The picture took too long.");
+
+impl ResponseError for Refusal {
+    fn error_response(&self) -> HttpResponse {
+        let status = StatusCode::from_u16(self.0).unwrap_or_default();
+        let mut response = HttpResponse::build(status);
+        if *self == BUSY {
+            response.insert_header((RETRY_AFTER, "1"));
+        }
+        response.content_type("text/plain; charset=utf-8").body(self.1)
+    }
+}
+
+#[actix_web::main]
+async fn main() -> io::Result<()> {
+    let Settings { port, timeout } = Settings::parse();
+    let state = Data::new(State {
+        limit: Duration::from_secs(timeout),
+        uploads: Arc::new(Semaphore::new(32)),
+        threads: Arc::new(Semaphore::new(available_parallelism()?.get())),
+        memory: Semaphore::new(MEMORY_MIB as usize),
+    });
+    let server = HttpServer::new(move || {
+        let route = post().to(thumbnail);
+        App::new().app_data(state.clone()).route("/thumbnail/{size}", route)
+    })
+    // A handler is dropped when its client leaves.
+    .h1_allow_half_closed(false)
+    .shutdown_signal(stop_signal()?.cancelled_owned())
+    .bind(("127.0.0.1", port))?;
+    println!("thumbnail listening on http://{}", server.addrs()[0]);
+    server.run().await
+}
+
+async fn thumbnail(
+    state: Data<State>,
+    size: Path<u32>,
+    body: Payload,
+) -> Result<HttpResponse, Refusal> {
+    let slot = state.uploads.clone().try_acquire_owned().map_err(|_| BUSY)?;
+    let upload = timeout(state.limit, body.to_bytes_limited(20 << 20)).await;
+    let upload = upload.map_err(|_| TOO_SLOW)?.map_err(|_| TOO_LARGE)?;
+    let bytes = Cursor::new(upload.map_err(|_| DAMAGED)?);
+    // Cancelled when this handler is dropped, or ends.
+    let stop = CancellationToken::new();
+    let _guard = stop.clone().drop_guard();
+    let shared = state.clone();
+    let work = on_a_thread(&state.threads, move || {
+        // Released when the work ends, not when the waiting does.
+        let _slot = slot;
+        shrink(Upload { bytes, stop }, *size, &shared)
+    });
+    let work = timeout(state.limit, work).await;
+    let (format, bytes) = work.map_err(|_| TIMED_OUT)??;
+    Ok(HttpResponse::Ok().content_type(format.to_mime_type()).body(bytes))
+}
+
+/// Runs `work` on another thread, once one is free.
+async fn on_a_thread<T: Send + 'static>(
+    threads: &Arc<Semaphore>,
+    work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
+) -> Result<T, Refusal> {
+    let thread = threads.clone().acquire_owned().await.map_err(|_| FAILED)?;
+    let work = spawn_blocking(move || {
+        let _thread = thread;
+        work()
+    });
+    // An error is a panic: it has ended this work, and nothing else.
+    work.await.unwrap_or(Err(FAILED))
+}
+
+/// The whole job: decodes a picture, shrinks it and turns it upright.
+fn shrink(
+    upload: Upload,
+    size: u32,
+    state: &State,
+) -> Result<(ImageFormat, Vec<u8>), Refusal> {
+    let mut limits = Limits::no_limits();
+    // For what isn't pixels, such as a colour profile.
+    limits.max_alloc = Some(8 << 20);
+    let read = || BufReader::new(upload.clone());
+    let mut reader = ImageReader::new(read());
+    reader.limits(limits);
+    let reader = reader.with_guessed_format().map_err(|_| DAMAGED)?;
+    let format = reader.format().filter(ImageFormat::reading_enabled);
+    let format = format.ok_or(OTHER_FORMAT)?;
+    let mut decoder = reader.into_decoder().map_err(|_| DAMAGED)?;
+    // So far only the header is decoded.
+    let (width, height) = decoder.dimensions();
+    let _memory = state.take_memory(u64::from(width) * u64::from(height))?;
+    let orientation = decoder.orientation().map_err(|_| DAMAGED)?;
+    let image: DynamicImage = if format == ImageFormat::Jpeg {
+        // Otherwise half a JPEG is a picture whose rest is grey.
+        let options = DecoderOptions::default()
+            .set_strict_mode(true)
+            .set_max_width(usize::MAX)
+            .set_max_height(usize::MAX);
+        let mut decoder = JpegDecoder::new_with_options(read(), options);
+        let pixels = decoder.decode().map_err(|_| DAMAGED)?;
+        RgbImage::from_raw(width, height, pixels).ok_or(DAMAGED)?.into()
+    } else {
+        DynamicImage::from_decoder(decoder).map_err(|_| DAMAGED)?
+    };
+    let size = size.clamp(1, 1000).min(width.max(height));
+    let mut small = image.thumbnail(size, size);
+    small.apply_orientation(orientation);
+    let mut bytes = Cursor::new(Vec::new());
+    small.write_to(&mut bytes, format).map_err(|_| FAILED)?;
+    Ok((format, bytes.into_inner()))
+}
+
+impl State {
+    /// Takes 12 bytes for each pixel, as many as a progressive JPEG can need,
+    /// and at least 32 MiB: what is a pixel wide is decoded in whole blocks.
+    fn take_memory(&self, pixels: u64) -> Result<SemaphorePermit<'_>, Refusal> {
+        let mib = (12 * pixels.div_ceil(1 << 20)).max(32);
+        if mib > MEMORY_MIB {
+            return Err(TOO_LARGE);
+        }
+        self.memory.try_acquire_many(mib as u32).map_err(|_| BUSY)
+    }
+}
+
+/// A picture's bytes. Reading fails once its handler is gone: the decoder stops.
+#[derive(Clone)]
+struct Upload {
+    bytes: Cursor<Bytes>,
+    stop: CancellationToken,
+}
+
+impl Read for Upload {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.stop.is_cancelled() {
+            false => self.bytes.read(buffer),
+            true => Err(io::Error::other("the handler is gone")),
+        }
+    }
+}
+
+impl Seek for Upload {
+    fn seek(&mut self, position: SeekFrom) -> io::Result<u64> {
+        self.bytes.seek(position)
+    }
+}

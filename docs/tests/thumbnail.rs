@@ -1,0 +1,357 @@
+//! What comes back, and that a picture can't take more than there is for it.
+
+use std::{
+    io::{Cursor, Read, Write},
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use actix_web::{
+    FromRequest,
+    rt::{System, spawn, time::sleep},
+    test::TestRequest,
+    web::{Data, Payload},
+};
+use harness::{Pending, Server, command, program};
+use image::{GrayImage, ImageFormat, Rgb, RgbImage, load_from_memory};
+use tokio::sync::Semaphore;
+
+use super::{
+    BUSY, FAILED, MEMORY_MIB, Refusal, State, TIMED_OUT, TOO_LARGE,
+    on_a_thread, thumbnail,
+};
+
+fn start(timeout: &str) -> Server {
+    let program = program(env!("CARGO_PKG_NAME"), Some("thumbnail")).unwrap();
+    Server::start(command(program).env("TIMEOUT", timeout)).unwrap()
+}
+
+/// Sends the head of a request, and as much of its body.
+fn begin(server: &Server, length: usize, body: &[u8]) -> Pending {
+    let mut pending = server.write(format!(
+        "POST /thumbnail/20 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
+         Content-Length: {length}\r\n\r\n"
+    ));
+    // A refusal can arrive before the end of the body.
+    pending.stream().write_all(body).ok();
+    pending
+}
+
+/// A response: its status, its head and its body.
+fn end(mut pending: Pending) -> (u16, String, Vec<u8>) {
+    let mut head = Vec::new();
+    pending.stream().read_to_end(&mut head).ok();
+    let end = head.windows(4).position(|end| end == b"\r\n\r\n");
+    let body = head.split_off(end.expect("a response") + 4);
+    let head = String::from_utf8(head).unwrap().to_lowercase();
+    (head[9..12].parse().unwrap(), head, body)
+}
+
+fn post(server: &Server, picture: &[u8]) -> (u16, String, Vec<u8>) {
+    end(begin(server, picture.len(), picture))
+}
+
+fn status(server: &Server, picture: &[u8]) -> u16 {
+    post(server, picture).0
+}
+
+/// Whether all slots are taken. With one, this upload would be damaged.
+fn is_full(server: &Server) -> bool {
+    let pending = server.write(
+        "POST /thumbnail/20 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
+         Transfer-Encoding: chunked\r\n\r\nnonsense\r\n",
+    );
+    match end(pending) {
+        (503, head, _) if head.contains("retry-after: 1") => true,
+        (422, ..) => false,
+        (_, head, _) => panic!("{head}"),
+    }
+}
+
+/// Red on the left, blue on the right.
+fn flag(format: ImageFormat) -> Vec<u8> {
+    let flag = RgbImage::from_fn(80, 40, |x, _| {
+        if x < 40 { Rgb([255, 0, 0]) } else { Rgb([0, 0, 255]) }
+    });
+    let mut bytes = Cursor::new(Vec::new());
+    flag.write_to(&mut bytes, format).unwrap();
+    bytes.into_inner()
+}
+
+/// A JPEG of one grey, in which each block of 8 by 8 pixels is four zero bits.
+fn grey(width: u16, height: u16) -> Vec<u8> {
+    let mut jpeg = vec![0xff, 0xd8, 0xff, 0xdb, 0, 67, 0];
+    jpeg.extend([1; 64]);
+    let ([w1, w2], [h1, h2]) = (width.to_be_bytes(), height.to_be_bytes());
+    jpeg.extend([0xff, 0xc0, 0, 11, 8, h1, h2, w1, w2, 1, 1, 0x11, 0]);
+    for table in [0x00, 0x10] {
+        // One code, of two bits, for zero.
+        jpeg.extend([0xff, 0xc4, 0, 20, table, 0, 1]);
+        jpeg.extend([0; 15]);
+    }
+    jpeg.extend([0xff, 0xda, 0, 8, 1, 1, 0, 0, 63, 0]);
+    let blocks = |side: u16| usize::from(side).div_ceil(8);
+    let bytes = (blocks(width) * blocks(height)).div_ceil(2);
+    jpeg.resize(jpeg.len() + bytes, 0);
+    jpeg.extend([0xff, 0xd9]);
+    jpeg
+}
+
+/// A progressive one, whose hundred scans say in two bytes of 16,384 blocks that
+/// nothing changes: a few kilobytes for seconds of work.
+fn slow() -> Vec<u8> {
+    let blocks = 256 * 256;
+    let mut jpeg = grey(2048, 2048);
+    jpeg.truncate(jpeg.len() - blocks / 2 - 12);
+    let frame = jpeg.windows(2).position(|marker| marker == [0xff, 0xc0]);
+    jpeg[frame.unwrap() + 1] = 0xc2;
+    // The one code of its last table: 2^14 blocks, and the next 14 bits more.
+    *jpeg.last_mut().unwrap() = 0xe0;
+    for scan in 0..100 {
+        let [from, to, bits, length] = match scan {
+            0 => [0, 0, 0, blocks / 4],
+            1 => [1, 63, 0x01, 2 * blocks / 16_384],
+            _ => [1, 63, 0x10, 2 * blocks / 16_384],
+        };
+        jpeg.extend([0xff, 0xda, 0, 8, 1, 1, 0, from as u8, to as u8]);
+        jpeg.push(bits as u8);
+        jpeg.resize(jpeg.len() + length, 0);
+    }
+    jpeg.extend([0xff, 0xd9]);
+    jpeg
+}
+
+/// Writes another size into the header of a PNG.
+fn claiming(mut png: Vec<u8>, width: u32, height: u32) -> Vec<u8> {
+    png[16..20].copy_from_slice(&width.to_be_bytes());
+    png[20..24].copy_from_slice(&height.to_be_bytes());
+    let crc = crc(&png[12..29]);
+    png[29..33].copy_from_slice(&crc);
+    png
+}
+
+/// What a PNG has behind each of its chunks.
+fn crc(chunk: &[u8]) -> [u8; 4] {
+    let crc = chunk.iter().fold(!0_u32, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
+            (crc >> 1) ^ (0xedb8_8320 * (crc & 1))
+        })
+    });
+    (!crc).to_be_bytes()
+}
+
+/// A thousandth of its pixels: black, deflated.
+fn black(width: u32, height: u32) -> Vec<u8> {
+    let mut png = Cursor::new(Vec::new());
+    GrayImage::new(width, height).write_to(&mut png, ImageFormat::Png).unwrap();
+    png.into_inner()
+}
+
+#[test]
+fn a_picture_comes_back_smaller_and_in_its_format() {
+    let server = start("30");
+    for format in [ImageFormat::Jpeg, ImageFormat::Png] {
+        let (status, head, small) = post(&server, &flag(format));
+        assert_eq!(status, 200);
+        assert!(head.contains(format.to_mime_type()), "{head}");
+        assert_eq!(image::guess_format(&small).unwrap(), format);
+        let small = load_from_memory(&small).unwrap().to_rgb8();
+        assert_eq!(small.dimensions(), (20, 10));
+        assert!(small.get_pixel(2, 5).0[0] > 200, "red on the left");
+        assert!(small.get_pixel(17, 5).0[2] > 200, "blue on the right");
+    }
+}
+
+#[test]
+fn a_picture_is_turned_upright() {
+    let mut jpeg = flag(ImageFormat::Jpeg);
+    // The camera was held so that its left side was above.
+    let exif = b"\xff\xe1\0\x22Exif\0\0MM\0\x2a\0\0\0\x08\0\x01\
+                 \x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
+    jpeg.splice(2..2, *exif);
+    let (_, _, small) = post(&start("30"), &jpeg);
+    let small = load_from_memory(&small).unwrap().to_rgb8();
+    assert_eq!(small.dimensions(), (10, 20));
+    assert!(small.get_pixel(5, 2).0[0] > 200, "red is above");
+}
+
+#[test]
+fn what_is_no_picture_or_half_of_one_or_too_large_is_refused() {
+    let server = start("30");
+    let half = |picture: Vec<u8>| picture[..picture.len() / 2].to_vec();
+    let mut lying = grey(64, 64);
+    let frame = lying.windows(2).position(|marker| marker == [0xff, 0xc0]);
+    let frame = frame.unwrap();
+    for (what, picture, expected) in [
+        ("nothing", Vec::new(), 415),
+        ("a PDF", b"%PDF-1.7".to_vec(), 415),
+        ("a GIF", b"GIF89a\x08\0\x08\0".to_vec(), 415),
+        ("half a JPEG", half(grey(800, 600)), 422),
+        ("half a PNG", half(flag(ImageFormat::Png)), 422),
+        ("20 MiB and a byte", vec![0; (20 << 20) + 1], 413),
+    ] {
+        let (status, _, text) = post(&server, &picture);
+        let text = String::from_utf8(text).unwrap();
+        assert_eq!(status, expected, "{what}: {text}");
+        assert!(text.ends_with('.') && text.len() < 60, "{what}: {text}");
+    }
+    lying[frame + 5..frame + 9].fill(0xff);
+    assert_eq!(status(&server, &lying), 413, "a JPEG of 65,535 by 65,535");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_bomb_takes_no_memory() {
+    let server = start("30");
+    assert_eq!(status(&server, &flag(ImageFormat::Png)), 200);
+    let before = server.status("VmHWM:");
+    let mut profile = flag(ImageFormat::Png);
+    // A colour profile that is black for 64 MiB.
+    let zeros = black(8191, 8192);
+    let data = zeros.windows(4).position(|chunk| chunk == b"IDAT").unwrap();
+    let length = zeros[data - 4..data].try_into().unwrap();
+    let zeros = &zeros[data + 4..][..u32::from_be_bytes(length) as usize];
+    let chunk = [b"iCCPicc\0\0", zeros].concat();
+    let length = (chunk.len() as u32 - 4).to_be_bytes();
+    let chunk = [&length[..], &chunk, &crc(&chunk)].concat();
+    profile.splice(33..33, chunk);
+    for (what, picture, expected) in [
+        ("10 gigapixels", claiming(black(8, 8), 100_000, 100_000), 413),
+        ("2^60 pixels", claiming(black(8, 8), 1 << 30, 1 << 30), 422),
+        ("a large profile", profile, 200),
+        ("64 pixels, and megabytes", claiming(black(4096, 4096), 8, 8), 200),
+    ] {
+        assert_eq!(status(&server, &picture), expected, "{what}");
+        let grown = (server.status("VmHWM:") - before) >> 10;
+        assert!(grown < 24, "{what}: {grown} MiB more");
+    }
+}
+
+fn state(limit: Duration) -> Data<State> {
+    Data::new(State {
+        limit,
+        uploads: Arc::new(Semaphore::new(2)),
+        threads: Arc::new(Semaphore::new(2)),
+        memory: Semaphore::new(MEMORY_MIB as usize),
+    })
+}
+
+#[test]
+fn decoders_share_a_budget_of_memory() {
+    let state = state(Duration::ZERO);
+    let most = (MEMORY_MIB / 12) << 20;
+    assert_eq!(state.take_memory(most + 1).err(), Some(TOO_LARGE));
+    let held = state.take_memory(most).unwrap();
+    assert_eq!(state.take_memory(1).err(), Some(BUSY));
+    drop(held);
+    assert!(state.take_memory(1).is_ok(), "it was given back");
+}
+
+#[test]
+fn a_panic_in_a_decoder_is_a_500_and_harms_nobody() {
+    let threads = Arc::new(Semaphore::new(1));
+    System::new().block_on(async {
+        let panics = on_a_thread(&threads, || -> Result<(), Refusal> {
+            panic!("a decoder's, on purpose")
+        });
+        assert_eq!(panics.await, Err(FAILED));
+        assert_eq!(on_a_thread(&threads, || Ok(7)).await, Ok(7));
+    });
+}
+
+#[test]
+fn uploads_have_a_limit_and_a_client_that_leaves_frees_its_slot() {
+    let server = start("600");
+    // Some of them find no slot.
+    let slow: Vec<_> = (0..40).map(|_| begin(&server, 1000, b"")).collect();
+    wait_until(|| is_full(&server));
+    drop(slow);
+    wait_until(|| !is_full(&server));
+}
+
+#[test]
+fn a_client_that_leaves_while_its_picture_is_queued_frees_its_slot() {
+    let server = start("600");
+    let slow = slow();
+    let send = || begin(&server, slow.len(), &slow);
+    let threads = thread::available_parallelism().unwrap().get();
+    let stay: Vec<_> = (0..threads).map(|_| send()).collect();
+    let leave: Vec<_> = (threads..40).map(|_| send()).collect();
+    wait_until(|| is_full(&server));
+    drop(leave);
+    wait_until(|| !is_full(&server));
+    assert!(stay.iter().all(|stays| !stays.is_answered()));
+}
+
+#[test]
+fn an_upload_that_stalls_gets_408() {
+    let server = start("1");
+    assert_eq!(end(begin(&server, 1000, b"\xff\xd8")).0, 408);
+}
+
+async fn reply(state: Data<State>, picture: Vec<u8>) -> Result<(), Refusal> {
+    let request = TestRequest::default().set_payload(picture);
+    let (request, mut body) = request.to_http_parts();
+    let body = Payload::from_request(&request, &mut body).await.unwrap();
+    thumbnail(state, 20.into(), body).await.map(drop)
+}
+
+#[test]
+fn a_picture_that_takes_too_long_gets_504() {
+    let reply = reply(state(Duration::ZERO), grey(1000, 1000));
+    assert_eq!(System::new().block_on(reply), Err(TIMED_OUT));
+}
+
+/// A handler is dropped when its client leaves. Its decoder ends before another
+/// that has less to do and has begun earlier.
+#[test]
+fn a_decoder_stops_when_its_handler_is_dropped() {
+    let state = state(Duration::from_secs(600));
+    let memory = || state.memory.available_permits();
+    System::new().block_on(async {
+        let stays = spawn(reply(state.clone(), grey(4000, 4000)));
+        wait(|| memory() < MEMORY_MIB as usize).await;
+        let before = memory();
+        let leaves = spawn(reply(state.clone(), grey(5000, 5000)));
+        wait(|| memory() < before).await;
+        leaves.abort();
+        wait(|| memory() >= before).await;
+        assert!(!stays.is_finished(), "it decoded all of its picture");
+        assert_eq!(stays.await.unwrap(), Ok(()));
+    });
+}
+
+async fn wait(is_so: impl Fn() -> bool) {
+    while !is_so() {
+        sleep(Duration::from_millis(1)).await;
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_request_in_progress_is_finished_before_the_server_ends() {
+    let server = start("30");
+    let picture = flag(ImageFormat::Jpeg);
+    let mut pending = server.write(format!(
+        "POST /thumbnail/20 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
+         Expect: 100-continue\r\nContent-Length: {}\r\n\r\n",
+        picture.len()
+    ));
+    let mut go_on = [0; b"HTTP/1.1 100 Continue\r\n\r\n".len()];
+    pending.stream().read_exact(&mut go_on).unwrap();
+    assert!(go_on.starts_with(b"HTTP/1.1 100"));
+    server.terminate();
+    wait_until(|| !server.stderr_so_far().is_empty());
+    pending.stream().write_all(&picture).unwrap();
+    assert_eq!(end(pending).0, 200);
+    assert!(server.wait().status.success());
+}
+
+fn wait_until(is_so: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < Duration::from_secs(60), "it never is");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
