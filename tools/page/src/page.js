@@ -299,7 +299,7 @@ function addRow(request, file, cancel) {
 
 function showResult({ row, path, ok, answer, start, end, held, server }) {
   const focused = row.contains(document.activeElement);
-  for (const part of row.querySelectorAll("progress, .left, .shares, button")) {
+  for (const part of row.querySelectorAll("progress, .left, button")) {
     part.remove();
   }
   if (focused) button(path).focus();
@@ -390,7 +390,6 @@ function addProgress(row, cancel) {
   // Screen readers don't read these out ten times a second.
   addText(row, "left", "").ariaLive = "off";
   row.append(button);
-  addText(row, "shares", "").ariaLive = "off";
 }
 
 function showProgress(data) {
@@ -403,8 +402,7 @@ function showProgress(data) {
   }
 }
 
-function showBar(request, bar, progress) {
-  const { total, done, busy, shares } = progress;
+function showBar(request, bar, { total, done, busy }) {
   bar.max = total;
   bar.value = done;
   request.percent = (100 * done) / (total || 1);
@@ -412,28 +410,19 @@ function showBar(request, bar, progress) {
   if (done) request.seen ??= { done, at: now() };
   const rate =
     request.seen && (done - request.seen.done) / (now() - request.seen.at);
-  // Shares that workers on other machines have.
-  const elsewhere = Object.entries(shares ?? {});
-  const data = request.path === "/summary" ? "data or " : "";
-  const worker = shares ? " or a worker" : "";
-  const text =
+  const awaited = isBlocking(request) ? "a thread" : "data or a thread";
+  request.row.querySelector(".left").textContent =
     done === total
       ? "finishing"
-      : !busy && elsewhere.length === 0
-        ? `waits for ${data}a thread${worker}`
+      : !busy
+        ? `waits for ${awaited}`
         : rate
           ? `about ${short((total - done) / rate)} left`
           : "starting";
-  request.row.querySelector(".left").textContent = text;
-  request.row.querySelector(".shares").textContent = elsewhere
-    .map(([number, { size, done, worker }]) => {
-      return `Share ${number}: ${worker}, ${Math.floor((100 * done) / size)} %`;
-    })
-    .join("\n");
 }
 
 /** The slots of the pool, what waits, and how many were refused. */
-function showPool({ slots, admitted, queued, threads, workers, shares }) {
+function showPool({ slots, admitted, queued, threads }) {
   const boxes = Math.min(slots, MOST_BOXES);
   const taken = Math.ceil((admitted * boxes) / slots);
   const list = Array.from({ length: boxes }, (_, i) => {
@@ -443,12 +432,7 @@ function showPool({ slots, admitted, queued, threads, workers, shares }) {
   });
   element("slots").replaceChildren(...list);
   setText("admitted", `${admitted} of ${slots} slots taken`);
-  setText(
-    "queued",
-    workers
-      ? `Shares in the queue: ${shares}; workers connected: ${workers.length}.`
-      : `Jobs in the queue: ${queued}; threads: ${threads}.`,
-  );
+  setText("queued", `Jobs in the queue: ${queued}; threads: ${threads}.`);
   const hint = slots > MOST_IN_FLIGHT ? "To see a refusal: QUEUE=2" : "";
   setText("hint", refused ? "" : hint);
   const marks = "✕".repeat(Math.min(refused, 5));
