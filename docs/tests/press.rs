@@ -267,8 +267,10 @@ fn without_workers_the_picture_stays(reader: &mut Reader) {
 fn the_pages_of_steps_1_and_2_are_pictured_while_they_count() {
     let browser = Browser::start();
     let mut browser = browser.expect("there is a browser");
-    let pictures =
-        [(STEPS[0], "Frozen", "frozen"), (STEPS[1], "Counting", "alive")];
+    let pictures = [
+        (STEPS[0], "Frozen for 2", "frozen"),
+        (STEPS[1], "Waiting for /blocking: 2", "alive"),
+    ];
     for (step, state, name) in pictures {
         let program = harness::program(step, None);
         let mut command =
@@ -284,7 +286,7 @@ fn the_pages_of_steps_1_and_2_are_pictured_while_they_count() {
         );
         browser.wait_for(&format!(
             "document.querySelector('#state').textContent
-                .startsWith('{state} for 2')"
+                .startsWith('{state}')"
         ));
         for scheme in ["light", "dark"] {
             browser.look(900, 620, scheme);

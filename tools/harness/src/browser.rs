@@ -26,6 +26,7 @@ use crate::{Output, PATIENCE, skipped, wait_until};
 pub struct Browser {
     socket: WebSocket<TcpStream>,
     session: Value,
+    context: Value,
     calls: u64,
     errors: Vec<String>,
     // Dropped last: it may be the last that holds it.
@@ -130,7 +131,7 @@ impl Browser {
         let run = || Arc::new(Program::run(&found));
         let program = running.upgrade().unwrap_or_else(run);
         *running = Arc::downgrade(&program);
-        Some(Self::open_tab(program))
+        Some(Self::open_tab(program, Value::Null))
     }
 
     /// Does as [`Browser::start`], in a browser that has no other tab.
@@ -138,21 +139,35 @@ impl Browser {
     /// # Panics
     /// As there.
     pub fn alone() -> Option<Self> {
-        Some(Self::open_tab(Arc::new(Program::run(&find()?))))
+        let program = Arc::new(Program::run(&find()?));
+        Some(Self::open_tab(program, Value::Null))
     }
 
-    fn open_tab(program: Arc<Program>) -> Self {
+    /// Opens another tab beside this one: the two share what is stored and the
+    /// browser's connections. It ends with this one.
+    pub fn tab(&self) -> Self {
+        Self::open_tab(self.program.clone(), self.context.clone())
+    }
+
+    /// In a context of its own unless there is one.
+    fn open_tab(program: Arc<Program>, context: Value) -> Self {
         let mut tab = Self {
             socket: connect(&program.address),
             session: Value::Null,
+            context,
             calls: 0,
             errors: Vec::new(),
             program,
         };
-        let ends = json!({"disposeOnDetach": true});
-        let mut context = tab.call("Target.createBrowserContext", ends);
-        context["url"] = "about:blank".into();
-        let target = tab.call("Target.createTarget", context);
+        if tab.context.is_null() {
+            let ends = json!({"disposeOnDetach": true});
+            let context = tab.call("Target.createBrowserContext", ends);
+            tab.context = context["browserContextId"].clone();
+        }
+        let target = tab.call(
+            "Target.createTarget",
+            json!({"url": "about:blank", "browserContextId": tab.context}),
+        );
         let attached = tab.call(
             "Target.attachToTarget",
             json!({"targetId": target["targetId"], "flatten": true}),
@@ -261,6 +276,19 @@ impl Browser {
                 "clickCount": 1,
             });
             self.call("Input.dispatchMouseEvent", event);
+        }
+    }
+
+    /// Drops a file or a folder on the middle of the page, as a mouse does.
+    pub fn drop_file(&mut self, path: &Path) {
+        let data = json!({
+            "items": [],
+            "files": [path.to_str()],
+            "dragOperationsMask": 1,
+        });
+        for what in ["dragEnter", "dragOver", "drop"] {
+            let event = json!({"type": what, "x": 200, "y": 200, "data": data});
+            self.call("Input.dispatchDragEvent", event);
         }
     }
 

@@ -1,120 +1,137 @@
-// Times are in milliseconds, as performance.now() has them.
+// Times are in milliseconds, as performance.now() gives them.
 
 /** From one heartbeat to the next. */
 const BEAT = 100;
-/** A heartbeat that waits so long has met a freeze, not a busy moment. */
+/** A heartbeat that waits this long met a freeze, not a busy moment. */
 const FREEZE = 300;
-/** A heartbeat that waits so long is drawn as high as they get. */
+/** A heartbeat that waits this long is drawn at full height. */
 const HIGHEST = 1000;
-/** From one try to the next while the server can't be reached. */
+/** From one try to the next while no step answers. */
 const RETRY = 1000;
 /**
- * The least from one picture of the axis to the next: drawing must leave the
- * processor to the server. And the same for those who want little motion.
+ * The shortest time from one drawing of the axis to the next: drawing must
+ * leave the processor to the server. And the same for little motion.
  */
 const FRAME = 25;
 const CALM_FRAME = 1000;
-/**
- * How many requests can be sent before one is answered. Browsers open about
- * six connections to a host: with all in use the heartbeat would wait for one,
- * and that would look like a freeze of the server.
- */
+/** How many requests can wait for a response: one per lane of the axis. */
 const MOST_IN_FLIGHT = 3;
-/** How many boxes stand for the places of the pool, at most. */
+/** At most this many boxes show the pool's slots. */
 const MOST_BOXES = 64;
 /** How many requests are listed, the latest ones. */
 const MOST_ROWS = 20;
 /** How many names of a file are listed. */
 const MOST_NAMES = 1000;
-/** How many answered heartbeats are remembered: ten minutes of them. */
+/** How many answered heartbeats are kept: ten minutes of them. */
 const MOST_BEATS = 6000;
 
 const element = (id) => document.getElementById(id);
 const sleep = (time) => new Promise((done) => setTimeout(done, time));
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
+/** Tells this page's requests from those of other tabs and of other users. */
+const page = Math.random().toString(36).slice(2);
 
 /** The answered heartbeats: start, end, and whether the server was away. */
 const beats = [];
-/** The requests that were sent by a button; end is null until the answer. */
+/** The requests sent by a button; end is null until there is a response. */
 const sent = [];
-/** When the heartbeat was sent that isn't answered yet, or null. */
+/** When the unanswered heartbeat was sent, or null. */
 let waiting = null;
-/** How often in a row the server couldn't be reached. */
+/** How many times in a row the heartbeat failed. */
 let failures = 0;
-/** What the server says of itself; null when that has to be asked (again). */
+/** When the page last looked, and until when it knows that nothing came. */
+let looked = 0;
+let known = 0;
+/** What the server says about itself; null while that isn't known. */
 let step = null;
-/** The stream that tells how far requests are, in a step that has it. */
-let progress = null;
-/** How many requests the server has refused, and was seen to refuse. */
+/** Whether this tab is the one that opens the stream of progress. */
+let isFirstTab = false;
+/** The stream, in that tab, and the latest event of it. */
+let stream = null;
+let latest = null;
+/** How many requests the server refused, as far as this page knows. */
 let refused = 0;
+/** How many files wait until fewer requests are in flight. */
+let queuedFiles = 0;
 let asked = 0;
 let answered = 0;
 let worst = 0;
 
 // ---------------------------------------------------------------- requests
 
-/** Asks the server. Throws when it can't be reached. */
-async function ask(path, query = unique(), signal = null, file = null) {
-  const url = `${path}?${query}`;
-  const options = { cache: "no-store", signal };
-  if (file) {
-    const headers = { Accept: "application/json" };
-    Object.assign(options, { method: "POST", body: file, headers });
-  }
-  const response = await fetch(url, options);
-  return { response, text: await response.text() };
+/**
+ * Sends a request. Throws if there is no response.
+ *
+ * Also returns when the browser sent it and when the response came: with all of
+ * its six connections to a host in use, the browser holds a request back.
+ */
+async function ask(path, options, id = unique()) {
+  const response = await fetch(`${path}?id=${id}`, {
+    cache: "no-store",
+    ...options,
+  });
+  const text = await response.text();
+  const [timing] = performance.getEntriesByName(response.url, "resource");
+  return { response, text, timing };
+}
+
+/**
+ * Sends a request that is answered at once, unless the server thread is busy.
+ *
+ * It goes without credentials, and browsers use other connections for that. So
+ * it never waits for one that a slow request in any tab has, and a heartbeat
+ * that waits says something about the server.
+ */
+function askQuickly(path) {
+  return ask(path, { credentials: "omit" });
 }
 
 function unique() {
-  // Browsers queue requests for the same URL one behind the other.
-  return `id=${performance.timeOrigin.toFixed()}-${asked++}`;
+  // Browsers send requests for the same URL one at a time.
+  return `${page}-${asked++}`;
 }
 
 async function heartbeat() {
-  // Not counted: while the page is being built the browser itself is slow.
-  await answer("/non-blocking");
+  // Not counted: while the page is being built, the browser itself is slow.
+  await answer();
   for (;;) {
     const start = now();
     waiting = start;
-    await answer("/non-blocking");
-    const end = now();
-    beatAnswered({ start, end, away: isAway() });
-    await sleep(start + BEAT - end);
+    const timing = await answer();
+    beatAnswered({
+      start: timing?.requestStart || start,
+      end: timing?.responseStart || now(),
+      away: isAway(),
+    });
+    await sleep(start + BEAT - now());
   }
 }
 
-/** Waits until the server has answered, however often it has to be asked. */
-async function answer(path) {
-  while (!(await answers(path))) {
-    failures += 1;
-    // The first time at once: a server that was frozen may have closed a
-    // connection that it thought idle.
-    await sleep(failures === 1 ? 0 : RETRY);
-  }
-}
-
-async function answers(path) {
-  try {
-    if (!step) {
-      step = JSON.parse((await ask("/page.json")).text);
-      showStep();
+/**
+ * Waits until the server has answered, however often it has to be asked.
+ * Returns the browser's timing if once was enough.
+ */
+async function answer() {
+  for (failures = 0; ; failures += 1) {
+    // The second time at once: a server that was stopped may be back already.
+    if (failures > 1) await sleep(RETRY);
+    try {
+      const { response, timing } = await askQuickly("/non-blocking");
+      if (response.ok) return failures ? null : timing;
+    } catch {
+      // Counted.
     }
-    // A server that was frozen may find that the request came too slowly.
-    return (await ask(path)).response.ok;
-  } catch {
-    // Whoever answers next may be another step.
-    step = null;
-    return false;
   }
 }
 
 function beatAnswered(beat) {
   waiting = null;
-  failures = 0;
   answered += 1;
   beats.push(beat);
   if (beats.length > MOST_BEATS) beats.shift();
   if (!beat.away) worst = Math.max(worst, beat.end - beat.start);
+  // There is room for 250. Those of requests in flight are still to be read.
+  if (inFlight().length === 0) performance.clearResourceTimings();
 }
 
 function isAway() {
@@ -123,48 +140,72 @@ function isAway() {
 
 async function send(path, file = null) {
   if (inFlight().length >= MOST_IN_FLIGHT) return;
-  const request = { path, start: now(), end: null, lane: freeLane() };
-  request.query = unique();
-  request.percent = null;
+  const request = { path, id: unique(), start: now(), end: null };
   const cancel = new AbortController();
+  request.lane = freeLane();
+  request.percent = null;
   sent.push(request);
   showInFlight();
-  const row = addRow(request);
-  if (progress) addProgress(row, request, cancel);
-  try {
-    const { response, text } = await ask(
-      path,
-      request.query,
-      cancel.signal,
-      file,
-    );
-    request.ok = response.ok;
-    request.status = `${response.status} ${response.statusText}`.trim();
-    request.answer = response.ok
-      ? file
-        ? showSummary(JSON.parse(text))
-        : text
-      : [request.status, text].filter(Boolean).join(": ");
-    request.timing = response.headers.get("Server-Timing");
-    // From step 6 on the server counts them itself.
-    if (response.status === 503 && !progress) refused += 1;
-  } catch {
-    request.ok = false;
-    const { aborted } = cancel.signal;
-    request.status = aborted ? "cancelled" : "no answer";
-    request.answer = aborted
-      ? "Cancelled: the server stops the work."
-      : "No answer: the server went away.";
-  }
+  addRow(request, file, cancel);
+  Object.assign(request, await result(request, file, cancel.signal));
   request.end = now();
   showInFlight();
-  showAnswer(row, request);
+  showResult(request);
 }
 
-/** Shows what a file comes to. Returns how much that is, in words. */
-function showSummary({ rows, names }) {
-  const lines = names.slice(0, MOST_NAMES).map((it) => {
-    const { name, min, mean, max, count } = it;
+async function result({ path, id, start }, file, signal) {
+  const upload = file && {
+    method: "POST",
+    body: file,
+    headers: { Accept: "application/json" },
+  };
+  try {
+    const options = { signal, ...upload };
+    const { response, text, timing } = await ask(path, options, id);
+    const { ok } = response;
+    const status = `${response.status} ${response.statusText}`.trim();
+    // From step 6 on the server counts them itself.
+    if (response.status === 503 && !has("/progress")) refused += 1;
+    return {
+      ok,
+      status,
+      answer: !ok
+        ? [status, text].filter(Boolean).join(": ")
+        : file
+          ? showSummary(file, JSON.parse(text))
+          : text,
+      server: response.headers.get("Server-Timing"),
+      start: timing?.requestStart || start,
+      held: (timing?.requestStart || start) - start,
+    };
+  } catch {
+    if (signal.aborted) return { status: "cancelled", answer: "Cancelled." };
+    try {
+      await file?.slice(0, 1).arrayBuffer();
+    } catch {
+      const answer = "It can't be read. Is it a folder?";
+      return { status: "can't be read", answer };
+    }
+    const answer = "No response: the connection failed.";
+    return { status: "no response", answer };
+  }
+}
+
+/** Sends each file as soon as few enough requests are in flight. */
+async function sendFile(file) {
+  queuedFiles += 1;
+  while (inFlight().length >= MOST_IN_FLIGHT) {
+    showInFlight();
+    await sleep(BEAT);
+  }
+  queuedFiles -= 1;
+  send("/summary", file);
+}
+
+/** Shows the summary of a file. Returns how much that is, in words. */
+function showSummary(file, { rows, names }) {
+  const lines = names.slice(0, MOST_NAMES).map((summary) => {
+    const { name, min, mean, max, count } = summary;
     const line = document.createElement("tr");
     const decimals = [min, mean, max].map((number) => number.toFixed(1));
     for (const text of [name, ...decimals, count.toLocaleString("en")]) {
@@ -172,9 +213,11 @@ function showSummary({ rows, names }) {
     }
     return line;
   });
-  element("summary").hidden = false;
-  element("summary").tBodies[0].replaceChildren(...lines);
-  return `${rows.toLocaleString("en")} rows, ${names.length} names`;
+  const table = element("summary");
+  table.hidden = false;
+  table.caption.textContent = file.name;
+  table.tBodies[0].replaceChildren(...lines);
+  return `${plural(rows, "row")}, ${plural(names.length, "name")}`;
 }
 
 function inFlight() {
@@ -188,20 +231,44 @@ function freeLane() {
 
 // -------------------------------------------------------- step and requests
 
+function has(path) {
+  return step?.routes.includes(path) ?? false;
+}
+
+/** Keeps showing which step answers, and its pool. */
+async function keepShowingStep() {
+  let shown = null;
+  for (;;) {
+    try {
+      const { text } = await askQuickly("/page.json");
+      if (text !== shown) showStep(JSON.parse(text));
+      shown = text;
+      if (has("/pool")) {
+        showPool(JSON.parse((await askQuickly("/pool")).text));
+      }
+    } catch {
+      // The next server on this port may be another step.
+      step = shown = null;
+    }
+    element("pool").hidden = !has("/pool");
+    await sleep(5 * BEAT);
+  }
+}
+
 /** Shows whose page this is, and what only some of the steps have. */
-function showStep() {
+function showStep(about) {
+  step = about;
   const count = BigInt(step.iterations).toLocaleString("en");
-  const threads = step.threads === 1 ? "1 thread" : `${step.threads} threads`;
   document.title = step.step;
-  element("step").textContent = step.step;
-  element("idea").textContent = step.idea;
-  element("settings").textContent = `/blocking counts to ${count} with ${threads}`;
+  setText("step", step.step);
+  setText("idea", step.idea);
+  const threads = plural(step.threads, "thread");
+  setText("settings", `/blocking counts to ${count} with ${threads}`);
   for (const path of ["/failing", "/summary"]) {
-    button(path).hidden = !step.routes.includes(path);
+    button(path).hidden = !has(path);
   }
   refused = 0;
-  element("pool").hidden = !step.routes.includes("/pool");
-  followProgress(step.routes.includes("/progress"));
+  openStream();
 }
 
 function button(path) {
@@ -210,29 +277,39 @@ function button(path) {
 
 function showInFlight() {
   const count = inFlight().length;
-  element("in-flight").textContent =
-    count === 0 ? "" : `${count} in flight, at most ${MOST_IN_FLIGHT}`;
+  const files = queuedFiles ? `, ${plural(queuedFiles, "file")} queued` : "";
+  const text = `${count} of ${MOST_IN_FLIGHT} in flight${files}`;
+  setText("in-flight", count === 0 ? "" : text);
   for (const button of document.querySelectorAll("#buttons button")) {
     // Not `disabled`, which would take the focus away from the keyboard.
     button.ariaDisabled = String(count >= MOST_IN_FLIGHT);
   }
 }
 
-function addRow(request) {
+function addRow(request, file, cancel) {
   const row = document.createElement("li");
-  addText(row, "request", `${sent.length}. ${request.path}`);
-  addText(row, "answer", "no answer yet");
+  const name = file ? ` of ${file.name}` : "";
+  addText(row, "request", `${sent.length}. ${request.path}${name}`);
+  addText(row, "answer", "no response yet");
+  if (has("/progress")) addProgress(row, cancel);
   element("log").prepend(row);
   element("log").children[MOST_ROWS]?.remove();
-  return row;
+  request.row = row;
 }
 
-function showAnswer(row, request) {
-  removeProgress(row, request);
-  row.className = request.ok ? "done" : "failed";
-  row.querySelector(".answer").textContent = request.answer;
-  addText(row, "time", `after ${short(request.end - request.start)}`);
-  if (request.timing) addText(row, "server", serverTiming(request.timing));
+function showResult({ row, path, ok, answer, start, end, held, server }) {
+  const focused = row.contains(document.activeElement);
+  for (const part of row.querySelectorAll("progress, .left, button")) {
+    part.remove();
+  }
+  if (focused) button(path).focus();
+  row.className = ok ? "done" : "failed";
+  row.querySelector(".answer").textContent = answer;
+  addText(row, "time", `after ${short(end - start)}`);
+  if (held >= FREEZE) {
+    addText(row, "held", `held by the browser for ${short(held)} before`);
+  }
+  if (server) addText(row, "server", serverTiming(server));
 }
 
 function addText(parent, className, text) {
@@ -240,32 +317,69 @@ function addText(parent, className, text) {
   span.className = className;
   span.textContent = text;
   parent.append(span, " ");
+  return span;
 }
 
-/** "count;dur=3021.5" as "Server-Timing: count 3.02 s". */
+/** "count;dur=3021.5" as "Server-Timing: count 3.0 s". */
 function serverTiming(header) {
-  const metrics = header.split(",").map((metric) => {
-    const [name, ...parameters] = metric.split(";").map((it) => it.trim());
-    const dur = parameters.find((it) => it.startsWith("dur="));
-    return dur ? `${name} ${short(Number(dur.slice(4)))}` : name;
-  });
-  return `Server-Timing: ${metrics.join(", ")}`;
+  const duration = (_, time) => ` ${short(Number(time))}`;
+  return `Server-Timing: ${header.replace(/;dur=([\d.]+)/g, duration)}`;
 }
 
-/** Opens the stream that tells how far requests are, or closes it. */
-function followProgress(has) {
-  const open = progress && progress.readyState !== EventSource.CLOSED;
-  if (has && open) return;
-  progress?.close();
-  progress = has ? new EventSource("/progress") : null;
-  progress?.addEventListener("message", ({ data }) => {
-    const figures = JSON.parse(data);
-    refused = figures.refused;
-    showProgress(figures.running);
+// ---------------------------------------------------------------- progress
+
+/** What the tabs tell each other: the latest event, or null to ask for it. */
+const tabs = new BroadcastChannel("progress");
+
+/**
+ * Only one visible tab opens the stream of progress, and tells the others: each
+ * stream takes one of the browser's connections for as long as it's open.
+ */
+async function followProgress() {
+  tabs.addEventListener("message", ({ data }) => {
+    if (data) showProgress(data);
+    else if (latest) tabs.postMessage(latest);
+  });
+  tabs.postMessage(null);
+  for (;;) {
+    await visibility("visible");
+    await inTurn(async () => {
+      isFirstTab = true;
+      openStream();
+      await visibility("hidden");
+      isFirstTab = false;
+      openStream();
+    });
+  }
+}
+
+/** Without TLS, browsers have locks for pages of their own machine only. */
+function inTurn(work) {
+  return navigator.locks ? navigator.locks.request("progress", work) : work();
+}
+
+async function visibility(state) {
+  while (document.visibilityState !== state) {
+    await new Promise((done) => {
+      document.addEventListener("visibilitychange", done, { once: true });
+    });
+  }
+}
+
+/** Opens the stream of this step, or closes that of the step before. */
+function openStream() {
+  stream?.close();
+  stream = latest = null;
+  if (!isFirstTab || !has("/progress")) return;
+  stream = new EventSource("/progress");
+  stream.addEventListener("message", ({ data }) => {
+    latest = data;
+    tabs.postMessage(data);
+    showProgress(data);
   });
 }
 
-function addProgress(row, request, cancel) {
+function addProgress(row, cancel) {
   const bar = document.createElement("progress");
   const button = document.createElement("button");
   bar.ariaLabel = `Progress of request ${sent.length}`;
@@ -273,124 +387,107 @@ function addProgress(row, request, cancel) {
   button.textContent = "Cancel";
   button.addEventListener("click", () => cancel.abort());
   row.append(bar, " ");
-  addText(row, "left", "waits for a thread");
-  // A screen reader isn't told ten times a second.
-  row.querySelector(".left").ariaLive = "off";
+  // Screen readers don't read these out ten times a second.
+  addText(row, "left", "").ariaLive = "off";
   row.append(button);
-  addText(row, "shares", "");
-  row.querySelector(".shares").ariaLive = "off";
-  request.row = row;
 }
 
-function showProgress(running) {
+function showProgress(data) {
+  const event = JSON.parse(data);
+  refused = event.refused;
   for (const request of inFlight()) {
-    const { row, query } = request;
-    const it = running.find(({ id }) => query === `id=${id}`);
-    if (!row || !it) continue;
-    const bar = row.querySelector("progress");
-    bar.max = it.total;
-    bar.value = it.done;
-    request.percent = it.total ? (100 * it.done) / it.total : 100;
-    // From when it was first seen to count: before that it waited.
-    const seen = (request.seen ??= it.done ? { ...it, at: now() } : undefined);
-    const rate = seen && (it.done - seen.done) / (now() - seen.at);
-    // Those that workers on other machines have.
-    const shares = Object.entries(it.shares ?? {});
-    row.querySelector(".shares").textContent = shares.map(ofShare).join("\n");
-    row.querySelector(".left").textContent = !it.busy && !shares.length
-      ? "waits for a thread"
-      : rate
-        ? `${short((it.total - it.done) / rate)} left`
-        : "begins";
+    const progress = event.running.find(({ id }) => id === request.id);
+    const bar = request.row.querySelector("progress");
+    if (progress && bar) showBar(request, bar, progress);
   }
 }
 
-function ofShare([number, { size, done, worker }]) {
-  return `Share ${number}: ${worker}, ${Math.floor((100 * done) / size)} %`;
+function showBar(request, bar, { total, done, busy }) {
+  bar.max = total;
+  bar.value = done;
+  request.percent = (100 * done) / (total || 1);
+  // From when it was first seen to move: before that it waited.
+  if (done) request.seen ??= { done, at: now() };
+  const rate =
+    request.seen && (done - request.seen.done) / (now() - request.seen.at);
+  const awaited = isBlocking(request) ? "a thread" : "data or a thread";
+  request.row.querySelector(".left").textContent =
+    done === total
+      ? "finishing"
+      : !busy
+        ? `waits for ${awaited}`
+        : rate
+          ? `about ${short((total - done) / rate)} left`
+          : "starting";
 }
 
-function removeProgress(row, { path }) {
-  const focused = row.contains(document.activeElement);
-  for (const part of row.querySelectorAll("progress, .left, .shares, button")) {
-    part.remove();
-  }
-  if (focused) button(path).focus();
-}
-
-/** The places of the pool, what waits, and who was refused. */
-async function showPool() {
-  if (element("pool").hidden) return;
-  let figures;
-  try {
-    figures = JSON.parse((await ask("/pool")).text);
-  } catch {
-    return; // The heartbeat says so.
-  }
-  const { slots, admitted, queued, threads, workers, shares } = figures;
+/** The slots of the pool, what waits, and how many were refused. */
+function showPool({ slots, admitted, queued, threads }) {
   const boxes = Math.min(slots, MOST_BOXES);
   const taken = Math.ceil((admitted * boxes) / slots);
-  const list = element("places");
-  while (list.children.length > boxes) list.lastChild.remove();
-  while (list.children.length < boxes) {
-    list.append(document.createElement("span"));
-  }
-  [...list.children].forEach((box, i) => {
+  const list = Array.from({ length: boxes }, (_, i) => {
+    const box = document.createElement("span");
     box.className = i < taken ? "taken" : "";
+    return box;
   });
+  element("slots").replaceChildren(...list);
   setText("admitted", `${admitted} of ${slots} slots taken`);
-  const jobs = queued === 1 ? "1 job waits" : `${queued} jobs wait`;
-  const hint = slots > MOST_IN_FLIGHT ? " To see a refusal: QUEUE=2" : "";
-  const who = workers
-    ? `Shares in the queue: ${shares}; workers there: ${workers.length}.`
-    : `${jobs} for ${threads} threads.`;
-  setText("queued", refused ? who : who + hint);
+  setText("queued", `Jobs in the queue: ${queued}; threads: ${threads}.`);
+  const hint = slots > MOST_IN_FLIGHT ? "To see a refusal: QUEUE=2" : "";
+  setText("hint", refused ? "" : hint);
   const marks = "✕".repeat(Math.min(refused, 5));
   setText("refused", refused ? `${marks} ${refused} refused` : "");
 }
 
-async function keepShowingPool() {
-  for (;;) {
-    await showPool();
-    await sleep(5 * BEAT);
-  }
-}
-
 // ------------------------------------------------------------------- state
 
-/** What is being seen: its kind, in words, and in words without figures. */
+/** What is seen now: its kind, in words, and in words without numbers. */
 function state(time) {
-  const wait = waiting === null ? 0 : time - waiting;
-  const counting = inFlight().filter(({ path }) => path === "/blocking");
-  if (isAway()) {
-    return {
-      kind: "unreachable",
-      text: "No server: start a step, and this page goes on by itself.",
-    };
+  if (isAway() || (beats.length > 0 && !step)) {
+    const text = "No step answers here. Start one, and this page continues.";
+    return { kind: "unreachable", text };
   }
-  if (beats.length === 0 && wait < FREEZE) {
-    return { kind: "connecting", text: "Connecting …" };
-  }
-  if (wait >= FREEZE) return stateFrozen(counting[0], wait, time);
-  const [running = inFlight()[0]] = counting;
+  if (wait(time) >= FREEZE) return stateFrozen(time);
+  if (beats.length === 0) return { kind: "connecting", text: "Connecting …" };
+  const running = inFlight().find(isBlocking) ?? inFlight()[0];
   if (running) return stateWhile(running, time);
   const last = sent.reduce((a, b) => (a && a.end > b.end ? a : b), null);
   return {
     kind: "answering",
     text: last
       ? verdict(last)
-      : "The server answers at once. Now press the blue button.",
+      : "The server answers at once. Now send /blocking.",
   };
 }
 
-function stateFrozen(request, wait, time) {
-  const [what, why] = !request
-    ? ["No answer", "something keeps the only server thread busy."]
-    : isFrozenBy(request, time)
+/** How long the heartbeat has waited, as far as the page knows. */
+function wait(time) {
+  return waiting === null ? 0 : Math.max(0, knownUntil(time) - waiting);
+}
+
+function knownUntil(time) {
+  return time - known > FREEZE ? known : time;
+}
+
+function isBlocking({ path }) {
+  return path === "/blocking";
+}
+
+/** Only step 1 counts on the server thread, and only there nothing can fail. */
+function canFreeze() {
+  return step !== null && !has("/failing");
+}
+
+function stateFrozen(time) {
+  const mine = inFlight().find(isBlocking);
+  const [what, why] = !canFreeze()
+    ? ["No response", "the server or machine may be too busy."]
+    : mine && isFrozenBy(mine, time)
       ? ["Frozen", "the only server thread is counting."]
-      : ["No answer", "the machine is too busy."];
+      : ["No response", "the only server thread may be counting."];
   return {
     kind: "frozen",
-    text: `${what} for ${seconds(wait)}: ${why}`,
+    text: `${what} for ${seconds(wait(time))}: ${why}`,
     spoken: `${what}: ${why}`,
   };
 }
@@ -401,40 +498,44 @@ function stateFrozen(request, wait, time) {
  */
 function isFrozenBy({ start, end }, time) {
   const until = end ?? time;
-  const frozen = [...beats, { start: waiting ?? time, end: time }]
+  const now = waiting === null ? [] : { start: waiting, end: knownUntil(time) };
+  const frozen = beats
+    .concat(now)
     .filter((beat) => !beat.away && beat.end - beat.start >= FREEZE)
     .map((beat) => Math.min(beat.end, until) - Math.max(beat.start, start))
     .filter((overlap) => overlap > 0)
     .reduce((sum, overlap) => sum + overlap, 0);
-  return frozen > (until - start) / 2;
+  return canFreeze() && frozen > (until - start) / 2;
 }
 
 function stateWhile(request, time) {
-  const meanwhile = beatsDuring(request, time);
-  const others = { "/waiting": "Waiting", "/summary": "Summarising" };
-  const doing = others[request.path] ?? "Counting";
-  const spoken = `${doing}, and the heartbeat is answered meanwhile.`;
-  return meanwhile < 2
-    ? { kind: "answering", text: `${doing} …` }
-    : {
-        kind: "answering",
-        text: `${doing} for ${seconds(time - request.start)}: \
-${meanwhile} heartbeats answered meanwhile.`,
-        spoken,
-      };
+  const text = `Waiting for ${request.path}`;
+  const count = countBeats(request, time);
+  if (count < 2) return { kind: "answering", text: `${text} …` };
+  const length = seconds(time - request.start);
+  return {
+    kind: "answering",
+    text: `${text}: ${length} so far, ${count} heartbeats answered.`,
+    spoken: `${text}; the heartbeat is answered.`,
+  };
 }
 
 function verdict(request) {
   const { path, ok, status, start, end } = request;
   if (!ok) return `${path}: ${status}. The server still answers.`;
-  return isFrozenBy(request, end)
-    ? `It was frozen for ${short(longestWait(request))}: \
-nobody else got an answer.`
-    : `Done after ${short(end - start)}: \
-${beatsDuring(request, end)} heartbeats answered meanwhile.`;
+  const longest = longestWait(request);
+  if (isFrozenBy(request, end)) {
+    return `It was frozen for ${short(longest)}: \
+no other request was answered.`;
+  }
+  if (end - start < FREEZE) return `Done after ${short(end - start)}.`;
+  const count = plural(countBeats(request, end), "heartbeat");
+  const slowest = longest < FREEZE ? "" : `, one after ${short(longest)}`;
+  return `Done after ${short(end - start)}: ${count} answered${slowest}.`;
 }
 
-function beatsDuring({ start }, end) {
+/** How many heartbeats were answered while a request was in flight. */
+function countBeats({ start }, end) {
   return beats.filter((beat) => beat.end > start && beat.end < end).length;
 }
 
@@ -447,23 +548,34 @@ function longestWait({ start, end }) {
 
 function showState() {
   const time = now();
+  // After a pause, in a hidden page or with the machine asleep, the response may
+  // be there, but not read yet. By the next look it is.
+  known = time - looked > FREEZE ? looked : time;
+  looked = time;
   const { kind, text, spoken = text } = state(time);
   setText("state", text);
   element("state").className = kind;
-  // A screen reader is told of a change, not of each tenth of a second.
+  // For screen readers: changes only, not each tenth of a second.
   setText("announcement", spoken);
 
-  const wait = waiting === null ? 0 : time - waiting;
   const last = beats.at(-1);
   const frozen = kind === "frozen";
+  const current = wait(time);
   if (last || frozen) {
-    const latest = frozen ? seconds(wait) : short(last.end - last.start);
+    const latest = frozen ? seconds(current) : short(last.end - last.start);
     setText("latest", kind === "unreachable" ? "–" : latest);
-    setText("worst", frozen && wait > worst ? seconds(wait) : short(worst));
+    setText(
+      "worst",
+      frozen && current > worst ? seconds(current) : short(worst),
+    );
   }
   setText("answers", String(answered));
   element("latest").className = frozen ? "waits" : "";
   element("worst").className = worst >= FREEZE || frozen ? "waits" : "";
+}
+
+function plural(count, noun) {
+  return `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
 }
 
 function setText(id, text) {
@@ -482,9 +594,7 @@ function seconds(time) {
 /** A time as people read it. */
 function short(time) {
   if (time < 1) return "< 1 ms";
-  return time < 999.5
-    ? `${time.toFixed()} ms`
-    : seconds(time);
+  return time < 999.5 ? `${time.toFixed()} ms` : seconds(time);
 }
 
 // -------------------------------------------------------------------- axis
@@ -501,9 +611,7 @@ function canvas(time) {
   const [width, height] = [axis.clientWidth, axis.clientHeight];
   const style = getComputedStyle(axis);
   const em = parseFloat(style.fontSize);
-  const [w, h] = [width, height].map((it) =>
-    Math.round(it * devicePixelRatio),
-  );
+  const [w, h] = [width, height].map((it) => Math.round(it * devicePixelRatio));
   if (axis.width !== w || axis.height !== h) {
     axis.width = w;
     axis.height = h;
@@ -535,7 +643,8 @@ function drawAxis(time) {
   for (const request of sent) drawRequest(on, request, time);
   for (const beat of beats) drawBeat(on, beat);
   if (waiting !== null) {
-    drawBeat(on, { start: waiting, end: time, away: isAway() });
+    const end = Math.max(waiting, knownUntil(time));
+    drawBeat(on, { start: waiting, end, away: isAway() });
   }
 }
 
@@ -545,14 +654,14 @@ const BEATS = { top: 8.3, bottom: 12.3 };
 
 function drawGrid(on) {
   const { pen, em, right, seconds } = on;
+  const bottom = BEATS.bottom * em;
   on.font(0.8);
-  pen.lineWidth = 1;
-  pen.strokeStyle = on.colour("line");
-  pen.fillStyle = on.colour("soft");
   pen.textAlign = "center";
   for (let ago = 0; ago <= seconds; ago += 1) {
     const x = right - (ago / seconds) * right;
-    line(pen, x, 1.7 * em, x, BEATS.bottom * em + 4);
+    pen.fillStyle = on.colour("line");
+    pen.fillRect(x, 1.7 * em, 1, bottom + 4 - 1.7 * em);
+    pen.fillStyle = on.colour("soft");
     if (ago > 0 && ago < seconds && ago % 2 === 0) {
       pen.fillText(`${ago} s ago`, x, 13.15 * em);
     }
@@ -561,50 +670,35 @@ function drawGrid(on) {
   pen.fillText("now", right + 0.5 * em, 13.15 * em);
   pen.textAlign = "left";
   pen.fillText("what you send", 0.6 * em, 0.95 * em);
-  pen.fillText(
-    "heartbeat: /non-blocking, ten times a second",
-    0.6 * em,
-    7.4 * em,
-  );
-  pen.strokeStyle = on.colour("soft");
-  line(pen, 0, BEATS.bottom * em, on.width, BEATS.bottom * em);
+  const heartbeat = "heartbeat: /non-blocking, ten times a second";
+  pen.fillText(heartbeat, 0.6 * em, 7.4 * em);
+  pen.fillRect(0, bottom, on.width, 1);
 }
 
 function drawRequest(on, request, time) {
   const { pen, em } = on;
-  const from = on.x(request.start);
-  const to = Math.max(on.x(request.end ?? time), from + 5);
+  const { path, start, end, lane, percent } = request;
+  const from = on.x(start);
+  const to = Math.max(on.x(end ?? time), from + 5);
   if (to < 0) return;
-  const y = (LANES.top + request.lane * LANES.height) * em;
+  const y = (LANES.top + lane * LANES.height) * em;
   const height = (LANES.height - 0.25) * em;
-  const failed = request.end !== null && !request.ok;
+  const failed = end !== null && !request.ok;
   pen.fillStyle = on.colour(failed ? "wait" : "sent");
-  bar(pen, from, y, to - from, height, 0.25 * em);
+  pen.fillRect(from, y, to - from, height);
 
-  const length =
-    request.end === null
-      ? seconds(time - request.start)
-      : short(request.end - request.start);
-  const percent =
-    request.end === null && request.percent !== null
-      ? ` ${request.percent.toFixed()} %`
-      : "";
-  const text = `${failed ? "✕ " : ""}${request.path} ${length}${percent}`;
+  const length = end === null ? seconds(time - start) : short(end - start);
+  const far = end === null && percent !== null ? ` ${percent.toFixed()} %` : "";
+  const text = `${failed ? "✕ " : ""}${path} ${length}${far}`;
   on.font(0.9, 700);
-  const room = to - Math.max(0, from);
-  const middle = y + height / 2 + 0.07 * em;
-  const gap = 0.45 * em;
-  const width = pen.measureText(text).width;
-  if (width + 2 * gap < room) {
-    pen.fillStyle = on.colour("on-colour");
-    pen.textAlign = "right";
-    pen.fillText(text, to - gap, middle);
-  } else if (from > 0) {
-    // Beside it: before it while it grows, behind it when that has room.
-    const before = request.end === null || to + gap + width > on.width;
-    pen.textAlign = before ? "right" : "left";
-    pen.fillText(text, before ? from - gap : to + gap, middle);
-  }
+  pen.textAlign = "right";
+  const width = pen.measureText(text).width + 0.9 * em;
+  const fits = width < to - Math.max(0, from);
+  // Beside a short bar, unless that would cover a later one.
+  const latest = sent.findLast((other) => other.lane === lane);
+  if (fits) pen.fillStyle = on.colour("on-colour");
+  else if (latest !== request) return;
+  pen.fillText(text, (fits ? to : from) - 0.45 * em, y + 0.55 * height);
 }
 
 function drawBeat(on, { start, end, away }) {
@@ -614,80 +708,20 @@ function drawBeat(on, { start, end, away }) {
   if (to < 0) return;
   const wait = end - start;
   const most = BEATS.bottom - BEATS.top;
-  const height = em * (0.5 + (most - 0.5) * Math.min(1, wait / HIGHEST));
+  const share = away ? 0.5 : Math.min(1, wait / HIGHEST);
+  const height = em * (0.5 + (most - 0.5) * share);
   const y = BEATS.bottom * em - height;
-  if (away) {
-    drawAway(on, from, to);
-  } else if (wait < FREEZE) {
-    pen.fillStyle = on.colour("quick");
-    bar(pen, from, y, to - from, height, 0.1 * em);
-  } else {
-    drawFreeze(on, from, to, y, height, seconds(wait));
-  }
-}
-
-function drawFreeze(on, from, to, y, height, text) {
-  const { pen, em } = on;
-  pen.save();
-  pen.beginPath();
-  pen.rect(from, y, to - from, height);
-  pen.clip();
-  pen.fillStyle = on.colour("wait");
+  const quick = wait < FREEZE;
+  pen.fillStyle = on.colour(away ? "line" : quick ? "quick" : "wait");
   pen.fillRect(from, y, to - from, height);
-  pen.strokeStyle = on.colour("on-colour");
-  pen.globalAlpha = 0.45;
-  pen.lineWidth = 0.12 * em;
-  const gap = 0.75 * em;
-  const first = from - height + Math.max(0, Math.floor(-from / gap)) * gap;
-  for (let x = first; x < to; x += gap) {
-    line(pen, x, y + height, x + height, y);
-  }
-  pen.restore();
-  label(on, text, Math.max(0, from), to, y + height / 2);
-}
-
-function drawAway(on, from, to) {
-  const { pen, em } = on;
-  const [y, height] = [(BEATS.bottom - 3) * em, 2.2 * em];
-  pen.save();
-  pen.strokeStyle = on.colour("soft");
-  pen.setLineDash([0.4 * em, 0.3 * em]);
-  pen.lineWidth = 0.1 * em;
-  pen.strokeRect(from, y, to - from, height);
-  pen.restore();
-  pen.fillStyle = on.colour("soft");
-  on.font(0.9, 700);
-  pen.textAlign = "center";
-  if (to - Math.max(0, from) > 6 * em) {
-    pen.fillText("no server", (Math.max(0, from) + to) / 2, y + height / 2);
-  }
-}
-
-/** Words on a freeze: on a plain ground, so that they can be read. */
-function label(on, text, from, to, middle) {
-  const { pen, em } = on;
+  if (quick) return;
+  const text = away ? "no step" : seconds(wait);
+  const left = Math.max(0, from);
   on.font(1.5, 700);
-  const width = pen.measureText(text).width + 0.8 * em;
-  if (width > to - from) return;
-  const centre = (from + to) / 2;
-  pen.fillStyle = on.colour("wait");
-  pen.fillRect(centre - width / 2, middle - 1.1 * em, width, 2.2 * em);
-  pen.fillStyle = on.colour("on-colour");
+  if (pen.measureText(text).width + 0.8 * em > to - left) return;
+  pen.fillStyle = on.colour(away ? "ink" : "on-colour");
   pen.textAlign = "center";
-  pen.fillText(text, centre, middle);
-}
-
-function bar(pen, x, y, width, height, radius) {
-  pen.beginPath();
-  pen.roundRect(x, y, width, height, radius);
-  pen.fill();
-}
-
-function line(pen, x1, y1, x2, y2) {
-  pen.beginPath();
-  pen.moveTo(x1, y1);
-  pen.lineTo(x2, y2);
-  pen.stroke();
+  pen.fillText(text, (left + to) / 2, y + height / 2);
 }
 
 // ------------------------------------------------------------------- start
@@ -700,17 +734,18 @@ for (const button of document.querySelectorAll("#buttons button")) {
   });
 }
 element("file").addEventListener("change", ({ target }) => {
-  for (const file of target.files) send("/summary", file);
+  for (const file of target.files) sendFile(file);
   target.value = "";
 });
 // A file that is dropped anywhere on the page.
 addEventListener("dragover", (event) => event.preventDefault());
 addEventListener("drop", (event) => {
   event.preventDefault();
-  if (!step?.routes.includes("/summary")) return;
-  for (const file of event.dataTransfer.files) send("/summary", file);
+  if (!has("/summary")) return;
+  for (const file of event.dataTransfer.files) sendFile(file);
 });
 heartbeat();
-keepShowingPool();
+keepShowingStep();
+followProgress();
 setInterval(showState, BEAT);
 animate();

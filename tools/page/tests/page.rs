@@ -1,0 +1,603 @@
+//! The page at `/`, in a real browser, each test with the step it is about: the
+//! page is the same in all of them.
+//!
+//! Screenshots are written to `target/page`.
+
+use std::{collections::BTreeSet, path::Path};
+
+use harness::{Browser, Server, events, workspace};
+use serde_json::Value;
+
+/// Every state the page shows, without the numbers that change all the time.
+const ANNOUNCEMENT: &str = "announcement";
+
+/// A step that counts this far; with two threads where it has a choice, on
+/// every machine.
+fn start(step: &str, iterations: &str) -> Server {
+    start_with(step, &[("ITERATIONS", iterations)])
+}
+
+fn start_with(step: &str, settings: &[(&str, &str)]) -> Server {
+    let program = harness::program(step, None);
+    let program = program.unwrap_or_else(|error| panic!("{error}"));
+    let mut command = harness::command(program);
+    command.env("THREADS", "2").envs(settings.iter().copied());
+    Server::start(&mut command).unwrap()
+}
+
+fn port(server: &Server) -> String {
+    let (_, port) = server.url().rsplit_once(':').unwrap();
+    port.to_owned()
+}
+
+/// The page of a server in a browser, with a heartbeat that is answered.
+fn page(server: &Server) -> Option<Browser> {
+    let mut browser = Browser::start()?;
+    open(&mut browser, server);
+    Some(browser)
+}
+
+fn open(browser: &mut Browser, server: &Server) {
+    browser.look(1280, 800, "light");
+    browser.open(server.url());
+    wait_for_answers(browser, 3);
+}
+
+/// More tabs of the same page in the same browser.
+fn more_tabs(first: &Browser, server: &Server, count: usize) -> Vec<Browser> {
+    let mut tabs = (0..count).map(|_| first.tab()).collect::<Vec<_>>();
+    for tab in &mut tabs {
+        open(tab, server);
+        note(tab, "state");
+    }
+    tabs
+}
+
+fn wait_for_answers(browser: &mut Browser, more: u64) {
+    let enough = answers(browser) + more;
+    browser.wait_for(&format!(
+        "Number(document.getElementById('answers').textContent) >= {enough}"
+    ));
+}
+
+/// How many heartbeats were answered.
+fn answers(browser: &mut Browser) -> u64 {
+    text(browser, "#answers").parse().unwrap()
+}
+
+fn text(browser: &mut Browser, selector: &str) -> String {
+    let text = format!("document.querySelector('{selector}').textContent");
+    browser.evaluate(&text).as_str().unwrap().to_owned()
+}
+
+/// Waits until an element's text begins like this.
+fn wait_for_text(browser: &mut Browser, id: &str, beginning: &str) {
+    browser.wait_for(&format!(
+        "document.getElementById('{id}').textContent
+            .startsWith('{beginning}')"
+    ));
+}
+
+fn is_visible(browser: &mut Browser, selector: &str) -> bool {
+    let visible =
+        format!("document.querySelector('{selector}').checkVisibility()");
+    browser.evaluate(&visible) == true
+}
+
+/// Keeps every text of an element from now on.
+fn note(browser: &mut Browser, id: &str) {
+    browser.evaluate(&format!(
+        "noted = [];
+        new MutationObserver(() => noted.push(
+            document.getElementById('{id}').textContent
+        )).observe(document.getElementById('{id}'), {{ childList: true }})"
+    ));
+}
+
+fn noted(browser: &mut Browser) -> BTreeSet<String> {
+    serde_json::from_value(browser.evaluate("noted")).unwrap()
+}
+
+/// For how long the noted states say that there was no response. Never that the
+/// server was frozen.
+fn longest_claim(browser: &mut Browser) -> f64 {
+    let states = noted(browser);
+    let frozen = states.iter().any(|state| state.contains("rozen"));
+    assert!(!frozen, "{states:?}");
+    states
+        .iter()
+        .filter_map(|state| state.strip_prefix("No response for "))
+        .map(|claim| seconds(claim.split_once(':').expect(claim).0))
+        .fold(0.0, f64::max)
+}
+
+fn send(browser: &mut Browser, path: &str) {
+    browser.evaluate(&format!(
+        "document.querySelector('[data-path=\"{path}\"]').click()"
+    ));
+}
+
+/// How many requests have no result yet.
+fn in_flight(browser: &mut Browser) -> u64 {
+    let rows = "document.querySelectorAll('#log li:not([class])').length";
+    browser.evaluate(rows).as_u64().unwrap()
+}
+
+/// Waits until this many requests have a result.
+fn wait_for_results(browser: &mut Browser, count: usize) {
+    browser.wait_for(&format!(
+        "document.querySelectorAll('#log .time').length == {count}"
+    ));
+}
+
+/// The seconds at the end of a text such as "after 3.0 s".
+fn seconds(text: &str) -> f64 {
+    let number = text.strip_suffix(" s").expect(text);
+    number.rsplit(' ').next().unwrap().parse().expect(text)
+}
+
+/// The 29 of "Done after 3.0 s: 29 heartbeats answered."
+fn heartbeats_meanwhile(browser: &mut Browser) -> u64 {
+    wait_for_text(browser, "state", "Done after ");
+    let state = text(browser, "#state");
+    let (_, count) = state.split_once(": ").expect(&state);
+    count.split(' ').next().unwrap().parse().expect(&state)
+}
+
+fn screenshot(browser: &mut Browser, name: &str) {
+    browser.screenshot(workspace().join(format!("target/page/{name}.png")));
+}
+
+/// Wide and narrow, light and dark: what is seen fits and is kept as a picture.
+fn look_around(browser: &mut Browser, name: &str) {
+    for (width, scheme) in
+        [(400, "light"), (400, "dark"), (1280, "dark"), (1280, "light")]
+    {
+        browser.look(width, 800, scheme);
+        // Drawn in this size.
+        browser.evaluate(
+            "new Promise((done) => setTimeout(
+                () => requestAnimationFrame(() => requestAnimationFrame(done)),
+                50,
+            ))",
+        );
+        screenshot(browser, &format!("{name}-{width}-{scheme}"));
+        let fits = "document.documentElement.scrollWidth <= innerWidth";
+        assert_eq!(browser.evaluate(fits), true, "{width} pixels");
+    }
+}
+
+fn assert_quiet(browser: &mut Browser) {
+    assert_eq!(browser.console_errors(), [""; 0]);
+}
+
+#[test]
+fn step_1_freezes_while_it_counts_and_the_page_says_so() {
+    let server = start("step1-blocking", "5_000_000_000");
+    let Some(mut browser) = page(&server) else { return };
+    assert!(!is_visible(&mut browser, "#pool"));
+    assert!(!is_visible(&mut browser, "[data-path=\"/failing\"]"));
+    note(&mut browser, ANNOUNCEMENT);
+    // By keyboard: the button is the first that can be reached.
+    browser.press("Tab");
+    browser.press("Enter");
+    wait_for_text(&mut browser, "state", "Frozen for ");
+    look_around(&mut browser, "frozen");
+    wait_for_results(&mut browser, 1);
+    assert_eq!(text(&mut browser, "#log .answer"), "Result is 5000000000");
+    let timing = text(&mut browser, "#log .server");
+    assert!(timing.starts_with("Server-Timing: count "), "{timing}");
+    wait_for_text(&mut browser, "state", "It was frozen for ");
+
+    let focus = browser.evaluate("document.activeElement.dataset.path");
+    assert_eq!(focus, "/blocking", "the button has lost the focus");
+    let said = noted(&mut browser);
+    let expected = "Frozen: the only server thread is counting.";
+    assert!(said.contains(expected), "{said:?}");
+    assert!(said.len() <= 8, "not each tenth of a second: {said:?}");
+    assert_quiet(&mut browser);
+}
+
+#[test]
+fn step_2_answers_the_heartbeat_while_a_worker_counts() {
+    let server = start("step2-single-worker", "5_000_000_000");
+    let Some(mut browser) = page(&server) else { return };
+    note(&mut browser, ANNOUNCEMENT);
+    send(&mut browser, "/blocking");
+    wait_for_text(&mut browser, "state", "Waiting for /blocking: ");
+    look_around(&mut browser, "alive");
+    wait_for_results(&mut browser, 1);
+    assert!(heartbeats_meanwhile(&mut browser) >= 3);
+    let said = noted(&mut browser);
+    let expected = "Waiting for /blocking; the heartbeat is answered.";
+    assert!(said.contains(expected), "{said:?}");
+    assert!(!said.iter().any(|text| text.contains("rozen")), "{said:?}");
+    assert_quiet(&mut browser);
+}
+
+#[test]
+fn no_more_than_three_requests_are_in_flight() {
+    let server = start("step2-single-worker", "2_000_000_000");
+    let Some(mut browser) = page(&server) else { return };
+    for _ in 0..5 {
+        send(&mut browser, "/blocking");
+    }
+    assert_eq!(in_flight(&mut browser), 3);
+    assert_eq!(text(&mut browser, "#in-flight"), "3 of 3 in flight");
+    let refuses = "document.querySelector('button').ariaDisabled == 'true'";
+    assert_eq!(browser.evaluate(refuses), true);
+    wait_for_results(&mut browser, 3);
+    assert_eq!(browser.evaluate(refuses), false);
+    for row in 1..=3 {
+        let result = format!("#log li:nth-child({row}) .answer");
+        assert_eq!(text(&mut browser, &result), "Result is 2000000000");
+    }
+    assert_quiet(&mut browser);
+}
+
+#[test]
+fn a_worker_that_fails_is_seen_and_the_server_is_not_harmed() {
+    let server = start("step5-back-pressure", "1000");
+    let Some(mut browser) = page(&server) else { return };
+    assert_eq!(server.stderr_so_far(), "", "/failing isn't called to see");
+    wait_for_text(&mut browser, "admitted", "0 of 8 ");
+    let slots = "document.querySelectorAll('#slots span').length";
+    assert_eq!(browser.evaluate(slots), 8);
+    wait_for_text(&mut browser, "hint", "To see a refusal: QUEUE=2");
+    send(&mut browser, "/failing");
+    wait_for_results(&mut browser, 1);
+    assert_eq!(
+        text(&mut browser, "#log .failed .answer"),
+        "500 Internal Server Error: The worker failed; \
+         the server is still running."
+    );
+    wait_for_answers(&mut browser, 3);
+    let state = text(&mut browser, "#state");
+    assert!(state.ends_with("The server still answers."), "{state}");
+    screenshot(&mut browser, "failed");
+    let errors = browser.console_errors();
+    assert_eq!(errors.len(), 1, "only the 500: {errors:?}");
+    assert!(errors[0].contains("/failing"), "{errors:?}");
+}
+
+/// In step 5 the page counts what was refused, in step 7 the server does.
+#[test]
+fn slots_that_are_taken_and_who_was_refused_are_seen_at_one_glance() {
+    for step in ["step5-back-pressure", "step7-cancellation"] {
+        let settings = [("ITERATIONS", "20_000_000_000"), ("QUEUE", "2")];
+        let server = start_with(step, &settings);
+        let Some(mut browser) = page(&server) else { return };
+        browser.look(1280, 720, "light");
+        for _ in 0..3 {
+            send(&mut browser, "/blocking");
+        }
+        wait_for_results(&mut browser, 1);
+        let answer = text(&mut browser, "#log .failed .answer");
+        let expected = "503 Service Unavailable: The server is busy";
+        assert!(answer.starts_with(expected), "{answer}");
+        browser.wait_for(
+            "document.querySelectorAll('#slots .taken').length == 2 && \
+             document.getElementById('refused').textContent == '✕ 1 refused' \
+             && document.getElementById('queued').textContent
+                 .startsWith('Jobs in the queue: 2;')",
+        );
+        // All of it without scrolling, the request that runs included.
+        for part in ["#pool", "#axis", "#state", "#log li:first-child"] {
+            let bottom = format!(
+                "document.querySelector('{part}')
+                    .getBoundingClientRect().bottom"
+            );
+            let bottom = browser.evaluate(&bottom).as_f64().unwrap();
+            assert!(bottom <= 720.0, "{step}: {part} ends at {bottom}");
+        }
+        screenshot(&mut browser, &format!("refused-{step}"));
+    }
+}
+
+#[test]
+fn while_one_waits_the_heartbeat_goes_on_even_in_step_1() {
+    let server = start("step1-blocking", "1000");
+    let Some(mut browser) = page(&server) else { return };
+    send(&mut browser, "/waiting");
+    wait_for_answers(&mut browser, 5);
+    assert_eq!(in_flight(&mut browser), 1, "it still waits");
+    wait_for_results(&mut browser, 1);
+    wait_for_text(&mut browser, "state", "Done after ");
+}
+
+#[test]
+fn requests_that_use_up_the_browsers_connections_are_no_freeze() {
+    let server = start("step1-blocking", "1000");
+    let Some(mut first) = page(&server) else { return };
+    note(&mut first, "state");
+    let mut tabs = more_tabs(&first, &server, 2);
+    tabs.insert(0, first);
+    for tab in &mut tabs {
+        tab.evaluate(
+            "longest = 0;
+            new PerformanceObserver((list) => {
+                for (const { name, startTime, requestStart }
+                    of list.getEntries()) {
+                    const isBeat = name.includes('/non-blocking');
+                    if (isBeat && requestStart - startTime > longest) {
+                        longest = requestStart - startTime;
+                    }
+                }
+            }).observe({ type: 'resource' });",
+        );
+    }
+    // Browsers open six connections to a host: three of the nine wait for one.
+    for tab in &mut tabs {
+        for _ in 0..3 {
+            send(tab, "/waiting");
+        }
+    }
+    let (mut times, mut held, mut beats) = (vec![], vec![], vec![]);
+    for tab in &mut tabs {
+        wait_for_results(tab, 3);
+        wait_for_text(tab, "state", "Done after ");
+        longest_claim(tab);
+        for row in 1..=3 {
+            let row = format!("#log li:nth-child({row})");
+            times.push(seconds(&text(tab, &format!("{row} .time"))));
+            let hold =
+                format!("document.querySelector('{row} .held')?.textContent");
+            if let Some(hold) = tab.evaluate(&hold).as_str() {
+                held.push(seconds(hold.trim_end_matches(" before")));
+            }
+        }
+        beats.push(tab.evaluate("longest / 1000").as_f64().unwrap());
+    }
+    screenshot(tabs.last_mut().unwrap(), "held");
+    let most = |times: &[f64]| times.iter().copied().fold(0.0, f64::max);
+    assert!(held.len() >= 3, "{held:?}");
+    assert!(
+        most(&beats) < most(&held) / 2.0,
+        "a heartbeat waits for a connection: {beats:?}, {held:?}"
+    );
+    assert!(
+        most(&times) < (3.0 + most(&held)) / 1.2,
+        "the browser's delay counts as the server's: {times:?}, {held:?}"
+    );
+}
+
+#[test]
+fn in_the_last_of_seven_tabs_a_request_gets_its_connection_and_its_bar() {
+    let server = start("step7-cancellation", "1_000_000_000_000");
+    let Some(mut first) = page(&server) else { return };
+    let mut tabs = more_tabs(&first, &server, 6);
+    for tab in &mut tabs {
+        wait_for_answers(tab, 2);
+        longest_claim(tab);
+    }
+    let last = tabs.last_mut().unwrap();
+    send(last, "/blocking");
+    let bar = "document.querySelector('#log progress').value";
+    last.wait_for(&format!("{bar} > 0"));
+    // The first tab follows the progress for all: another one takes over.
+    first.open("about:blank");
+    for _ in 0..3 {
+        let before = last.evaluate(bar);
+        last.wait_for(&format!("{bar} > {before}"));
+    }
+    last.evaluate("document.querySelector('#log button').click()");
+    wait_for_results(last, 1);
+    assert_eq!(text(last, "#log .answer"), "Cancelled.");
+}
+
+#[test]
+fn a_tab_that_sent_nothing_claims_no_more_than_that_nothing_comes() {
+    let server = start("step1-blocking", "5_000_000_000");
+    let Some(mut busy) = page(&server) else { return };
+    let mut idle = more_tabs(&busy, &server, 1).remove(0);
+    send(&mut busy, "/blocking");
+    wait_for_text(&mut busy, "state", "Frozen for ");
+    wait_for_text(&mut idle, "state", "No response for ");
+    screenshot(&mut idle, "frozen-for-others");
+    wait_for_results(&mut busy, 1);
+    wait_for_text(&mut busy, "state", "It was frozen for ");
+    wait_for_answers(&mut idle, 3);
+    assert!(longest_claim(&mut idle) > 0.0);
+    let expected = ": the only server thread may be counting.";
+    let said = noted(&mut idle);
+    assert!(said.iter().any(|state| state.ends_with(expected)), "{said:?}");
+}
+
+#[test]
+fn a_pause_of_the_page_itself_is_no_freeze() {
+    let server = start("step1-blocking", "1000");
+    let Some(mut browser) = page(&server) else { return };
+    note(&mut browser, "state");
+    // As in a hidden tab that isn't woken, or on a machine that sleeps.
+    browser.evaluate(
+        "original = fetch;
+        paused = false;
+        fetch = (url, options) => {
+            const response = original(url, options);
+            if (url.startsWith('/non-blocking')) {
+                fetch = original;
+                const start = performance.now();
+                while (performance.now() < start + 2000);
+                paused = true;
+            }
+            return response;
+        }",
+    );
+    browser.wait_for("paused");
+    wait_for_answers(&mut browser, 3);
+    let claim = longest_claim(&mut browser);
+    assert!(claim < 1.9, "no response for {claim} s?");
+    let worst = text(&mut browser, "#worst");
+    assert!(!worst.ends_with(" s") || seconds(&worst) < 1.9, "{worst}");
+}
+
+#[test]
+fn another_step_that_takes_the_port_is_shown_at_once() {
+    let server = start("step1-blocking", "1000");
+    let Some(mut browser) = page(&server) else { return };
+    let port = port(&server);
+    let settings = [("PORT", &*port), ("ITERATIONS", "2_000")];
+    server.kill();
+    let _server = start_with("step5-back-pressure", &settings);
+    wait_for_text(&mut browser, "step", "step5-back-pressure");
+    let expected = "/blocking counts to 2,000 with 2 threads";
+    wait_for_text(&mut browser, "settings", expected);
+    browser.wait_for("document.querySelectorAll('#slots span').length == 8");
+    assert!(is_visible(&mut browser, "[data-path=\"/failing\"]"));
+}
+
+#[test]
+fn the_page_goes_on_when_the_server_is_stopped_and_started_again() {
+    let server = start("step6-shared-memory", "1000");
+    let Some(mut browser) = page(&server) else { return };
+    let port = port(&server);
+    let settings = [("PORT", &*port), ("ITERATIONS", "2_000")];
+    #[cfg(unix)]
+    {
+        server.terminate();
+        let ended = server.wait();
+        assert_eq!(ended.status.code(), Some(0), "an open page holds it up");
+    }
+    #[cfg(not(unix))]
+    server.kill();
+    browser.wait_for(
+        "document.getElementById('state').className == 'unreachable'",
+    );
+    assert!(!is_visible(&mut browser, "#pool"), "there are no slots now");
+    screenshot(&mut browser, "no-server");
+
+    let _server = start_with("step6-shared-memory", &settings);
+    wait_for_answers(&mut browser, 3);
+    wait_for_text(&mut browser, "settings", "/blocking counts to 2,000 with ");
+    send(&mut browser, "/blocking");
+    wait_for_results(&mut browser, 1);
+    assert_eq!(text(&mut browser, "#log .answer"), "Result is 2000");
+}
+
+#[test]
+fn cancel_promises_nothing_that_step_6_does_not_do() {
+    let server = start("step6-shared-memory", "20_000_000_000");
+    let Some(mut browser) = page(&server) else { return };
+    send(&mut browser, "/blocking");
+    browser.wait_for("document.querySelector('#log progress')?.value > 0");
+    browser.evaluate("document.querySelector('#log button').click()");
+    wait_for_results(&mut browser, 1);
+    assert_eq!(text(&mut browser, "#log .answer"), "Cancelled.");
+    let pool = server.get("/pool");
+    assert!(pool.body().contains("\"admitted\":1"), "{}", pool.body());
+}
+
+#[test]
+fn the_bar_moves_and_goes_when_the_response_comes() {
+    let server = start("step7-cancellation", "10_000_000_000");
+    let Some(mut browser) = page(&server) else { return };
+    send(&mut browser, "/blocking");
+    let bar = "document.querySelector('#log progress')";
+    browser.wait_for(&format!("{bar}.value > 0"));
+    let first = browser.evaluate(&format!("{bar}.value")).as_f64().unwrap();
+    browser.wait_for(&format!("{bar} === null || {bar}.value > {first}"));
+    assert_eq!(browser.evaluate(&format!("{bar} !== null")), true, "it moves");
+    let left = text(&mut browser, "#log .left");
+    assert!(left.starts_with("about ") && left.ends_with(" left"), "{left}");
+    look_around(&mut browser, "bar");
+    browser.wait_for("document.querySelector('#log li.done') !== null");
+    assert_eq!(browser.evaluate(&format!("{bar} === null")), true);
+    assert_quiet(&mut browser);
+}
+
+#[test]
+fn cancel_stops_the_work_on_the_server_and_only_that() {
+    let server = start("step7-cancellation", &u64::MAX.to_string());
+    let Some(mut browser) = page(&server) else { return };
+    let wait_for = |wanted: &dyn Fn(&Value) -> bool| {
+        let mut events = events(server.open("/progress"));
+        events.find(wanted).expect("the stream continues");
+    };
+    let running = |event: &Value| event["running"].as_array().map(Vec::len);
+    send(&mut browser, "/blocking");
+    send(&mut browser, "/blocking");
+    browser.wait_for("document.querySelectorAll('#log progress').length == 2");
+    wait_for(&|event| running(event) == Some(2));
+    let cancel = "document.querySelector('#log li:last-child button')";
+    browser.evaluate(&format!("{cancel}.focus(), {cancel}.click()"));
+    browser.wait_for("document.querySelectorAll('#log .failed').length == 1");
+    wait_for(&|event| event["cancelled"] == 1 && running(event) == Some(1));
+    assert_eq!(text(&mut browser, "#log .failed .answer"), "Cancelled.");
+    let focus = browser.evaluate("document.activeElement.dataset.path");
+    assert_eq!(focus, "/blocking", "the keyboard is lost");
+    // The other one was queued behind it, and now has the threads.
+    browser.wait_for("document.querySelector('#log progress').value > 0");
+    screenshot(&mut browser, "cancelled");
+    browser.evaluate("document.querySelector('#log button').click()");
+    wait_for(&|event| event["cancelled"] == 2 && running(event) == Some(0));
+    assert_quiet(&mut browser);
+}
+
+#[test]
+fn a_file_that_is_chosen_is_summarised_in_a_table() {
+    let server = start("step8-data-processing", "1000");
+    let Some(mut browser) = page(&server) else { return };
+    let choose = |text: &str| {
+        format!(
+            "files = new DataTransfer();
+            files.items.add(new File(['{text}'], 'measurements.txt'));
+            file = document.getElementById('file');
+            file.files = files.files;
+            file.dispatchEvent(new Event('change'))"
+        )
+    };
+    browser.evaluate(&choose("Oslo;-3.4\\nAbha;59.2\\n<b>;-23.0"));
+    wait_for_results(&mut browser, 1);
+    assert_eq!(text(&mut browser, "#log .answer"), "3 rows, 3 names");
+    assert_eq!(
+        text(&mut browser, "#summary tbody"),
+        "<b>-23.0-23.0-23.01Abha59.259.259.21Oslo-3.4-3.4-3.41"
+    );
+    look_around(&mut browser, "summary");
+
+    browser.evaluate(&choose("Oslo;cold"));
+    wait_for_results(&mut browser, 2);
+    let answer = text(&mut browser, "#log .failed .answer");
+    assert!(answer.contains("Line 1: expected NAME;VALUE"), "{answer}");
+}
+
+#[test]
+fn each_of_five_files_is_summarised_and_a_folder_is_called_one() {
+    let server = start("step8-data-processing", "1000");
+    let Some(mut browser) = page(&server) else { return };
+    browser.evaluate(
+        "files = new DataTransfer();
+        for (const letter of 'abcde') {
+            files.items.add(new File([`${letter};1.0`], `${letter}.txt`));
+        }
+        dispatchEvent(new DragEvent('drop', { dataTransfer: files }))",
+    );
+    let waits = text(&mut browser, "#in-flight");
+    assert_eq!(waits, "3 of 3 in flight, 2 files queued");
+    wait_for_results(&mut browser, 5);
+    let rows = "[...document.querySelectorAll('#log .request')]
+        .map((row) => row.textContent).reverse().join(', ')";
+    assert_eq!(
+        browser.evaluate(rows),
+        "1. /summary of a.txt, 2. /summary of b.txt, 3. /summary of c.txt, \
+         4. /summary of d.txt, 5. /summary of e.txt"
+    );
+    let done = "document.querySelectorAll('#log .done').length";
+    assert_eq!(browser.evaluate(done), 5);
+    assert_eq!(text(&mut browser, "#log .answer"), "1 row, 1 name");
+    assert_eq!(text(&mut browser, "#in-flight"), "");
+    let name = text(&mut browser, "#summary tbody td");
+    let caption = text(&mut browser, "#summary caption");
+    assert_eq!(caption, format!("{name}.txt"), "whose table is it?");
+
+    browser.drop_file(Path::new(env!("CARGO_TARGET_TMPDIR")));
+    wait_for_results(&mut browser, 6);
+    assert_eq!(
+        text(&mut browser, "#log .failed .answer"),
+        "It can't be read. Is it a folder?"
+    );
+    wait_for_answers(&mut browser, 3);
+    let state = text(&mut browser, "#state");
+    assert!(state.ends_with("The server still answers."), "{state}");
+    screenshot(&mut browser, "files");
+}
