@@ -49,5 +49,6 @@ fn no_thread_is_started_for_it() {
     server.get("/non-blocking");
     let threads = server.threads();
     let _blocking = server.send("/blocking");
+    server.get("/non-blocking");
     assert_eq!(server.threads(), threads, "the server's own thread counts");
 }

@@ -34,7 +34,7 @@ fn two_blocking_requests_run_one_after_the_other() {
         Server::start(command.env("ITERATIONS", "1_000_000_000")).unwrap();
 
     let first = server.send("/blocking");
-    let second = server.send("/blocking");
+    let second = server.open("/blocking");
     second.wait();
     assert!(first.is_answered(), "with one thread, first come, first served");
 }
@@ -54,7 +54,7 @@ fn a_request_that_waits_through_a_long_freeze_is_answered_after_it() {
     server.get("/non-blocking");
 
     let _blocking = server.send("/blocking");
-    let waits = server.send("/non-blocking");
+    let waits = server.open("/non-blocking");
     let on_the_connection_of_before = server.get("/non-blocking");
     assert_eq!(on_the_connection_of_before.status(), 200);
     let answer = waits.wait();

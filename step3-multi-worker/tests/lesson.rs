@@ -52,6 +52,8 @@ fn all_threads_are_started_before_the_first_is_awaited() {
     let before = server.threads();
 
     let blocking = server.send("/blocking");
+    // Once it has answered this too, it has started what /blocking needs.
+    server.get("/non-blocking");
     assert_eq!(
         server.threads() - before,
         7,

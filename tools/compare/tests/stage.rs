@@ -7,13 +7,13 @@
 use std::{
     fs,
     io::{BufRead, BufReader, Write},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
     process::{Child, Command, Stdio},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     thread,
     time::{Duration, Instant},
@@ -54,60 +54,79 @@ impl Stage {
     }
 }
 
-/// What tests share: a tab, and two stages that no test harms. All end with the
+/// What tests share: a tab, and a stage that no test harms. Both end with the
 /// last test that holds them.
 struct Room {
     browser: Browser,
-    /// Its lanes are those of the class of 50 minutes; they count in no time.
-    quick: Stage,
-    /// Its lanes count for half a second.
-    slow: Stage,
+    stage: Stage,
 }
 
-/// One of two rooms; nothing where there is no browser.
-fn room() -> Option<Arc<Mutex<Room>>> {
-    static ROOMS: [Mutex<Weak<Mutex<Room>>>; 2] =
-        [const { Mutex::new(Weak::new()) }; 2];
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    let next = NEXT.fetch_add(1, Ordering::Relaxed) % ROOMS.len();
-    let mut known = ROOMS[next].lock().unwrap_or_else(PoisonError::into_inner);
+type Known = Mutex<Weak<Mutex<Room>>>;
+
+/// Its lanes are those of the class of 50 minutes, and count in no time.
+/// Nothing where there is no browser.
+fn quick() -> Option<Arc<Mutex<Room>>> {
+    static QUICK: Known = Mutex::new(Weak::new());
+    let class = "step1-blocking,step2-single-worker,step3-multi-worker";
+    let few = ["--two-workers", "--iterations", "1000", "--only", class];
+    room(&QUICK, &few)
+}
+
+/// Its lanes count for half a second. Nothing where there is no browser.
+fn slow() -> Option<Arc<Mutex<Room>>> {
+    static SLOW: Known = Mutex::new(Weak::new());
+    let steps = "step1-blocking,step2-single-worker,step7-cancellation";
+    let many = ["--iterations", "2000000000", "--interval", "20"];
+    let lanes = ["--two-workers", "--only", steps];
+    room(&SLOW, &[&many[..], &lanes[..]].concat())
+}
+
+fn room(known: &Known, arguments: &[&str]) -> Option<Arc<Mutex<Room>>> {
+    let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(room) = known.upgrade() {
         return Some(room);
     }
-    let browser = Browser::start()?;
-    let classes = "step1-blocking,step2-single-worker,step3-multi-worker";
-    let few = ["--two-workers", "--iterations", "1000", "--only", classes];
-    let slow = "step1-blocking,step2-single-worker,step7-cancellation";
-    let many = ["--two-workers", "--iterations", "2000000000"];
-    let room = Room {
-        browser,
-        quick: Stage::with(&few),
-        slow: Stage::with(
-            &[&many[..], &["--interval", "20", "--only", slow]].concat(),
-        ),
-    };
+    let browser = tab()?;
+    let room = Room { browser, stage: Stage::with(arguments) };
     let room = Arc::new(Mutex::new(room));
     *known = Arc::downgrade(&room);
     Some(room)
 }
 
-/// One test at a time: the room has one tab.
+/// One test at a time: the room has one tab. The page is as if nothing had
+/// happened there.
 fn enter(room: &Mutex<Room>) -> MutexGuard<'_, Room> {
-    room.lock().unwrap_or_else(PoisonError::into_inner)
+    let mut room = room.lock().unwrap_or_else(PoisonError::into_inner);
+    let Room { browser, stage } = &mut *room;
+    open(browser, &stage.url);
+    room
 }
 
-impl Room {
-    /// The page of the quick stage, as if nothing had happened there.
-    fn quick(&mut self) -> &mut Browser {
-        open(&mut self.browser, &self.quick.url);
-        &mut self.browser
-    }
+/// Of a lane: what the test has sent to a path, the last of it, and how much of
+/// it has ended in that way. Nothing of it is forgotten, however slow the
+/// machine is.
+const HELPERS: &str = "
+    addEventListener('DOMContentLoaded', () => {
+        if (window.stage) stage.keeps = Infinity;
+    });
+    window.sent = (lane, path) => {
+        const before = JSON.parse(sessionStorage.before ?? '[]')[lane] ?? -1;
+        return [...stage.lanes[lane].requests]
+            .filter(([id, it]) => id > before && it.path == path)
+            .map(([, it]) => it);
+    };
+    window.latest = (lane, path) => sent(lane, path).at(-1);
+    window.count = (lane, path, outcome) => sent(lane, path)
+        .filter(it => !outcome || it.outcome == outcome).length;
+    window.note = () => document.getElementById('note').textContent;
+    window.isPressed = key =>
+        document.querySelector(`[data-key=${key}]`).ariaPressed == 'true';";
 
-    /// The page of the slow stage, as if nothing had happened there.
-    fn slow(&mut self) -> &mut Browser {
-        open(&mut self.browser, &self.slow.url);
-        &mut self.browser
-    }
+/// A tab that knows the helpers. Nothing where there is no browser.
+fn tab() -> Option<Browser> {
+    let mut browser = Browser::start()?;
+    browser.before_scripts(HELPERS);
+    Some(browser)
 }
 
 /// Opens the page of a stage, and waits until all lanes are probed and nothing
@@ -117,13 +136,17 @@ fn open(browser: &mut Browser, url: &str) {
     // Another page first: the same with another # isn't loaded anew.
     browser.open("about:blank");
     browser.open(url);
-    let idle = "stage.lanes.length > 0 && stage.lanes.every(lane =>
-        lane.about.state == 'runs' && lane.requests.size > 5 &&
-        [...lane.requests.values()].every(it =>
-            it.path == '/non-blocking' || it.end > 0))";
+    browser.wait_for("stage.lanes.length > 0");
     browser.press("c");
-    browser.wait_for(idle);
-    browser.evaluate("sessionStorage.begun = now()");
+    browser.wait_for(
+        "stage.lanes.every(lane => lane.about.state == 'runs'
+            && lane.requests.size > 5 && [...lane.requests.values()]
+                .every(it => it.path == '/non-blocking' || it.end > 0))",
+    );
+    browser.evaluate(
+        "sessionStorage.before = JSON.stringify(stage.lanes.map(lane =>
+            Math.max(...lane.requests.keys())))",
+    );
     browser.console_errors();
 }
 
@@ -188,45 +211,31 @@ fn click(browser: &mut Browser, key: &str) {
 fn frozen(browser: &mut Browser, lane: usize) -> f64 {
     let share = browser.evaluate(&format!(
         "(() => {{
-            const count = {};
+            const count = latest({lane}, '/blocking');
             const half = (count.at + count.end) / 2;
             const late = (half + count.end) / 2;
-            const probes = [...stage.lanes[{lane}].requests.values()]
-                .filter(it => it.path == '/non-blocking'
-                    && it.at > count.at && it.at < half);
+            const probes = sent({lane}, '/non-blocking')
+                .filter(it => it.at > count.at && it.at < half);
             return probes.filter(it => !(it.end < late)).length / probes.length;
-        }})()",
-        last(lane, "/blocking")
+        }})()"
     ));
     share.as_f64().expect("there are probes")
 }
 
-/// The request to a path that was sent last, as an expression of JavaScript.
-fn last(lane: usize, path: &str) -> String {
-    format!(
-        "[...stage.lanes[{lane}].requests.values()].filter(it =>
-            it.path == '{path}' && it.at > sessionStorage.begun).at(-1)"
-    )
-}
-
 #[test]
 fn in_turns_step_1_freezes_step_2_does_not_and_two_workers_do_in_part() {
-    let Some(room) = room() else { return };
-    let mut room = enter(&room);
-    let browser = room.slow();
+    let Some(room) = slow() else { return };
+    let browser = &mut enter(&room).browser;
     browser.press("t");
     browser.press(" ");
-    // At once: what is older than the picture is forgotten.
     let [first, second, _, both] = [0, 1, 2, 3].map(|lane| {
-        let count = last(lane, "/blocking");
-        browser.wait_for(&format!("{count}?.outcome == 'ok'"));
-        if lane > 0 {
-            let before = last(lane - 1, "/blocking");
-            let is_after = format!("{count}.at >= {before}.end");
-            assert_eq!(browser.evaluate(&is_after), true, "lane {lane}");
-        }
+        let ended = format!("latest({lane}, '/blocking').outcome == 'ok'");
+        browser.wait_for(&ended);
         frozen(browser, lane)
     });
+    let in_order = "[1, 2, 3].every(lane => latest(lane, '/blocking').at
+        >= latest(lane - 1, '/blocking').end)";
+    assert_eq!(browser.evaluate(in_order), true);
     let pictures = Path::new(env!("CARGO_TARGET_TMPDIR")).join("stage");
     for scheme in ["light", "dark"] {
         for (width, height) in [(1280, 720), (1920, 1080)] {
@@ -260,41 +269,26 @@ const STATES: [(&str, &str); 25] = [
     ("ArrowUp", "stage.solo === null && !stage.lanes[1].root.hidden"),
     ("ArrowUp", "stage.solo === 3 && stage.lanes[0].root.hidden"),
     ("ArrowDown", "stage.solo === null && location.hash == ''"),
-    ("t", "stage.turns && pressed('t')"),
-    ("t", "!stage.turns && !pressed('t')"),
-    ("p", "stage.guess !== null && pressed('p') && /guess|will/.test(note())"),
-    ("p", "stage.guess === null && !pressed('p')"),
+    ("t", "stage.turns && isPressed('t')"),
+    ("t", "!stage.turns && !isPressed('t')"),
+    (
+        "p",
+        "stage.guess !== null && isPressed('p') && /guess|will/.test(note())",
+    ),
+    ("p", "stage.guess === null && !isPressed('p')"),
     ("f", "document.fullscreenElement !== null"),
     ("f", "document.fullscreenElement === null"),
     ("?", "document.getElementById('help').open"),
     ("?", "!document.getElementById('help').open"),
 ];
 
-/// A state as an expression of JavaScript.
-fn is(state: &str) -> String {
-    format!(
-        "(() => {{
-            const count = (lane, path, outcome) =>
-                [...stage.lanes[lane].requests.values()].filter(it =>
-                    it.path == path && it.at > sessionStorage.begun
-                        && (!outcome || it.outcome == outcome))
-                    .length;
-            const note = () => document.getElementById('note').textContent;
-            const pressed = key => document.querySelector(
-                `[data-key=${{key}}]`).ariaPressed == 'true';
-            return {state};
-        }})()"
-    )
-}
-
 #[test]
 fn each_key_leads_to_its_state() {
-    let Some(room) = room() else { return };
-    let mut room = enter(&room);
-    let browser = room.quick();
+    let Some(room) = quick() else { return };
+    let browser = &mut enter(&room).browser;
     for (key, state) in STATES {
         browser.press(key);
-        browser.wait_for(&is(state));
+        browser.wait_for(state);
     }
     browser.press("?");
     browser.wait_for("document.getElementById('help').open");
@@ -305,9 +299,8 @@ fn each_key_leads_to_its_state() {
 
 #[test]
 fn the_mouse_leads_to_the_same_states_as_the_keys() {
-    let Some(room) = room() else { return };
-    let mut room = enter(&room);
-    let browser = room.quick();
+    let Some(room) = quick() else { return };
+    let browser = &mut enter(&room).browser;
     for (key, state) in STATES {
         match key {
             "9" | "ArrowDown" | "ArrowUp" => continue,
@@ -322,7 +315,7 @@ fn the_mouse_leads_to_the_same_states_as_the_keys() {
             }
             _ => click(browser, key),
         }
-        browser.wait_for(&is(state));
+        browser.wait_for(state);
     }
     browser.click("section:nth-child(2) h2");
     browser.wait_for("stage.solo === 1");
@@ -333,26 +326,24 @@ fn the_mouse_leads_to_the_same_states_as_the_keys() {
 
 #[test]
 fn a_key_isnt_taken_for_a_press_of_the_button_that_has_the_focus() {
-    let Some(room) = room() else { return };
-    let mut room = enter(&room);
-    let browser = room.quick();
+    let Some(room) = quick() else { return };
+    let browser = &mut enter(&room).browser;
     click(browser, "t");
     click(browser, "t");
     browser.press(" ");
-    browser.wait_for(&is("count(1, '/blocking', 'ok') == 1"));
+    browser.wait_for("count(1, '/blocking', 'ok') == 1");
     assert_eq!(browser.evaluate("stage.turns"), false);
     // With the keyboard alone.
     browser.evaluate("document.querySelector('[data-key=w]').focus()");
     browser.press("Tab");
     browser.press("Enter");
-    browser.wait_for(&is("count(1, '/failing', 'failed') == 1"));
+    browser.wait_for("count(1, '/failing', 'failed') == 1");
 }
 
 #[test]
 fn what_happens_is_hidden_until_the_class_has_guessed() {
-    let Some(room) = room() else { return };
-    let mut room = enter(&room);
-    let browser = room.slow();
+    let Some(room) = slow() else { return };
+    let browser = &mut enter(&room).browser;
     // How many points have the colour of a request, as they are drawn.
     let seen = "(() => {
         const probe = document.createElement('i');
@@ -379,9 +370,9 @@ fn what_happens_is_hidden_until_the_class_has_guessed() {
     browser.press("r");
     browser.press("p");
     browser.press(" ");
-    browser.wait_for(&is("count(1, '/blocking') == 1"));
+    browser.wait_for("count(1, '/blocking') == 1");
     assert_eq!(count(browser), 0);
-    browser.wait_for(&is("count(1, '/blocking', 'ok') == 1"));
+    browser.wait_for("count(1, '/blocking', 'ok') == 1");
     assert_eq!(count(browser), 0);
     browser.press("p");
     assert!(count(browser) > 100);
@@ -392,12 +383,11 @@ fn what_happens_is_hidden_until_the_class_has_guessed() {
 
 #[test]
 fn the_difference_goes_from_hunk_to_hunk_and_back_to_its_lane() {
-    let Some(room) = room() else { return };
-    let mut room = enter(&room);
-    let browser = room.quick();
+    let Some(room) = quick() else { return };
+    let browser = &mut enter(&room).browser;
     browser.press("1");
     browser.press("d");
-    browser.wait_for(&is("note() == 'this lane has no step before it'"));
+    browser.wait_for("note() == 'this lane has no step before it'");
     let at_hunk = |number: usize| {
         format!(
             "(() => {{
@@ -572,21 +562,16 @@ fn no_server_is_left_running_after_a_panic_in_the_stage() {
 
 #[test]
 fn all_lanes_are_sent_to_at_the_same_time_and_a_turn_can_be_cancelled() {
-    let Some(room) = room() else { return };
-    let mut room = enter(&room);
-    let browser = room.slow();
+    let Some(room) = slow() else { return };
+    let browser = &mut enter(&room).browser;
+    // The first two lanes' last requests.
     let both = |path: &str, what: &str| {
         format!(
-            "(() => {{
-                const [a, b] = [{}, {}];
-                return {what};
-            }})()",
-            last(0, path),
-            last(1, path)
+            "(([a, b]) => {what})([0, 1].map(lane => latest(lane, '{path}')))"
         )
     };
     browser.press(" ");
-    browser.wait_for(&both("/blocking", "a?.end > 0 && b?.end > 0"));
+    browser.wait_for(&both("/blocking", "a.end > 0 && b.end > 0"));
     let together = both("/blocking", "a.at < b.end && b.at < a.end");
     assert_eq!(browser.evaluate(&together), true);
 
@@ -598,7 +583,7 @@ fn all_lanes_are_sent_to_at_the_same_time_and_a_turn_can_be_cancelled() {
     browser.press("c");
     browser.wait_for(&both(
         "/waiting",
-        "a.outcome == 'cancelled' && b?.at >= a.end && !b.end",
+        "a.outcome == 'cancelled' && b.at >= a.end && !b.end",
     ));
     browser.press("0");
     browser.press("t");
@@ -609,37 +594,48 @@ fn all_lanes_are_sent_to_at_the_same_time_and_a_turn_can_be_cancelled() {
     browser.press("c");
     browser.wait_for(&both("/waiting", "a.outcome == 'cancelled'"));
     // Something later is here, and no other turn.
-    let later = format!(
-        "{}.at > {}.end + 200",
-        last(1, "/non-blocking"),
-        last(0, "/waiting")
+    browser.wait_for(
+        "latest(0, '/non-blocking').at > latest(0, '/waiting').end + 200",
     );
-    browser.wait_for(&later);
-    assert_eq!(browser.evaluate(&both("/waiting", "b.at > a.at")), false);
+    assert_eq!(browser.evaluate("count(1, '/waiting')"), 1);
 }
 
 #[test]
 fn a_burst_is_refused_in_part_and_what_is_cancelled_leaves_its_place() {
-    let Some(room) = room() else { return };
-    let mut room = enter(&room);
-    let browser = room.slow();
+    let Some(room) = slow() else { return };
+    let browser = &mut enter(&room).browser;
     browser.press("3");
     browser.press("b");
-    browser.wait_for(&is("count(2, '/blocking', 'refused') == 36"));
-    assert_eq!(browser.evaluate(&is("count(2, '/blocking')")), 100);
+    browser.wait_for(
+        "count(2, '/blocking') == 100 && count(2, '/blocking', 'refused') > 0",
+    );
     browser.press("c");
-    browser.wait_for(&is("count(2, '/blocking', 'cancelled') > 60"));
+    browser.wait_for(
+        "count(2, '/blocking', 'cancelled') > 0
+            && sent(2, '/blocking').every(it => it.end)",
+    );
+    // What is answered now was sent to a server that knows who has gone.
+    browser.wait_for(
+        "sent(2, '/non-blocking').some(it => it.outcome == 'ok' && it.at >
+            Math.max(...sent(2, '/blocking').map(it => it.end)))",
+    );
     browser.press(" ");
-    browser.wait_for(&format!("{}.outcome == 'ok'", last(2, "/blocking")));
+    // It has a place: what came later is answered, and it isn't refused.
+    browser.wait_for(
+        "count(2, '/blocking') == 101 && !latest(2, '/blocking').end
+            && sent(2, '/non-blocking').some(it => it.outcome == 'ok'
+                && it.at > latest(2, '/blocking').at)
+        || latest(2, '/blocking').outcome == 'ok'",
+    );
 }
 
 #[cfg(target_os = "linux")]
 #[test]
 fn a_step_that_dies_is_said_in_every_browser_and_after_a_reload() {
     let stage = Stage::with(&[&LANES[..], &["--iterations", "1000"]].concat());
-    let Some(browser) = &mut Browser::start() else { return };
+    let Some(browser) = &mut tab() else { return };
     open(browser, &stage.url);
-    let Some(mut other) = Browser::start() else { return };
+    let Some(mut other) = tab() else { return };
     open(&mut other, &stage.url);
     browser.press("2");
     let all = children(stage.process.id());
@@ -655,104 +651,61 @@ fn a_step_that_dies_is_said_in_every_browser_and_after_a_reload() {
     // The others go on, for both.
     browser.press(" ");
     for browser in [browser, &mut other] {
-        browser.wait_for(&is("count(1, '/blocking', 'ok') == 1"));
-        let goes_on =
-            "now() - Math.max(...[...stage.lanes[1].requests.values()]
-            .map(it => it.at)) < 2000";
-        browser.wait_for(goes_on);
+        browser.wait_for("count(1, '/blocking', 'ok') == 1");
+        browser.wait_for(
+            "latest(1, '/non-blocking').at > latest(1, '/blocking').end",
+        );
         assert_eq!(browser.evaluate("stage.lanes[0].about.state"), "ended");
     }
 }
 
 #[test]
 fn a_peer_that_vanishes_is_said_and_probed_until_it_is_back() {
-    let program = harness::program("step2-single-worker", None).unwrap();
-    let start = |port: &str| {
-        let mut command = harness::command(&program);
-        Server::start(command.args(["--port", port])).unwrap()
-    };
-    let peer = start("0");
-    let url = peer.url().to_owned();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let peer = listener.local_addr().unwrap();
+    let answers = Arc::new(AtomicBool::new(true));
+    let still = answers.clone();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let head = BufReader::new(&stream).lines().map_while(Result::ok);
+            head.take_while(|line| !line.is_empty()).count();
+            if still.load(Ordering::Relaxed) {
+                let page = "HTTP/1.1 200 OK\r\n\r\nThis page is non-blocking";
+                stream.write_all(page.as_bytes()).ok();
+            }
+        }
+    });
     let name = "a name that is far too long for its place on the page";
-    let stage = Stage::with(&[
-        "--only",
-        "step2-single-worker",
-        "--url",
-        &format!("{name}={url}"),
-    ]);
-    let Some(browser) = &mut Browser::start() else { return };
+    let url = format!("{name}=http://{peer}");
+    let stage = Stage::with(&["--only", "step2-single-worker", "--url", &url]);
+    let Some(browser) = &mut tab() else { return };
     open(browser, &stage.url);
     assert_eq!(browser.evaluate("stage.lanes[1].about.name"), name);
-    peer.kill();
+    answers.store(false, Ordering::Relaxed);
     browser.wait_for(
         "stage.lanes[1].about.state == 'away'
-            && stage.lanes[1].state.textContent.includes('refused')",
+            && stage.lanes[1].state.textContent.includes('no answer')",
     );
-    let (_, port) = url.rsplit_once(':').unwrap();
-    let _back = start(port);
+    answers.store(true, Ordering::Relaxed);
     browser.wait_for("stage.lanes[1].about.state == 'runs'");
     assert_eq!(browser.evaluate("stage.lanes[0].about.state"), "runs");
-}
-
-/// Somewhat longer than what the page takes for sleep.
-#[cfg(target_os = "linux")]
-const SLEEP: Duration = Duration::from_millis(1800);
-
-#[cfg(target_os = "linux")]
-#[test]
-fn who_was_asleep_is_said_and_the_stage_goes_on() {
-    let stage = Stage::with(&LANES);
-    // Nobody else's browser may sleep.
-    let Some(browser) = &mut Browser::alone() else { return };
-    open(browser, &stage.url);
-    let asleep = "document.getElementById('note').textContent
-        .startsWith('Nothing was heard for')";
-    let goes_on = "now() - Math.max(...[...stage.lanes[1].requests.values()]
-        .map(it => it.at)) < 1000";
-    assert_eq!(browser.evaluate(asleep), false);
-    stage.send(Signal::STOP);
-    thread::sleep(SLEEP);
-    stage.send(Signal::CONT);
-    browser.wait_for(asleep);
-    browser.wait_for(goes_on);
-    browser.evaluate("stage.slept = null");
-
-    let mut family = vec![Pid::from_raw(browser.id() as i32).unwrap()];
-    let mut next = 0;
-    while let Some(member) = family.get(next) {
-        let id = member.as_raw_nonzero().get() as u32;
-        family.extend(children(id).into_iter().map(|it| it.0));
-        next += 1;
-    }
-    let send = |signal| {
-        for member in &family {
-            kill_process(*member, signal).ok();
-        }
-    };
-    send(Signal::STOP);
-    thread::sleep(SLEEP);
-    send(Signal::CONT);
-    browser.wait_for("stage.slept !== null");
-    browser.wait_for(goes_on);
-    assert_eq!(browser.console_errors(), [""; 0]);
 }
 
 #[cfg(target_os = "linux")]
 #[test]
 fn a_row_for_each_thread_has_a_name_that_is_read() {
-    let Some(room) = room() else { return };
-    let mut room = enter(&room);
-    let browser = room.slow();
+    let Some(room) = slow() else { return };
+    let browser = &mut enter(&room).browser;
     browser.wait_for(
         "stage.lanes[1].threads.at(-1)?.threads.map(it => it[1]).join()
             == 'main,server: answers,server: accepts'",
     );
     browser.press("2");
     browser.press(" ");
-    // Of a core, however busy it is; and the others hardly have any.
+    // Of a core, however busy it is; and the others have hardly any of it.
     browser.wait_for(
         "stage.lanes[1].threads.some(look => look.threads.some(it =>
-            it[1] == 'worker' && it[2] > 0.1 && look.threads.every(other =>
+            it[1] == 'worker' && it[2] > 0 && look.threads.every(other =>
                 other[1] == 'worker' || other[2] < it[2] / 2)))",
     );
 }
@@ -778,7 +731,8 @@ fn the_class_of_50_minutes_goes_as_its_table_says() {
         ("r", "stage.cleared > 0"),
         ("w", "count(0, '/waiting') == 1"),
         ("space", "count(0, '/blocking', 'ok') == 2"),
-        ("4", "stage.lanes[3].about.name == 'two-workers'"),
+        // It takes its time, and the page forgets it when it is left.
+        ("4", "stage.solo === 3 && count(0, '/waiting', 'ok') == 1"),
         ("p", "stage.guess !== null"),
         ("space", "count(3, '/blocking', 'ok') == 1"),
         ("p", "stage.guess === null"),
@@ -795,9 +749,8 @@ fn the_class_of_50_minutes_goes_as_its_table_says() {
         ("space", "count(2, '/blocking', 'ok') == 1"),
     ];
     assert_eq!(keys_of_the_class(), lesson.map(|it| it.0));
-    let Some(room) = room() else { return };
-    let mut room = enter(&room);
-    let browser = room.quick();
+    let Some(room) = quick() else { return };
+    let browser = &mut enter(&room).browser;
     for (key, state) in lesson {
         browser.press(match key {
             "space" => " ",
@@ -805,10 +758,9 @@ fn the_class_of_50_minutes_goes_as_its_table_says() {
             "Esc" => "Escape",
             key => key,
         });
-        browser.wait_for(&is(state));
+        browser.wait_for(state);
         browser.wait_for("document.readyState == 'complete'");
     }
-    browser.wait_for(&is("count(0, '/waiting', 'ok') == 1"));
     assert_eq!(browser.console_errors(), [""; 0]);
 }
 
@@ -842,7 +794,7 @@ fn lanes_of_node_and_those_from_10_on_are_seen_and_reached() {
     let arguments = ["--node", "--iterations=1000", "--only=step1-blocking"];
     let arguments: Vec<_> = arguments.into_iter().chain(peers).collect();
     let stage = Stage::with(&arguments);
-    let Some(browser) = &mut Browser::start() else { return };
+    let Some(browser) = &mut tab() else { return };
     open(browser, &stage.url);
     let names = "stage.lanes.slice(1, 4).map(lane => lane.about.name)";
     assert_eq!(browser.evaluate(names), serde_json::json!(NODE));
@@ -852,7 +804,7 @@ fn lanes_of_node_and_those_from_10_on_are_seen_and_reached() {
     browser.press("ArrowUp");
     browser.wait_for("stage.solo === 9 && location.hash == '#10'");
     browser.press(" ");
-    browser.wait_for(&is("count(9, '/blocking', 'ok') == 1"));
+    browser.wait_for("count(9, '/blocking', 'ok') == 1");
     browser.evaluate("window.isOld = true; location.reload()");
     browser.wait_for("!window.isOld && window.stage?.lanes.length == 10");
     assert_eq!(browser.evaluate("stage.solo"), 9);
@@ -863,7 +815,7 @@ fn lanes_of_node_and_those_from_10_on_are_seen_and_reached() {
         browser.press(&(lane + 1).to_string());
         browser.press(" ");
         let ok = format!("count({lane}, '/blocking', 'ok') == 1");
-        browser.wait_for(&is(&ok));
+        browser.wait_for(&ok);
     }
     browser.press("d");
     let none = "document.getElementById('note').textContent
@@ -874,9 +826,8 @@ fn lanes_of_node_and_those_from_10_on_are_seen_and_reached() {
 
 #[test]
 fn who_wants_little_motion_sees_a_picture_a_second() {
-    let Some(room) = room() else { return };
-    let mut room = enter(&room);
-    let browser = room.quick();
+    let Some(room) = quick() else { return };
+    let browser = &mut enter(&room).browser;
     // How long each picture was seen.
     let watch = "
         if (!window.drawn) {

@@ -1,19 +1,16 @@
 use std::{
-    env,
-    io::ErrorKind::Interrupted,
-    mem,
+    env, mem,
     net::TcpStream,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex, PoisonError, Weak, mpsc},
-    thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tungstenite::{Error, Message, WebSocket, client::client};
+use tungstenite::{Message, WebSocket, client::client};
 
 use crate::{Output, PATIENCE, skipped, wait_until};
 
@@ -134,15 +131,6 @@ impl Browser {
         Some(Self::open_tab(program, Value::Null))
     }
 
-    /// Does as [`Browser::start`], in a browser that has no other tab.
-    ///
-    /// # Panics
-    /// As there.
-    pub fn alone() -> Option<Self> {
-        let program = Arc::new(Program::run(&find()?));
-        Some(Self::open_tab(program, Value::Null))
-    }
-
     /// Opens another tab beside this one: the two share what is stored and the
     /// browser's connections. It ends with this one.
     pub fn tab(&self) -> Self {
@@ -199,32 +187,43 @@ impl Browser {
     }
 
     /// What an expression of JavaScript gives in the page.
+    ///
+    /// # Panics
+    /// When it throws.
     pub fn evaluate(&mut self, expression: &str) -> Value {
-        let answer = self.call(
+        let value = self.try_evaluate(expression);
+        value.unwrap_or_else(|error| panic!("{expression}: {error}"))
+    }
+
+    fn try_evaluate(&mut self, expression: &str) -> Result<Value, String> {
+        let answer = self.try_call(
             "Runtime.evaluate",
             json!({
                 "expression": expression,
                 "awaitPromise": true,
                 "returnByValue": true,
             }),
-        );
-        let exception = &answer["exceptionDetails"];
-        assert!(exception.is_null(), "{expression}: {exception}");
-        answer["result"]["value"].clone()
+        )?;
+        match &answer["exceptionDetails"] {
+            Value::Null => Ok(answer["result"]["value"].clone()),
+            exception => Err(exception.to_string()),
+        }
     }
 
-    /// Waits until an expression of JavaScript gives true.
+    /// Waits until an expression of JavaScript gives true. While it throws, or
+    /// the page is being replaced by another one, it isn't true yet.
     ///
     /// # Panics
     /// When it hasn't within a minute; the message has the page's text.
     pub fn wait_for(&mut self, expression: &str) {
-        let start = Instant::now();
-        while self.evaluate(expression) != true {
-            if start.elapsed() > PATIENCE {
-                let text = self.evaluate("document.body?.innerText");
-                panic!("never true: {expression}\non the page:\n{text}");
-            }
-            thread::sleep(Duration::from_millis(20));
+        let mut last = Ok(Value::Null);
+        let is_true = wait_until(PATIENCE, || {
+            last = self.try_evaluate(expression);
+            last == Ok(true.into())
+        });
+        if !is_true {
+            let text = self.try_evaluate("document.body?.innerText");
+            panic!("never true: {expression}\nlast: {last:?}\npage: {text:?}");
         }
     }
 
@@ -292,11 +291,6 @@ impl Browser {
         }
     }
 
-    /// The process id of the browser.
-    pub fn id(&self) -> u32 {
-        self.program.process.id()
-    }
-
     /// Sets the size of the tab in CSS pixels, and light or dark.
     pub fn look(&mut self, width: u32, height: u32, scheme: &str) {
         self.call(
@@ -341,8 +335,17 @@ impl Browser {
         mem::take(&mut self.errors)
     }
 
-    /// Calls a method of the protocol and waits for what it returns.
     fn call(&mut self, method: &str, parameters: Value) -> Value {
+        let answer = self.try_call(method, parameters);
+        answer.unwrap_or_else(|error| panic!("{method}: {error}"))
+    }
+
+    /// Calls a method of the protocol and waits for what it returns.
+    fn try_call(
+        &mut self,
+        method: &str,
+        parameters: Value,
+    ) -> Result<Value, String> {
         self.calls += 1;
         let mut message = json!({
             "id": self.calls,
@@ -359,16 +362,15 @@ impl Browser {
             let text = match self.socket.read() {
                 Ok(Message::Text(text)) => text,
                 Ok(_) => continue,
-                // The test was stopped for a while.
-                Err(Error::Io(e)) if e.kind() == Interrupted => continue,
                 Err(e) => panic!("{method}: {e}"),
             };
             let answer: Value =
                 serde_json::from_str(&text).expect("the browser sends JSON");
             if answer["id"] == self.calls {
-                let error = &answer["error"];
-                assert!(error.is_null(), "{method}: {error}");
-                return answer["result"].clone();
+                return match &answer["error"] {
+                    Value::Null => Ok(answer["result"].clone()),
+                    error => Err(error.to_string()),
+                };
             }
             self.note(&answer);
         }

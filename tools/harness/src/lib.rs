@@ -9,6 +9,8 @@
 
 #[cfg(feature = "browser")]
 mod browser;
+#[cfg(target_os = "linux")]
+mod connection;
 mod events;
 mod inputs;
 mod workspace;
@@ -279,13 +281,23 @@ impl Server {
         ))
     }
 
-    /// Sends a GET as [`Server::open`] does. The server has had time to take
-    /// the request up when this returns.
+    /// Sends a GET as [`Server::open`] does and waits until the server has read
+    /// it, so that it comes before everything sent later. A frozen server
+    /// doesn't read: use [`Server::open`] there.
     ///
     /// # Panics
-    /// When the server can't be reached.
+    /// When the server can't be reached, or hasn't read it within a minute.
     pub fn send(&self, path: &str) -> Pending {
         let pending = self.open(path);
+        #[cfg(target_os = "linux")]
+        {
+            let is_read = wait_until(PATIENCE, || {
+                connection::is_read(&pending).expect("Linux tells it")
+            });
+            assert!(is_read, "{path}: not read within {PATIENCE:?}");
+        }
+        // Other systems don't tell, so it gets time.
+        #[cfg(not(target_os = "linux"))]
         thread::sleep(Duration::from_millis(100));
         pending
     }
@@ -397,17 +409,18 @@ impl Pending {
     /// # Panics
     /// When the connection is broken.
     pub fn is_answered(&self) -> bool {
-        let peek = |stream: &TcpStream| {
-            stream.set_nonblocking(true)?;
-            let peeked = stream.peek(&mut [0]);
-            stream.set_nonblocking(false)?;
-            peeked
-        };
-        match peek(&self.stream) {
+        match self.peek() {
             Ok(_) => true,
             Err(error) if error.kind() == ErrorKind::WouldBlock => false,
             Err(error) => panic!("the connection is broken: {error}"),
         }
+    }
+
+    fn peek(&self) -> io::Result<usize> {
+        self.stream.set_nonblocking(true)?;
+        let peeked = self.stream.peek(&mut [0]);
+        self.stream.set_nonblocking(false)?;
+        peeked
     }
 
     /// The connection, to write more, or to read the answer bit by bit.

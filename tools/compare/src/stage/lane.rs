@@ -41,9 +41,6 @@ const MOST: usize = 500;
 /// How often it is looked whether a step lives, and which threads run.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// A probe that comes later than this was held up by a sleeping machine.
-const ASLEEP: Duration = Duration::from_secs(1);
-
 /// A server, and what was sent to it.
 pub struct Lane {
     number: usize,
@@ -185,9 +182,6 @@ impl Lane {
         let mut moments = schedule(interval);
         let connections = connections();
         while let Some(intended) = moments.recv().await {
-            if intended.elapsed() > ASLEEP {
-                continue;
-            }
             let id = self.take_off(PROBE, intended);
             let probe = probe(intended, target.clone(), connections.clone());
             let lane = self.clone();

@@ -5,8 +5,6 @@ const SPAN = 15_000;
 const IN_TIME = 50;
 const SLOWEST = 10_000;
 const PROBE = "/non-blocking";
-// Nothing is heard for so long: somebody was asleep.
-const ASLEEP = 1500;
 
 const byId = id => document.getElementById(id);
 const byKey = key => document.querySelector(`[data-key="${key}"]`);
@@ -15,7 +13,9 @@ const still = matchMedia("(prefers-reduced-motion: reduce)");
 // What the page holds; the tests read it.
 const stage = {
     lanes: [], settings: {}, solo: null, turns: false, guess: null, cleared: 0,
-    skew: null, connected: false, refused: "", heard: null, slept: null,
+    skew: null, connected: false, refused: "", heard: 0,
+    // How long an answered request is kept.
+    keeps: SPAN + 1000,
 };
 window.stage = stage;
 
@@ -83,7 +83,7 @@ function listen() {
         stage.connected = true;
         const [time, events] = JSON.parse(message.data);
         const skew = performance.now() - time;
-        wake(time, events[0]?.[0] == "hello");
+        stage.heard = time;
         // The fastest message tells the difference of the clocks best.
         stage.skew = stage.skew === null || Math.abs(skew - stage.skew) > 1000
             ? skew : Math.min(stage.skew + 1, skew);
@@ -94,18 +94,8 @@ function listen() {
     source.onerror = () => { stage.connected = false; };
 }
 
-// Says when the stage, this page or the machine didn't run for a while.
-function wake(time, begins) {
-    const last = stage.heard;
-    const current = performance.now();
-    stage.heard = { time, current };
-    if (!last || begins && time < last.time) return;
-    const gap = Math.max(time - last.time, current - last.current);
-    if (gap > ASLEEP) stage.slept = { gap, until: current + SPAN };
-}
-
 function forget() {
-    const edge = now() - SPAN - 1000;
+    const edge = now() - stage.keeps;
     for (const lane of stage.lanes) {
         for (const [id, request] of lane.requests) {
             if (request.end !== undefined && request.end < edge) {
@@ -175,7 +165,7 @@ const keys = {
     t: () => inTurns(!stage.turns),
     c: () => send("cancel"),
     p: () => guess(stage.guess === null ? now() : null),
-    r: () => { stage.cleared = Math.max(now(), stage.heard?.time ?? 0); },
+    r: () => { stage.cleared = Math.max(now(), stage.heard); },
     d: difference,
     f: () => document.fullscreenElement
         ? document.exitFullscreen()
@@ -218,9 +208,6 @@ function note() {
         return "The stage doesn't answer. Was it stopped? This page goes on when it is back.";
     }
     if (stage.refused) return stage.refused;
-    if (stage.slept?.until > performance.now()) {
-        return `Nothing was heard for ${milliseconds(stage.slept.gap)}: this page, the stage or the machine slept, or had too much to do.`;
-    }
     if (stage.guess !== null) return "What will happen? Press p to see.";
     const busy = stage.lanes.filter(lane => [...lane.requests.values()]
         .some(it => it.path == "/blocking" && it.end === undefined)).length;
