@@ -28,7 +28,7 @@ mod timing;
 pub use count::{count, shares};
 pub use events::{EventStream, events};
 pub use log::log;
-pub use measurements::{BadLine, Summary, Table, TooManyNames};
+pub use measurements::{BadLine, Summary, Table, TooManyNames, count_lines};
 pub use report::{Format, Rendered, Report, SummaryReport};
 pub use request::{RequestId, Upload, client_left};
 pub use serve::serve;

@@ -54,7 +54,10 @@ pub struct Table {
 pub struct Summary(BTreeMap<String, Figures>);
 
 /// The first line of a piece that isn't as it should be.
+///
+/// It can travel, too, and is checked on its arrival.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(try_from = "(u64, String)")]
 #[error(
     "expected NAME;VALUE, with a name of 1 to 100 bytes of UTF-8 and a value \
      from -99.9 to 99.9 with one decimal, but it begins with: {begins}"
@@ -89,7 +92,7 @@ impl Table {
     /// # Errors
     /// When a line isn't as it should be.
     pub fn add(&mut self, piece: &[u8]) -> Result<u64, BadLine> {
-        let piece = piece.strip_suffix(b"\n").unwrap_or(piece);
+        let piece = without_last_break(piece);
         let (mut lines, mut begin) = (0, 0);
         for end in memchr_iter(b'\n', piece).chain([piece.len()]) {
             let line = &piece[begin..end];
@@ -180,6 +183,16 @@ impl TryFrom<(bool, Vec<(String, Figures)>)> for Table {
     }
 }
 
+/// How many lines a piece has: so many does [`Table::add`] find.
+#[must_use]
+pub fn count_lines(piece: &[u8]) -> u64 {
+    1 + memchr_iter(b'\n', without_last_break(piece)).count() as u64
+}
+
+fn without_last_break(piece: &[u8]) -> &[u8] {
+    piece.strip_suffix(b"\n").unwrap_or(piece)
+}
+
 fn is_name(name: &[u8]) -> bool {
     (1..=LONGEST_NAME).contains(&name.len())
         && !name.contains(&b';')
@@ -223,6 +236,16 @@ impl BadLine {
         let text = String::from_utf8_lossy(line);
         let begins = text.chars().take(SHOWN).map(printable).collect();
         Self { number, begins }
+    }
+}
+
+impl TryFrom<(u64, String)> for BadLine {
+    type Error = &'static str;
+
+    fn try_from((number, begins): (u64, String)) -> Result<Self, Self::Error> {
+        let bad = Self::new(number, begins.as_bytes());
+        let valid = number > 0 && bad.begins == begins;
+        if valid { Ok(bad) } else { Err("not how a line begins") }
     }
 }
 

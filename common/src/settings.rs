@@ -15,6 +15,7 @@ use clap::{
     Arg, ArgMatches, Parser, ValueEnum,
     builder::{OsStringValueParser, TypedValueParser},
 };
+use percent_encoding::percent_decode_str;
 
 use crate::{log, serve::print_start};
 
@@ -130,22 +131,42 @@ pub enum Role {
     Work,
 }
 
-/// Where a broker is. Shown without the password that may be in it.
+/// Where a broker is, with the login that may be in the URL. To show it is to
+/// show its address.
 #[derive(Clone)]
 pub struct BrokerUrl(String);
 
 impl BrokerUrl {
-    /// With user and password.
-    pub fn secret(&self) -> &str {
-        &self.0
+    /// The URL without the login.
+    pub fn address(&self) -> String {
+        format!("{}{}", self.parts().0, self.parts().2)
+    }
+
+    /// User and password, or a token alone.
+    pub fn login(&self) -> (Option<String>, Option<String>) {
+        let decode = |part| percent_decode_str(part).decode_utf8_lossy().into();
+        let Some(login) = self.parts().1 else { return (None, None) };
+        match login.split_once(':') {
+            Some((user, password)) => {
+                (Some(decode(user)), Some(decode(password)))
+            }
+            None => (Some(decode(login)), None),
+        }
+    }
+
+    fn parts(&self) -> (&str, Option<&str>, &str) {
+        let host = self.0.find("://").map_or(0, |at| at + "://".len());
+        let (scheme, rest) = self.0.split_at(host);
+        match rest.rsplit_once('@') {
+            Some((login, rest)) => (scheme, Some(login), rest),
+            None => (scheme, None, rest),
+        }
     }
 }
 
 impl Debug for BrokerUrl {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let (scheme, rest) = self.0.split_once("//").unwrap_or(("", &self.0));
-        let (_, host) = rest.rsplit_once('@').unwrap_or(("", rest));
-        write!(f, "{scheme}//{host}")
+        f.write_str(&self.address())
     }
 }
 
@@ -243,7 +264,7 @@ fn describe(arg: &Arg, matches: &ArgMatches) -> String {
     let flag = arg.get_id().as_str();
     let value = match matches.try_get_one::<BrokerUrl>(flag) {
         Ok(None) => "none".into(),
-        Ok(Some(url)) => format!("{url:?}"),
+        Ok(Some(url)) => url.address(),
         Err(_) => {
             let raw = matches.get_raw(flag);
             let raw = raw.and_then(|mut values| values.next());
@@ -314,7 +335,7 @@ impl BrokerSettings {
     /// can't be used, why, and what to change.
     pub fn cannot_use_broker(&self, error: impl Display) -> ! {
         let step = about().step;
-        let url = self.nats_url.as_ref().map(|url| format!("{url:?}"));
+        let url = self.nats_url.as_ref().map(BrokerUrl::address);
         let url = url.unwrap_or_default();
         log(format!(
             "{step}: can't use the broker {url}: {error}\n\

@@ -38,7 +38,7 @@ pub struct Progress {
     id: String,
     total: u64,
     pub done: AtomicU64,
-    pub busy: AtomicU64,
+    busy: AtomicU64,
     #[serde(skip)]
     pub stopped: AtomicBool,
 }
@@ -65,6 +65,16 @@ impl Progress {
         }
         self.busy.fetch_sub(1, Relaxed);
         result
+    }
+
+    /// Notes how far a worker process is with a share: less than `before` if it
+    /// was begun again.
+    pub fn note(&self, before: &mut Option<u64>, done: u64, is_over: bool) {
+        let old = before.replace(done);
+        self.busy.fetch_add(old.is_none().into(), Relaxed);
+        // Modulo 2^64: so it subtracts, too.
+        self.done.fetch_add(done.wrapping_sub(old.unwrap_or(0)), Relaxed);
+        self.busy.fetch_sub(is_over.into(), Relaxed);
     }
 }
 

@@ -1,8 +1,8 @@
-// What travels: a task and its result, as data; and doing it.
+// What travels: a task and its answer, as data; and doing it.
 
-use actix_web::{HttpResponse, ResponseError, http::header};
-use common::{BadLine, Table, log};
-use memchr::memchr_iter;
+use actix_web::http::header::{ContentType, RETRY_AFTER};
+use actix_web::{HttpResponse, ResponseError};
+use common::{BadLine, Table, count_lines, log};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
@@ -16,22 +16,13 @@ pub enum Task {
     Fail,
 }
 
-/// A piece's lines, and their table; or the first bad one.
-pub type Part = Result<(u64, Table), BadLine>;
-
-/// What comes of a task.
+/// How far it is, several times a second; then a count, or lines and their
+/// table.
 #[derive(Serialize, Deserialize)]
 pub enum Answer {
-    Count(u64),
-    Summary(Part),
-}
-
-/// What a worker process sends back, several times a second.
-#[derive(Serialize, Deserialize)]
-pub enum Report {
     SoFar(u64),
-    Done(Answer),
-    Failed,
+    Count(u64),
+    Summary(Result<(u64, Table), BadLine>),
 }
 
 /// Why there is no answer.
@@ -41,7 +32,7 @@ pub enum Lost {
     Failed,
     #[error("No workers are connected. Try again later.")]
     NoWorkers,
-    #[error("The broker doesn't work. Try again later.")]
+    #[error("The broker can't be used right now. Try again later.")]
     Broker(String),
 }
 
@@ -73,53 +64,24 @@ impl Task {
     pub fn fits(&self, answer: &Answer) -> bool {
         match (self, answer) {
             (Self::Count(rounds), Answer::Count(count)) => count == rounds,
-            (Self::Summary(piece), Answer::Summary(part)) => {
-                let piece = piece.strip_suffix(b"\n").unwrap_or(piece);
-                let all = 1 + memchr_iter(b'\n', piece).count() as u64;
-                let is_one = |bad: &BadLine| (1..=all).contains(&bad.number);
-                part.as_ref().map_or_else(is_one, |(lines, _)| *lines == all)
-            }
+            (Self::Summary(piece), Answer::Summary(part)) => match part {
+                Ok((lines, _)) => *lines == count_lines(piece),
+                Err(bad) => bad.number <= count_lines(piece),
+            },
             _ => false,
         }
-    }
-}
-
-impl Answer {
-    pub fn count(self) -> Result<u64, Lost> {
-        if let Self::Count(count) = self {
-            Ok(count)
-        } else {
-            Err(Lost::Failed)
-        }
-    }
-
-    pub fn summary(self) -> Result<Part, Lost> {
-        if let Self::Summary(part) = self {
-            Ok(part)
-        } else {
-            Err(Lost::Failed)
-        }
-    }
-}
-
-impl From<async_nats::Error> for Lost {
-    fn from(error: async_nats::Error) -> Self {
-        Self::Broker(error.to_string())
     }
 }
 
 impl ResponseError for Lost {
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::ServiceUnavailable();
-        response.insert_header((header::RETRY_AFTER, "1"));
+        response.insert_header((RETRY_AFTER, "1"));
         match self {
             Self::Failed => response = HttpResponse::InternalServerError(),
             Self::NoWorkers => {}
-            // For whoever runs the server, not for its clients.
             Self::Broker(cause) => log(format!("broker: {cause}")),
         }
-        response
-            .insert_header(header::ContentType::plaintext())
-            .body(self.to_string())
+        response.insert_header(ContentType::plaintext()).body(self.to_string())
     }
 }

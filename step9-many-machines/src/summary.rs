@@ -15,12 +15,12 @@ use actix_web::{
     web::Bytes,
 };
 use common::{BadLine, Rendered, SummaryReport, Table, TooManyNames, Upload};
-use futures::{Stream, TryFutureExt, TryStreamExt, stream::try_unfold};
+use futures::{Stream, TryStreamExt, stream::try_unfold};
 use memchr::memrchr;
 use tokio::time::error::Elapsed;
 
-use crate::share::{Lost, Part, Task};
-use crate::{State, pool::Permit, progress::Request};
+use crate::share::{Answer, Lost, Task};
+use crate::{State, pool::Permit, progress::Request, submit};
 
 /// The most bytes of a piece.
 const PIECE: usize = 512 * 1024;
@@ -36,13 +36,16 @@ pub async fn summarise(
     let tables = Arc::new(Tables::default());
     let start_job = |piece: Vec<u8>| {
         let (task, tables) = (Task::Summary(piece.into()), tables.clone());
-        let answer = state.workers.submit(&state.pool, permit, request, task);
-        answer.err_into::<Error>().and_then(async move |answer| {
-            let part = answer.summary()?;
-            // With many names this takes milliseconds too.
-            let added = state.pool.submit(permit, move || tables.add(part));
-            Ok(added.await.map_err(|_| Lost::Failed)?)
-        })
+        async move {
+            let answer = submit(state, permit, request, task).await?;
+            let Answer::Summary(part) = answer else {
+                return Err(Lost::Failed.into());
+            };
+            // With many names this takes milliseconds, too.
+            let job = move || part.map(|part| tables.add(part));
+            let lines = state.pool.submit(permit, job).await;
+            Ok(lines.map_err(|_| Lost::Failed)?)
+        }
     };
     // With that many jobs, the body isn't read on: its client has to wait.
     let most = 2 * state.settings.threads.get();
@@ -99,11 +102,10 @@ fn cut(
 struct Tables(Mutex<Vec<Table>>);
 
 impl Tables {
-    fn add(&self, part: Part) -> Result<u64, BadLine> {
-        let (lines, part) = part?;
+    fn add(&self, (lines, part): (u64, Table)) -> u64 {
         let table = self.lock().pop().unwrap_or_default();
         self.lock().push(table.merge(part));
-        Ok(lines)
+        lines
     }
 
     fn merge(&self) -> Table {

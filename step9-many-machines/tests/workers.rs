@@ -1,0 +1,263 @@
+//! What a broker is for: whoever dies, the result is exact, or the answer is
+//! 503. With real processes.
+
+#![cfg(unix)]
+
+#[allow(dead_code)] // Some is for measurements.
+mod nats;
+
+use std::{fmt::Write as _, io::Write, process::Command, thread};
+
+use harness::{Server, StartError, events};
+use nats::{Nats, Worker, free_port, nats, wait_for};
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Rounds that take a worker some tenths of a second.
+const LONG: &str = "2_000_000_000";
+const LONG_RESULT: &str = "Result is 2000000000";
+
+/// More than any worker can count.
+const ENDLESS: &str = "1_000_000_000_000_000";
+
+const NO_WORKERS: &str = "No workers are connected. Try again later.";
+const NO_BROKER: &str = "The broker can't be used right now. Try again later.";
+const FAILED: &str = "The worker failed; the server is still running.";
+
+fn signal(process: u32, signal: Signal) {
+    let process = Pid::from_raw(process.try_into().unwrap()).unwrap();
+    kill_process(process, signal).unwrap();
+}
+
+/// Waits until so many shares of the only request are in progress.
+fn wait_until_busy(server: &Server, shares: u64) {
+    let mut events = events(server.open("/progress"));
+    let busy = events.find(|event| {
+        let request = &event["running"][0];
+        request["busy"] == shares && request["done"].as_u64() > Some(0)
+    });
+    busy.expect("the stream goes on");
+}
+
+/// The body of an answer that is 503 and says when to come back.
+fn unavailable(answer: &str) -> &str {
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 503 "), "{answer}");
+    assert!(head.contains("\r\nretry-after: 1"), "{answer}");
+    body
+}
+
+fn post(server: &Server, file: &str) -> (u16, String) {
+    let response = server.post("/summary", "text/plain", file);
+    (response.status().as_u16(), response.into_body())
+}
+
+#[test]
+fn shares_go_to_workers_and_their_answers_come_back() {
+    let Some(nats) = nats(&["-js"]) else { return };
+    let workers = nats.workers();
+    let server = nats.server("1_000_003", "7");
+    assert_eq!(server.get("/blocking").body(), "Result is 1000003");
+    assert_eq!(post(&server, "a;1.0\na;2.0").1, "{a=1.0/1.5/2.0}\n");
+    let (status, body) = post(&server, "a;1.0\nb");
+    assert_eq!((status, &body[..7]), (422, "Line 2:"), "{body}");
+    let response = server.get("/failing");
+    assert_eq!((response.status().as_u16(), &**response.body()), (500, FAILED));
+    assert_eq!(server.get("/blocking").body(), "Result is 1000003");
+    // A line for each.
+    let lines = workers.map(Worker::kill).concat();
+    assert_eq!(lines.matches("a share of ").count(), 17, "{lines}");
+    assert_eq!(lines.matches("panics on purpose").count(), 1, "{lines}");
+    assert!(!server.kill().stderr.contains("panic"));
+}
+
+#[test]
+fn another_worker_does_the_share_of_one_that_is_killed() {
+    let Some(nats) = nats(&["-js"]) else { return };
+    let [dies, lives] = nats.workers();
+    let server = nats.server(LONG, "2");
+    let request = server.send("/blocking");
+    wait_until_busy(&server, 2);
+    dies.kill();
+    let answer = request.wait();
+    assert!(answer.ends_with(LONG_RESULT), "{answer}");
+    let lines = lives.kill();
+    assert_eq!(lines.matches("a share of ").count(), 2, "{lines}");
+}
+
+#[test]
+fn a_file_is_summarised_exactly_while_a_worker_dies() {
+    let Some(nats) = nats(&["-js"]) else { return };
+    let [dies, _lives] = nats.workers();
+    let mut file = String::new();
+    for row in 0..300_000_u64 {
+        let x = row.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
+        writeln!(file, "Städtchen {};{}.{}", x % 317, x % 99, x % 10).unwrap();
+    }
+    let mut table = common::Table::default();
+    table.add(file.as_bytes()).unwrap();
+    let expected = format!("{}\n", table.summary().unwrap());
+    let server = nats.server("1000", "2");
+    let (head, rest) = file.as_bytes().split_at(file.len() / 2);
+    let mut upload = server.write(format!(
+        "POST /summary HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
+         Content-Length: {}\r\n\r\n",
+        file.len()
+    ));
+    upload.stream().write_all(head).unwrap();
+    dies.kill();
+    upload.stream().write_all(rest).unwrap();
+    let answer = upload.wait();
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert_eq!(body, expected);
+}
+
+#[test]
+fn a_worker_that_is_asked_to_end_finishes_its_share() {
+    let Some(nats) = nats(&["-js"]) else { return };
+    let worker = nats.worker();
+    let server = nats.server(LONG, "1");
+    let request = server.send("/blocking");
+    wait_until_busy(&server, 1);
+    signal(worker.id(), Signal::TERM);
+    let answer = request.wait();
+    assert!(answer.ends_with(LONG_RESULT), "{answer}");
+    let lines = worker.wait();
+    assert_eq!(lines.matches("a share of ").count(), 1, "{lines}");
+}
+
+#[test]
+fn nobody_works_for_a_client_that_left_or_a_server_that_died() {
+    let Some(nats) = nats(&["-js"]) else { return };
+    let _worker = nats.worker();
+    // More shares than the worker has threads: some wait in the queue.
+    let (first, second) = (nats.server(ENDLESS, "4"), nats.server("1000", "1"));
+    let request = first.send("/blocking");
+    wait_until_busy(&first, 1);
+    drop(request);
+    assert_eq!(second.get("/blocking").body(), "Result is 1000");
+    let _request = first.send("/blocking");
+    wait_until_busy(&first, 1);
+    first.kill();
+    assert_eq!(second.get("/blocking").body(), "Result is 1000");
+}
+
+#[test]
+fn without_workers_the_answer_is_503_and_nothing_stays_in_the_queue() {
+    let Some(nats) = nats(&["-js"]) else { return };
+    let server = nats.server(LONG, "2");
+    let answer = server.send("/blocking").wait();
+    assert_eq!(unavailable(&answer), NO_WORKERS);
+    assert_eq!(post(&server, "a;1.0"), (503, NO_WORKERS.into()));
+    let worker = nats.worker();
+    assert_eq!(post(&server, "a;1.0"), (200, "{a=1.0/1.0/1.0}\n".into()));
+    let lines = worker.kill();
+    assert_eq!(lines.matches("a share of ").count(), 1, "{lines}");
+}
+
+#[test]
+fn a_request_ends_with_its_broker_and_the_next_one_works() {
+    let Some(mut nats) = nats(&["-js"]) else { return };
+    let _workers = nats.workers();
+    let (server, small) = (nats.server(ENDLESS, "2"), nats.server("1000", "2"));
+    let request = server.send("/blocking");
+    wait_until_busy(&server, 2);
+    nats.kill();
+    assert_eq!(unavailable(&request.wait()), NO_BROKER);
+    // While it is away, those that come now are told at once.
+    assert_eq!(unavailable(&server.send("/blocking").wait()), NO_BROKER);
+    nats.restart();
+    wait_for("the next one works", || {
+        let answer = small.send("/blocking").wait();
+        answer.ends_with("Result is 1000") || unavailable(&answer).is_empty()
+    });
+    // Frozen: the connection stays, but nothing comes.
+    let request = server.send("/blocking");
+    wait_until_busy(&server, 2);
+    signal(nats.id(), Signal::STOP);
+    assert_eq!(unavailable(&request.wait()), NO_BROKER);
+    signal(nats.id(), Signal::CONT);
+    assert!(server.kill().stderr.contains("broker: disconnected"));
+}
+
+#[test]
+fn two_servers_get_each_its_own_results() {
+    let Some(nats) = nats(&["-js"]) else { return };
+    let _workers = nats.workers();
+    let servers = [nats.server("1_000_001", "5"), nats.server("999", "3")];
+    thread::scope(|scope| {
+        for (server, result) in servers.iter().zip(["1000001", "999"]) {
+            scope.spawn(move || {
+                for _ in 0..20 {
+                    let body = server.get("/blocking").into_body();
+                    assert_eq!(body, format!("Result is {result}"));
+                }
+            });
+        }
+    });
+}
+
+/// How a program ended that must not start.
+fn refused(command: &mut Command) -> (Option<i32>, String) {
+    match Server::start(command) {
+        Ok(server) => panic!("it started: {}", server.line()),
+        Err(StartError::Ended { status, stderr, .. }) => {
+            (status.code(), stderr)
+        }
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// Checks that neither a server nor a worker starts with such a broker, and
+/// what they print.
+fn check_refused(nats: &Nats, url: &str, cause: &str) {
+    for role in [None, Some("work")] {
+        let mut command = nats.command();
+        let (status, stderr) = refused(command.env("NATS_URL", url).args(role));
+        assert_eq!(status, Some(1), "{stderr}");
+        let stderr = stderr.to_lowercase();
+        assert!(stderr.contains(cause), "{cause}: {stderr}");
+        assert!(stderr.contains("nats-server -js"), "{stderr}");
+        let address = url.rsplit(['@', '/']).next().unwrap();
+        assert!(stderr.contains(address), "{stderr}");
+        assert!(!stderr.contains("s3cret") && !stderr.contains("wr0ng"));
+    }
+}
+
+#[test]
+fn it_does_not_start_with_a_broker_that_it_cannot_use() {
+    let Some(secret) = nats(&["-js", "--user", "me", "--pass", "s3cret"])
+    else {
+        return;
+    };
+    check_refused(&secret, &secret.url(), "authorization");
+    let wrong = secret.url().replace("//", "//me:wr0ng@");
+    check_refused(&secret, &wrong, "authorization");
+    check_refused(&secret, "nats://me:s3cret@[::1", "ipv6");
+    let nobody = format!("nats://me:s3cret@127.0.0.1:{}", free_port());
+    check_refused(&secret, &nobody, "refused");
+    let without = Nats::start(&[]);
+    check_refused(&without, &without.url(), "jetstream");
+}
+
+#[test]
+fn user_and_password_or_a_token_let_it_in_and_are_not_shown() {
+    for (flags, secret) in [
+        (vec!["-js", "--auth", "t0ken"], "t0ken"),
+        // What has another meaning in a URL is written as its number.
+        (vec!["-js", "--user", "me", "--pass", "p@s/%"], "me:p%40s%2F%25"),
+    ] {
+        let Some(nats) = nats(&flags) else { return };
+        let url = format!("nats://{secret}@127.0.0.1:{}", nats.port);
+        let _worker = Worker::start(nats.command().env("NATS_URL", &url));
+        let mut command = nats.command();
+        command.env("NATS_URL", &url).env("ITERATIONS", "1000");
+        let server = Server::start(&mut command).unwrap();
+        assert_eq!(server.get("/blocking").body(), "Result is 1000");
+        assert!(server.line().contains(&nats.url()), "{}", server.line());
+        let (line, stderr) = (server.line().to_owned(), server.kill().stderr);
+        assert!(!format!("{line}{stderr}").contains(secret));
+        let help = nats.command().env("NATS_URL", &url).arg("--help").output();
+        let help = String::from_utf8(help.unwrap().stdout).unwrap();
+        assert!(help.contains("NATS_URL") && !help.contains(secret), "{help}");
+    }
+}
