@@ -82,7 +82,7 @@ async fn main() -> io::Result<()> {
     })
     // A handler is dropped when its client leaves.
     .h1_allow_half_closed(false)
-    .shutdown_signal(stop_signal()?.cancelled_owned())
+    .shutdown_signal(stop_signal().cancelled_owned())
     .bind(("127.0.0.1", port))?;
     println!("thumbnail listening on http://{}", server.addrs()[0]);
     server.run().await

@@ -120,7 +120,7 @@ fn each_steps_chapter_has_the_same_shape() {
 #[test]
 fn every_setting_has_its_row() {
     let page = read("docs/chapters/settings.md").unwrap();
-    let variables = common::harness::VARIABLES;
+    let variables = harness::VARIABLES;
     let row = |it: &&String| page.contains(&format!("` | `{it}` | "));
     let missing = variables.iter().filter(|it| !row(it));
     none(

@@ -169,8 +169,7 @@ mod tests {
                 .expect("it can be written");
         }
         let mut found = BTreeSet::new();
-        list(folder.path(), folder.path(), &mut found)
-            .expect("it can be read");
+        list(folder.path(), folder.path(), &mut found).expect("it can be read");
         assert_eq!(found, BTreeSet::from([PathBuf::from("main.rs")]));
     }
 }
