@@ -1,5 +1,7 @@
 //! The book says what is so, and shows what runs.
 
+use std::process::Command;
+
 use docs::{build, chapters, files, proofs, read, shown};
 
 /// Fails with all of it, a line each.
@@ -16,7 +18,7 @@ fn what_a_chapter_shows_is_as_its_source_has_it() {
 #[test]
 fn commands_in_a_chapter_print_what_it_shows() {
     for program in ["bash", "curl"] {
-        let mut there = std::process::Command::new(program);
+        let mut there = Command::new(program);
         assert!(
             there.arg("--version").output().is_ok(),
             "{program}, which this test needs, isn't here: install it"
@@ -120,12 +122,21 @@ fn each_steps_chapter_has_the_same_shape() {
 #[test]
 fn every_setting_has_its_row() {
     let page = read("docs/chapters/settings.md").unwrap();
-    let variables = harness::VARIABLES;
-    let row = |it: &&String| page.contains(&format!("` | `{it}` | "));
-    let missing = variables.iter().filter(|it| !row(it));
-    none(
-        missing.map(|it| format!("settings.md has no row for {it}")).collect(),
-    );
+    let mut missing = Vec::new();
+    for step in harness::STEPS {
+        let program = harness::program(step, None).unwrap();
+        let help = Command::new(program).arg("--help").output().unwrap();
+        let help = String::from_utf8(help.stdout).unwrap();
+        for flag in help.lines().filter_map(|line| {
+            let words = line.trim().trim_start_matches("-h, ");
+            words.starts_with("--").then(|| words.split(' ').next())?
+        }) {
+            if flag != "--help" && !page.contains(&format!("| `{flag}` | ")) {
+                missing.push(format!("settings.md has no row for {flag}"));
+            }
+        }
+    }
+    none(missing);
 }
 
 #[test]

@@ -106,7 +106,7 @@ fn run_jobs(queue: Receiver<Job>) {
 }
 
 /// Runs a job, and keeps the thread alive if it panics. The panic's payload may
-/// panic again when it is dropped, so that is caught too; what that second panic
+/// panic again when it is dropped, so that is caught too; what the second panic
 /// carries is leaked.
 fn run_caught(job: Job) {
     let result = catch_unwind(AssertUnwindSafe(job));
