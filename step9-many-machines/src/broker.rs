@@ -132,7 +132,8 @@ impl Broker {
                 return Err(format!(
                     "its max_payload is {limit}, but shares have up to \
                      {LARGEST} bytes"
-                ).into());
+                )
+                .into());
             }
             let mut context = jetstream::new(client);
             context.set_timeout(SILENCE / 2);
