@@ -10,10 +10,11 @@ const HIGHEST = 1000;
 const RETRY = 1000;
 /**
  * The shortest time from one drawing of the axis to the next: drawing must
- * leave the processor to the server. And the same for little motion.
+ * leave the processor to the server.
  */
-const FRAME = 25;
-const CALM_FRAME = 1000;
+const FRAME = matchMedia("(prefers-reduced-motion: reduce)").matches
+  ? 1000
+  : 25;
 /** How many requests can wait for a response: one per lane of the axis. */
 const MOST_IN_FLIGHT = 3;
 /** At most this many boxes show the pool's slots. */
@@ -27,7 +28,6 @@ const MOST_BEATS = 6000;
 
 const element = (id) => document.getElementById(id);
 const sleep = (time) => new Promise((done) => setTimeout(done, time));
-const calm = matchMedia("(prefers-reduced-motion: reduce)");
 /** Tells this page's requests from those of other tabs and of other users. */
 const page = Math.random().toString(36).slice(2);
 
@@ -98,11 +98,18 @@ async function heartbeat() {
     const start = now();
     waiting = start;
     const timing = await answer();
-    beatAnswered({
+    waiting = null;
+    answered += 1;
+    const beat = {
       start: timing?.requestStart || start,
       end: timing?.responseStart || now(),
       away: isAway(),
-    });
+    };
+    beats.push(beat);
+    if (beats.length > MOST_BEATS) beats.shift();
+    if (!beat.away) worst = Math.max(worst, beat.end - beat.start);
+    // The browser keeps 250. Those of requests in flight are still to be read.
+    if (inFlight().length === 0) performance.clearResourceTimings();
     await sleep(start + BEAT - now());
   }
 }
@@ -122,16 +129,6 @@ async function answer() {
       // Counted.
     }
   }
-}
-
-function beatAnswered(beat) {
-  waiting = null;
-  answered += 1;
-  beats.push(beat);
-  if (beats.length > MOST_BEATS) beats.shift();
-  if (!beat.away) worst = Math.max(worst, beat.end - beat.start);
-  // There is room for 250. Those of requests in flight are still to be read.
-  if (inFlight().length === 0) performance.clearResourceTimings();
 }
 
 function isAway() {
@@ -307,7 +304,7 @@ function showResult({ row, path, ok, answer, start, end, held, server }) {
   row.querySelector(".answer").textContent = answer;
   addText(row, "time", `after ${short(end - start)}`);
   if (held >= FREEZE) {
-    addText(row, "held", `held by the browser for ${short(held)} before`);
+    addText(row, "held", `the browser sent it ${short(held)} late`);
   }
   if (server) addText(row, "server", serverTiming(server));
 }
@@ -473,7 +470,7 @@ function isBlocking({ path }) {
   return path === "/blocking";
 }
 
-/** Only step 1 counts on the server thread, and only there nothing can fail. */
+/** Only step 1 counts on the server thread: it has no worker that may fail. */
 function canFreeze() {
   return step !== null && !has("/failing");
 }
@@ -523,10 +520,13 @@ function stateWhile(request, time) {
 function verdict(request) {
   const { path, ok, status, start, end } = request;
   if (!ok) return `${path}: ${status}. The server still answers.`;
-  const longest = longestWait(request);
+  const waits = beats
+    .filter((beat) => !beat.away && beat.start < end && beat.end > start)
+    .map((beat) => beat.end - beat.start);
+  const longest = Math.max(0, ...waits);
   if (isFrozenBy(request, end)) {
-    return `It was frozen for ${short(longest)}: \
-no other request was answered.`;
+    const others = "no other request was answered";
+    return `It was frozen for ${short(longest)}: ${others}.`;
   }
   if (end - start < FREEZE) return `Done after ${short(end - start)}.`;
   const count = plural(countBeats(request, end), "heartbeat");
@@ -537,13 +537,6 @@ no other request was answered.`;
 /** How many heartbeats were answered while a request was in flight. */
 function countBeats({ start }, end) {
   return beats.filter((beat) => beat.end > start && beat.end < end).length;
-}
-
-function longestWait({ start, end }) {
-  const waits = beats
-    .filter((beat) => !beat.away && beat.start < end && beat.end > start)
-    .map((beat) => beat.end - beat.start);
-  return Math.max(0, ...waits);
 }
 
 function showState() {
@@ -559,19 +552,16 @@ function showState() {
   setText("announcement", spoken);
 
   const last = beats.at(-1);
-  const frozen = kind === "frozen";
-  const current = wait(time);
-  if (last || frozen) {
-    const latest = frozen ? seconds(current) : short(last.end - last.start);
-    setText("latest", kind === "unreachable" ? "–" : latest);
-    setText(
-      "worst",
-      frozen && current > worst ? seconds(current) : short(worst),
-    );
-  }
+  const current = kind === "frozen" ? wait(time) : 0;
+  const isKnown = last && kind !== "unreachable";
+  showWait("latest", isKnown ? current || last.end - last.start : null);
+  showWait("worst", last ? Math.max(worst, current) : null);
   setText("answers", String(answered));
-  element("latest").className = frozen ? "waits" : "";
-  element("worst").className = worst >= FREEZE || frozen ? "waits" : "";
+}
+
+function showWait(id, time) {
+  setText(id, time === null ? "–" : short(time));
+  element(id).className = time >= FREEZE ? "waits" : "";
 }
 
 function plural(count, noun) {
@@ -601,8 +591,7 @@ function short(time) {
 
 function animate() {
   drawAxis(now());
-  const pause = calm.matches ? CALM_FRAME : FRAME;
-  setTimeout(() => requestAnimationFrame(animate), pause);
+  setTimeout(() => requestAnimationFrame(animate), FRAME);
 }
 
 /** What the functions that draw share: the pen, the measures, the colours. */
@@ -611,7 +600,9 @@ function canvas(time) {
   const [width, height] = [axis.clientWidth, axis.clientHeight];
   const style = getComputedStyle(axis);
   const em = parseFloat(style.fontSize);
-  const [w, h] = [width, height].map((it) => Math.round(it * devicePixelRatio));
+  const [w, h] = [width, height].map((side) =>
+    Math.round(side * devicePixelRatio),
+  );
   if (axis.width !== w || axis.height !== h) {
     axis.width = w;
     axis.height = h;
