@@ -422,3 +422,134 @@ fn default_threads() -> NonZeroUsize {
     const FOUR: NonZeroUsize = NonZeroUsize::new(4).unwrap();
     thread::available_parallelism().map_or(FOUR, |cores| cores.min(FOUR))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A step's settings from these arguments, or what its user is told.
+    fn parse<S: Parser>(arguments: &[&str]) -> Result<S, String> {
+        let arguments = [&["step"], arguments].concat();
+        S::try_parse_from(arguments).map_err(|error| error.to_string())
+    }
+
+    /// Each value is refused, with a message that names flag and value, and says
+    /// what is expected.
+    fn refused(flag: &str, values: &[&str], expected: &str) {
+        for value in values {
+            let message = parse::<BrokerSettings>(&[flag, value]).unwrap_err();
+            for part in [flag, &format!("'{value}'"), expected] {
+                assert!(message.contains(part), "no {part} in: {message}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_bad_value_is_named_with_what_is_expected() {
+        refused("--host", &["", "\u{fffd}"], "a name or an address");
+        refused(
+            "--port",
+            &[
+                "",
+                "-1",
+                "65536",
+                "http",
+                "3_000",
+                "3000 ",
+                "3000.5",
+                "0x10",
+                "3000/tcp",
+                "99999999999999999999",
+                "\u{fffd}",
+            ],
+            "a whole number from 0 to 65535; 0 takes a free port",
+        );
+        refused(
+            "--iterations",
+            &[
+                "",
+                "-1",
+                "_",
+                "ten",
+                "1e10",
+                "1.5",
+                "10 billion",
+                "18446744073709551616",
+            ],
+            "a whole number from 0 to 18446744073709551615",
+        );
+        let no_numbers = ["", "0", "-1", "four", "1_0", "1.5", "2 threads"];
+        refused("--threads", &no_numbers, "a whole number from 1 to 1024");
+        refused("--threads", &["1025"], "a whole number from 1 to 1024");
+        refused("--queue", &no_numbers, "a whole number from 1 to 10000");
+        refused("--queue", &["10001"], "a whole number from 1 to 10000");
+        let no_seconds = ["", "-1", "86401", "soon", "1.5", "5s", "inf"];
+        let seconds = "a whole number of seconds from";
+        refused(
+            "--timeout",
+            &no_seconds,
+            &format!("{seconds} 1 to 86400, or off"),
+        );
+        refused(
+            "--shutdown-timeout",
+            &no_seconds,
+            &format!("{seconds} 0 to 86400"),
+        );
+        refused(
+            "--body-timeout",
+            &no_seconds,
+            &format!("{seconds} 1 to 86400"),
+        );
+        refused("--nats-url", &[""], "such as nats://127.0.0.1:4222");
+    }
+
+    #[test]
+    fn unusual_values_that_make_sense_are_taken() {
+        let settings: BrokerSettings = parse(&[
+            "--port=0",
+            "--host=[::1]",
+            "--iterations=10_000_000_000",
+            "--threads=+2",
+            "--timeout=off",
+            "--shutdown-timeout=0",
+        ])
+        .unwrap();
+        assert_eq!(settings.address(), ("::1", 0));
+        assert_eq!(settings.iterations, 10_000_000_000);
+        assert_eq!(settings.threads.get(), 2);
+        assert_eq!(settings.timeout, Duration::MAX);
+        assert_eq!(settings.shutdown_timeout, Duration::ZERO);
+    }
+
+    #[test]
+    fn a_flag_that_a_step_lacks_or_nobody_has_is_refused_by_its_name() {
+        for arguments in
+            [&["--threads=2"], &["--prot=3000"], &["-p"], &["3000"]]
+        {
+            let message = parse::<Settings>(arguments).unwrap_err();
+            let name = arguments[0].split('=').next().unwrap();
+            assert!(message.contains(name), "no {name} in: {message}");
+        }
+        assert!(parse::<ThreadSettings>(&["--threads=2"]).is_ok());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_value_that_is_not_utf_8_is_named_like_any_other() {
+        use std::os::unix::ffi::OsStringExt;
+
+        let port = OsString::from_vec(b"--port=\xff".into());
+        let error = Settings::try_parse_from(["step".into(), port]);
+        let message = error.unwrap_err().to_string();
+        assert!(message.contains("'\u{fffd}' for '--port"), "{message}");
+    }
+
+    #[test]
+    fn a_brokers_password_is_never_shown() {
+        let url = "nats://user:secret@broker:4222";
+        let settings: BrokerSettings = parse(&["--nats-url", url]).unwrap();
+        let url = settings.nats_url.clone().unwrap();
+        assert_eq!(format!("{url:?}"), "nats://broker:4222");
+        assert!(!format!("{settings:?}").contains("secret"));
+    }
+}
