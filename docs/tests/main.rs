@@ -3,7 +3,6 @@
 
 mod book;
 mod difference;
-mod inputs;
 mod own;
 mod press;
 mod seam;

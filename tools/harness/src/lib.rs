@@ -12,7 +12,6 @@ mod browser;
 #[cfg(target_os = "linux")]
 mod connection;
 mod events;
-mod inputs;
 mod workspace;
 
 use std::{
@@ -34,7 +33,6 @@ use ureq::{Agent, http::Response};
 #[cfg(feature = "browser")]
 pub use browser::Browser;
 pub use events::events;
-pub use inputs::{Inputs, Outcome};
 pub use workspace::{
     PROFILE, STEPS, build, has_node, is_built, program, programs, workspace,
 };

@@ -1,0 +1,184 @@
+//! What every step must do, and is the same code in all of them: tested with one
+//! step that has all of it.
+
+use std::process::Command;
+
+use harness::{Server, StartError, command};
+
+const STEP: &str = env!("CARGO_PKG_NAME");
+const PROGRAM: &str = env!(concat!("CARGO_BIN_EXE_", env!("CARGO_PKG_NAME")));
+
+/// How the step ended that should not have started.
+fn refused(command: &mut Command) -> (Option<i32>, String) {
+    match Server::start(command) {
+        Ok(server) => panic!("it started: {}", server.line()),
+        Err(StartError::Ended { status, stderr, .. }) => {
+            assert!(!stderr.contains("panicked"), "{stderr}");
+            (status.code(), stderr)
+        }
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// Which values are bad is tested where they are parsed.
+#[test]
+fn a_bad_setting_is_named_with_its_value_and_what_is_accepted() {
+    for prepare in [
+        |command: &mut Command| _ = command.env("PORT", "abc"),
+        |command: &mut Command| _ = command.args(["--port", "abc"]),
+    ] {
+        let mut command = command(PROGRAM);
+        prepare(&mut command);
+        let (status, stderr) = refused(&mut command);
+        assert_eq!(status, Some(2), "{stderr}");
+        for part in ["--port", "PORT", "'abc'", "0 to 65535"] {
+            assert!(stderr.contains(part), "no {part} in: {stderr}");
+        }
+    }
+    let (status, stderr) = refused(command(PROGRAM).arg("--prot"));
+    assert_eq!(status, Some(2), "{stderr}");
+    assert!(stderr.contains("--prot"), "{stderr}");
+}
+
+#[test]
+fn a_flag_counts_more_than_its_variable_and_other_variables_nothing() {
+    let mut command = command(PROGRAM);
+    command.env("ITERATIONS", "5").args(["--iterations", "7"]);
+    // Systems export the first, and the second is another step's.
+    command.env("HOST", "0.0.0.0").env("NATS_URL", "nonsense");
+    let server = Server::start(&mut command).unwrap();
+    assert!(server.url().starts_with("http://127.0.0.1:"), "{}", server.url());
+    assert_eq!(server.get("/blocking").body(), "Result is 7");
+    for (accept, content_type) in [
+        ("application/json;q=0", "text/plain; charset=utf-8"),
+        ("application/json;q=0.1, text/plain;q=0", "application/json"),
+    ] {
+        let response = server.request("GET", "/blocking", accept);
+        assert_eq!(response.headers()["content-type"], content_type);
+        assert_eq!(response.headers()["vary"], "Accept");
+    }
+}
+
+#[test]
+fn an_address_that_is_not_this_machines_is_named() {
+    // 192.0.2.0/24 is for documentation: no machine has such an address.
+    let (status, stderr) =
+        refused(command(PROGRAM).args(["--host", "192.0.2.1"]));
+    assert_eq!(status, Some(1), "{stderr}");
+    assert!(stderr.contains("192.0.2.1") && stderr.contains("--host"));
+}
+
+#[test]
+fn an_ipv6_address_has_brackets_or_none() {
+    if std::net::TcpListener::bind("[::1]:0").is_err() {
+        return; // This machine has no IPv6.
+    }
+    let server = Server::start(command(PROGRAM).args(["--host", "::1"]));
+    let server = server.unwrap();
+    assert!(server.url().starts_with("http://[::1]:"), "{}", server.url());
+    assert_eq!(server.get("/non-blocking").status(), 200);
+
+    let (_, port) = server.url().rsplit_once(':').unwrap();
+    let mut command = command(PROGRAM);
+    command.args(["--host", "[::1]"]).env("PORT", port);
+    let (status, stderr) = refused(&mut command);
+    assert_eq!(status, Some(1), "{stderr}");
+    let named = format!("can't listen on [::1]:{port}: ");
+    assert!(stderr.contains(&named), "{stderr}");
+}
+
+/// With `unshare`, which needs to be allowed.
+#[cfg(target_os = "linux")]
+#[test]
+fn it_serves_on_ipv6_where_there_is_no_ipv4() {
+    let mut command = command("unshare");
+    let script = "ip link set lo up && ip addr del 127.0.0.1/8 dev lo && \
+                  exec \"$0\" --host ::1";
+    command.args(["-rn", "sh", "-c", script, PROGRAM]);
+    match Server::start(&mut command) {
+        Ok(server) => {
+            let line = server.line();
+            assert!(line.contains("listening on http://[::1]:"), "{line}");
+        }
+        Err(error) => {
+            let error = error.to_string();
+            assert!(!error.contains(STEP), "{error}");
+        }
+    }
+}
+
+/// Full, and closed.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_standard_error_that_cannot_be_written_costs_no_answer() {
+    for redirection in ["2>/dev/full", "2>&-"] {
+        let mut command = command("sh");
+        command.args(["-c", &format!("exec \"$0\" {redirection}"), PROGRAM]);
+        let server = command.env("ITERATIONS", "1_000_000_000");
+        let server = Server::start(server).unwrap();
+        assert_eq!(server.get("/failing").status(), 500);
+        let running = server.send("/blocking");
+        server.interrupt();
+        let answer = running.wait();
+        assert!(answer.ends_with("Result is 1000000000"), "{answer:?}");
+        assert_eq!(server.wait().status.code(), Some(0), "{redirection}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn it_never_says_that_it_listens_before_it_has_what_its_threads_need() {
+    // From too few open files for a server to enough for one.
+    for files in [10, 12, 14, 16, 18, 20, 22, 24, 26, 28] {
+        let mut command = command("sh");
+        let script = format!("ulimit -n {files}; exec \"$0\"");
+        command.args(["-c", &script, PROGRAM]);
+        match Server::start(&mut command) {
+            Ok(server) => {
+                assert!(files > 16, "{files} can't be enough");
+                server.terminate();
+                let ended = server.wait();
+                assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
+            }
+            // With its own sentence, or a panic of tokio's or actix's.
+            Err(StartError::Ended { status, stderr, .. }) => {
+                assert_ne!(status.code(), Some(0), "{files}: {stderr}");
+                assert!(stderr.contains("open files"), "{files}: {stderr}");
+            }
+            Err(error) => panic!("{files}: {error}"),
+        }
+    }
+}
+
+/// What isn't HTTP/1.1, or is in a form that it shouldn't have.
+#[test]
+fn a_request_that_is_none_gets_a_4xx_or_silence_and_harms_nobody() {
+    let mut command = command(PROGRAM);
+    let server = Server::start(command.env("ITERATIONS", "1000")).unwrap();
+    for request in [
+        "HELLO\r\n\r\n",
+        "GET /blocking\r\n\r\n",
+        "GET /two words HTTP/1.1\r\nHost: x\r\n\r\n",
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        "\x16\x03\x01\x02\0\x01\0\x01",
+        "GET /../../etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET /blocking?id=<script> HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET /blocking HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+        "GET /blocking HTTP/1.1\r\nHost: x\r\nno colon\r\n\r\n",
+        "POST /blocking HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello",
+        &format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(200_000)),
+    ] {
+        let mut pending = server.write("");
+        // It may be refused before its end.
+        let stream = pending.stream();
+        std::io::Write::write_all(stream, request.as_bytes()).ok();
+        stream.shutdown(std::net::Shutdown::Write).ok();
+        let mut answer = Vec::new();
+        std::io::Read::read_to_end(stream, &mut answer).ok();
+        let answer = String::from_utf8_lossy(&answer);
+        let refused = answer.starts_with("HTTP/1.1 4") || answer.is_empty();
+        assert!(refused, "{request:.60}: {answer}");
+    }
+    assert_eq!(server.get("/blocking").body(), "Result is 1000");
+    assert_eq!(server.kill().stderr, "");
+}
