@@ -3,7 +3,12 @@ import { availableParallelism } from "node:os";
 import { basename } from "node:path";
 
 export const iterations = setting("ITERATIONS", 10_000_000_000, 1);
-export const threads = setting("THREADS", Math.min(4, availableParallelism()), 1, 1024);
+export const threads = setting(
+  "THREADS",
+  Math.min(4, availableParallelism()),
+  1,
+  1024,
+);
 
 // The work: adds one, so many times.
 export function count(iterations) {
@@ -44,7 +49,9 @@ export function listen(server) {
   const name = basename(process.argv[1], ".mjs");
   server.on("error", (error) => fail(1, `can't listen: ${error.message}`));
   server.listen(setting("PORT", 3000, 0, 65535), "127.0.0.1", () => {
-    console.log(`${name} listening on http://127.0.0.1:${server.address().port}`);
+    console.log(
+      `${name} listening on http://127.0.0.1:${server.address().port}`,
+    );
   });
   for (const signal of ["SIGINT", "SIGTERM"]) {
     process.once(signal, () => server.close());
@@ -55,7 +62,10 @@ function setting(name, standard, least, most = Number.MAX_SAFE_INTEGER) {
   const text = process.env[name] ?? String(standard);
   const value = Number(text.replaceAll("_", ""));
   if (!/^\d[\d_]*$/.test(text) || value < least || value > most) {
-    fail(2, `${name}: expected a whole number from ${least} to ${most}, not '${text}'`);
+    fail(
+      2,
+      `${name}: expected a whole number from ${least} to ${most}, not '${text}'`,
+    );
   }
   return value;
 }

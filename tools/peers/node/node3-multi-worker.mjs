@@ -10,7 +10,9 @@ const routes = {
 
 // Lets each worker count a share. If one fails, the others run on to their end.
 async function countAll() {
-  const counts = await Promise.all(shares(iterations, threads).map(spawnWorker));
+  const counts = await Promise.all(
+    shares(iterations, threads).map(spawnWorker),
+  );
   return counts.reduce((sum, count) => sum + count);
 }
 
