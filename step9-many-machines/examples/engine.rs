@@ -1,0 +1,288 @@
+//! What the way over a broker costs: small requests, a large file, and one
+//! count in ever more shares; against the step's own threads. And how requests
+//! end when workers and brokers are killed.
+
+#[path = "../../docs/examples/figures/mod.rs"]
+#[allow(dead_code)] // It measures single functions too.
+mod figures;
+#[path = "../tests/nats/mod.rs"]
+#[allow(dead_code)] // The tests need more of it.
+mod nats;
+
+use std::{
+    fmt::Write,
+    thread,
+    time::{Duration, Instant, SystemTime},
+};
+
+use figures::{print, three_digits};
+use harness::Server;
+use nats::{Nats, Worker, wait_for};
+use serde_json::{Value, json};
+use sysinfo::{Pid, ProcessesToUpdate, System};
+
+/// Requests one at a time, of two shares of some hundred rounds.
+const REQUESTS: usize = 1_000;
+
+/// How often everything else is done.
+const RUNS: usize = 5;
+
+const ROUNDS: &str = "4_000_000_000";
+
+/// As many bytes as step 8 reads in half a second.
+const FILE: usize = 447_000_000;
+
+/// How many workers are killed, and how many brokers.
+const KILLS: [usize; 2] = [100, 20];
+
+/// Requests over which the memory is watched.
+const MANY: usize = 10_000;
+
+fn main() {
+    let mut nats = Nats::start(&["-js"]);
+    let workers = nats.workers();
+    let mut rows = small(&nats);
+    rows.extend(file(&nats, &workers));
+    rows.extend(["2", "16", "128", "1024"].map(|it| shares(&nats, it)));
+    rows.extend(memory(&nats, &workers));
+    rows.extend(kills(&mut nats, workers));
+    let columns = ["what", "own threads", "over the broker", "ratio"];
+    print("engine", &columns, rows);
+}
+
+/// A server with two threads of its own, and one that hands out so many shares.
+fn servers(nats: &Nats, rounds: &str, shares: &str) -> [Server; 2] {
+    let mut own = nats.command();
+    own.env_remove("NATS_URL").env("THREADS", "2").env("ITERATIONS", rounds);
+    let own = Server::start(&mut own).expect("it starts");
+    [own, nats.server(rounds, shares)]
+}
+
+/// How many seconds a request takes whose result is checked.
+fn seconds(server: &Server, expected: &str, file: Option<&str>) -> f64 {
+    let start = Instant::now();
+    let response = match file {
+        Some(file) => server.post("/summary", "text/plain", file),
+        None => server.get("/blocking"),
+    };
+    let seconds = start.elapsed().as_secs_f64();
+    assert_eq!(response.body().trim_end(), expected);
+    seconds
+}
+
+/// The times of both, which take turns, in order.
+fn times(
+    servers: &[Server; 2],
+    runs: usize,
+    expected: &str,
+    file: Option<&str>,
+) -> [Vec<f64>; 2] {
+    let mut times = [Vec::new(), Vec::new()];
+    for _ in 0..runs {
+        for (server, times) in servers.iter().zip(&mut times) {
+            times.push(seconds(server, expected, file));
+        }
+    }
+    times.map(sorted)
+}
+
+fn sorted(mut times: Vec<f64>) -> Vec<f64> {
+    times.sort_by(f64::total_cmp);
+    times
+}
+
+fn row(what: &str, [own, broker]: [f64; 2]) -> Value {
+    let ratio = three_digits(broker / own);
+    json!([what, three_digits(own), three_digits(broker), ratio])
+}
+
+fn small(nats: &Nats) -> Vec<Value> {
+    let servers = servers(nats, "1000", "2");
+    times(&servers, 50, "Result is 1000", None);
+    let times = times(&servers, REQUESTS, "Result is 1000", None);
+    let at = |place: usize| times.each_ref().map(|it| it[place] * 1e3);
+    vec![
+        row("two small shares (ms)", at(REQUESTS / 2)),
+        row("99 of 100 in (ms)", at(REQUESTS * 99 / 100 - 1)),
+        row("worst (ms)", at(REQUESTS - 1)),
+    ]
+}
+
+fn file(nats: &Nats, workers: &[Worker; 2]) -> Vec<Value> {
+    let mut file = String::with_capacity(FILE + 100);
+    let mut row_number = 0_u64;
+    while file.len() < FILE {
+        row_number += 1;
+        let x = row_number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
+        let line = writeln!(file, "Place {};{}.{}", x % 413, x % 99, x % 10);
+        line.expect("a string takes all");
+    }
+    let mut table = common::Table::default();
+    table.add(file.as_bytes()).expect("they are lines");
+    let expected = table.summary().expect("they are few").to_string();
+
+    let servers = servers(nats, "1000", "2");
+    let parties = [
+        vec![servers[1].id()],
+        workers.iter().map(Worker::id).collect(),
+        vec![nats.id()],
+        vec![servers[0].id()],
+    ];
+    let used = || parties.each_ref().map(|ids| processor(ids));
+    let before = used();
+    let times = times(&servers, RUNS, &expected, Some(&file));
+    let after = used();
+    let [server, workers, broker, own] = [0, 1, 2, 3]
+        .map(|it| three_digits((after[it] - before[it]) / RUNS as f64));
+    let name = format!("a file of {} MB (s)", FILE / 1_000_000);
+    let spread = times
+        .each_ref()
+        .map(|it| format!("{:.2} to {:.2}", it[0], it[RUNS - 1]));
+    vec![
+        row(&name, times.each_ref().map(|it| it[RUNS / 2])),
+        json!(["least to greatest (s)", spread[0], spread[1], ""]),
+        json!([
+            "CPU time: server + workers + broker (s)",
+            format!("{own}"),
+            format!("{server} + {workers} + {broker}"),
+            three_digits((server + workers + broker) / own),
+        ]),
+    ]
+}
+
+/// Each process, refreshed.
+fn processes(ids: &[u32], mut see: impl FnMut(&sysinfo::Process)) {
+    let ids: Vec<_> = ids.iter().map(|it| Pid::from_u32(*it)).collect();
+    let mut system = System::new();
+    system.refresh_processes(ProcessesToUpdate::Some(&ids), true);
+    ids.iter().filter_map(|it| system.process(*it)).for_each(&mut see);
+}
+
+/// What processes have had of the processor, in seconds.
+fn processor(ids: &[u32]) -> f64 {
+    let mut milliseconds = 0;
+    processes(ids, |it| milliseconds += it.accumulated_cpu_time());
+    milliseconds as f64 / 1e3
+}
+
+fn shares(nats: &Nats, shares: &str) -> Value {
+    let servers = servers(nats, ROUNDS, shares);
+    let expected = format!("Result is {}", ROUNDS.replace('_', ""));
+    let times = times(&servers, RUNS, &expected, None);
+    let name = format!("4 · 10⁹ rounds in {shares} shares (s)");
+    row(&name, times.map(|it| it[RUNS / 2]))
+}
+
+/// In MiB, after a tenth of the requests and after all of them.
+fn memory(nats: &Nats, workers: &[Worker; 2]) -> Vec<Value> {
+    let server = nats.server("1000", "2");
+    let request = || seconds(&server, "Result is 1000", None);
+    let ids = [server.id(), workers[0].id(), workers[1].id(), nats.id()];
+    let used = || {
+        ids.map(|id| {
+            let mut bytes = 0;
+            processes(&[id], |it| bytes = it.memory());
+            three_digits(bytes as f64 / f64::from(1 << 20))
+        })
+    };
+    for _ in 0..MANY / 10 {
+        request();
+    }
+    let before = used();
+    for _ in MANY / 10..MANY {
+        request();
+    }
+    let after = used();
+    let who = ["server", "a worker", "the other", "broker"];
+    (0..4)
+        .map(|it| {
+            let what = format!(
+                "memory of the {} after {} requests, then {MANY} (MiB)",
+                who[it],
+                MANY / 10
+            );
+            let what = what.replace("the a ", "a ").replace("the the", "the");
+            let ratio = three_digits(after[it] / before[it]);
+            json!([what, "", format!("{}, {}", before[it], after[it]), ratio])
+        })
+        .collect()
+}
+
+/// Some part of that time.
+fn some_of(time: f64) -> Duration {
+    let now = SystemTime::UNIX_EPOCH.elapsed().expect("it is after 1970");
+    Duration::from_secs_f64(time * f64::from(now.subsec_nanos()) / 1e9)
+}
+
+/// How requests end in which, at any moment, somebody is killed.
+fn kills(nats: &mut Nats, workers: [Worker; 2]) -> Vec<Value> {
+    let server = nats.server(ROUNDS, "4");
+    let expected = format!("Result is {}", ROUNDS.replace('_', ""));
+    let calm = (0..RUNS).map(|_| seconds(&server, &expected, None)).collect();
+    let calm = sorted(calm)[RUNS / 2];
+    let count = |answers: &[(String, f64)]| {
+        let exact = answers.iter().filter(|it| it.0.ends_with(&expected));
+        let later = |it: &&(String, f64)| {
+            it.0.starts_with("HTTP/1.1 503") && it.0.contains("retry-after: 1")
+        };
+        let later = answers.iter().filter(later).count();
+        (exact.count(), later, answers.len())
+    };
+    let line = |what: &str, answers: &[(String, f64)], after: Vec<f64>| {
+        let (exact, later, all) = count(answers);
+        let after = sorted(after);
+        let (half, most) = (after[after.len() / 2], after[after.len() - 1]);
+        json!([
+            what,
+            "",
+            format!(
+                "{exact} exact, {later} with 503, {} otherwise; \
+                 {half:.2}, at most {most:.2}",
+                all - exact - later
+            ),
+            ""
+        ])
+    };
+
+    let mut alive = Vec::from(workers);
+    let mut answers = Vec::new();
+    for _ in 0..KILLS[0] {
+        let start = Instant::now();
+        let request = server.send("/blocking");
+        thread::sleep(some_of(calm));
+        alive.remove(0).kill();
+        answers.push((request.wait(), start.elapsed().as_secs_f64()));
+        alive.push(nats.worker());
+    }
+    let more = answers.iter().map(|it| it.1 - calm).collect();
+    let name =
+        format!("{} workers killed: more than undisturbed (s)", KILLS[0]);
+    let mut rows = vec![line(&name, &answers, more)];
+
+    let (mut answers, mut back) = (Vec::new(), Vec::new());
+    for _ in 0..KILLS[1] {
+        let request = server.send("/blocking");
+        thread::sleep(some_of(calm));
+        nats.kill();
+        let start = Instant::now();
+        answers.push((request.wait(), start.elapsed().as_secs_f64()));
+        nats.restart();
+        let start = Instant::now();
+        wait_for("the next one works", || {
+            server.get("/blocking").into_body() == expected
+        });
+        back.push(start.elapsed().as_secs_f64() - calm);
+    }
+    let after = answers.iter().map(|it| it.1).collect();
+    let name = format!("{} brokers killed: after that (s)", KILLS[1]);
+    rows.push(line(&name, &answers, after));
+    let back = sorted(back);
+    let (half, most) = (back[back.len() / 2], back[back.len() - 1]);
+    rows.push(json!([
+        "started again: until the next exact result, less its own time (s)",
+        "",
+        format!("{half:.2}, at most {most:.2}"),
+        ""
+    ]));
+    rows
+}
