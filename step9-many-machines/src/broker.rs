@@ -1,107 +1,43 @@
 // Between servers and worker processes: a queue that is somebody else's, NATS
-// JetStream. It hands each share to a worker, until one says that it's done.
+// JetStream. It hands a share to a worker, again and again until one is done.
 
-use std::{io, sync::Arc, sync::atomic::Ordering::Relaxed, time::Duration};
+use std::sync::{Arc, atomic::Ordering::Relaxed};
+use std::{io, time::Duration};
 
-use actix_web::rt::{
-    spawn,
-    time::{Instant, interval, sleep, timeout},
-};
-use async_nats::connection::State;
+use actix_web::rt::time::{Instant, sleep, sleep_until, timeout};
+use actix_web::{rt::spawn, web::Bytes};
+use async_nats::RequestErrorKind::NoResponders;
 use async_nats::jetstream::consumer::{PullConsumer, pull};
 use async_nats::jetstream::{self, AckKind, Context, Message, stream};
-use async_nats::{
-    ConnectOptions, Error, Event, RequestErrorKind, ServerAddr, Subscriber,
-};
+use async_nats::{ConnectOptions, Error, Event, ServerAddr, connection::State};
 use common::{BrokerSettings, log, stop_signal};
-use futures::future::{Either, OptionFuture, join_all};
-use futures::{FutureExt, StreamExt, TryFutureExt, TryStreamExt};
-use percent_encoding::percent_decode_str;
+use futures::{StreamExt, TryStreamExt, future::join_all};
+use scopeguard::{ScopeGuard, guard};
 use serde_json::Value;
-use tokio::{select, sync::broadcast, sync::oneshot};
-use tokio_util::sync::CancellationToken;
+use tokio::{select, sync::broadcast};
 
 use crate::pool::{Permit, Pool};
-use crate::progress::{Progress, Request};
-use crate::share::{Answer, Lost, Report, Task};
+use crate::progress::Progress;
+use crate::share::{Answer, Lost, Task};
 
 /// The queue. It has a version: a worker takes no shares of another.
 const SHARES: &str = "shares-1";
-
 /// When nothing is heard of a share for so long, another worker gets it.
 const SILENCE: Duration = Duration::from_secs(1);
-
-/// How often a share is handed out before it counts as failed.
-const MOST_TRIES: i64 = 5;
-
-/// The largest piece, or what it comes to, in bytes.
-const LARGEST: usize = 600_000;
-
-/// Where shares are done: by worker processes, or without a broker by the pool.
-pub struct Workers(Option<Broker>);
+/// How many looks at a queue that nobody touches: ten seconds.
+const LOOKS: u32 = if cfg!(test) { 16 } else { 80 };
 
 #[derive(Clone)]
-struct Broker {
+pub struct Broker {
     context: Context,
-    // Of one share, by its number in the queue, or of all.
+    // Which share, by its number in the queue, or all of them.
     lost: broadcast::Sender<(Option<u64>, Lost)>,
-}
-
-impl Workers {
-    /// When no worker does anything for as long as `patience`, shares that wait
-    /// are lost.
-    pub async fn connect(
-        settings: &BrokerSettings,
-        patience: Duration,
-    ) -> Self {
-        let broker =
-            settings.nats_url.is_some().then(|| Broker::connect(settings));
-        let broker = OptionFuture::from(broker).await;
-        if let Some(broker) = broker.clone() {
-            spawn(broker.watch(patience));
-        }
-        Self(broker)
-    }
-
-    /// Hands out a share, which is under way from then on. To stop it, drop the
-    /// future.
-    pub fn submit(
-        &self,
-        pool: &Pool,
-        permit: &Permit,
-        request: &Request<'_>,
-        task: Task,
-    ) -> impl Future<Output = Result<Answer, Lost>> + use<> {
-        let progress = request.progress.clone();
-        let Some(broker) = self.0.clone() else {
-            let receiver = pool.submit(permit, move || task.run(&progress));
-            return Either::Left(receiver.map_err(|_| Lost::Failed));
-        };
-        let (mut sender, receiver) = oneshot::channel();
-        spawn(async move {
-            let id = broker.context.client().new_inbox();
-            let answer = select! {
-                answer = broker.carry(&id, &task, &progress) => answer,
-                () = sender.closed() => Err(Lost::Failed),
-            };
-            let is_lost = answer.is_err();
-            sender.send(answer).ok();
-            if is_lost {
-                let queue = broker.context.get_stream_no_info(SHARES).await;
-                if let Ok(queue) = queue {
-                    queue.purge().filter(format!("{SHARES}.{id}")).await.ok();
-                }
-            }
-        });
-        Either::Right(
-            receiver.map(|answer| answer.unwrap_or(Err(Lost::Failed))),
-        )
-    }
 }
 
 impl Broker {
     /// Connects, or ends the process with the cause and a remedy.
-    async fn connect(settings: &BrokerSettings) -> Self {
+    pub async fn connect(settings: &BrokerSettings) -> Option<Self> {
+        let url = settings.nats_url.as_ref()?;
         let (lost, _) = broadcast::channel(1024);
         let lose = lost.clone();
         let options = ConnectOptions::new()
@@ -110,251 +46,184 @@ impl Broker {
             .reconnect_delay_callback(|_| SILENCE / 10)
             .event_callback(move |event| {
                 if event == Event::Disconnected {
-                    let cause = Lost::Broker("disconnected".into());
-                    lose.send((None, cause)).ok();
+                    lose.send((None, Lost::Broker(event.to_string()))).ok();
                 }
                 async {}
             });
-        let context = async {
-            let url = settings.nats_url.as_ref().map_or("", |url| url.secret());
-            let url: ServerAddr = url.parse()?;
+        let connected = async {
             // In the URL they would be ignored.
-            let decode = |it| percent_decode_str(it).decode_utf8_lossy().into();
-            let user = url.username().map(decode).unwrap_or_default();
-            let options = match url.password().map(decode) {
-                Some(password) => options.user_and_password(user, password),
-                None if user.is_empty() => options,
-                None => options.token(user),
+            let options = match url.login() {
+                (Some(user), Some(password)) => {
+                    options.user_and_password(user, password)
+                }
+                (Some(token), None) => options.token(token),
+                _ => options,
             };
+            let url: ServerAddr = url.address().parse()?;
             let client = options.connect(url).await?;
-            let limit = client.max_payload();
-            if limit < LARGEST {
-                return Err(format!(
-                    "its max_payload is {limit}, but shares have up to \
-                     {LARGEST} bytes"
-                )
-                .into());
+            // For a piece, or what it comes to.
+            let most = client.max_payload();
+            if most < 600_000 {
+                return Err(format!("its max_payload is {most}").into());
             }
             let mut context = jetstream::new(client);
             context.set_timeout(SILENCE / 2);
-            queue(&context).await?;
-            Ok::<_, Error>(context)
+            let consumer = queue(&context).await?;
+            Ok::<_, Error>((context, consumer))
         };
-        let context = context.await;
-        let context =
-            context.unwrap_or_else(|error| settings.cannot_use_broker(&*error));
-        Self { context, lost }
+        let connected = connected.await;
+        let (context, consumer) =
+            connected.unwrap_or_else(|error| settings.cannot_use_broker(error));
+        let broker = Self { context, lost };
+        if settings.role.is_none() {
+            spawn(broker.clone().watch(consumer));
+        }
+        Some(broker)
     }
 
-    /// Brings a share to a worker, and its answer back. The worker stops when
-    /// nobody waits for its reports any more.
-    async fn carry(
+    /// Brings a share to a worker process, and its answer back. To stop it, drop
+    /// the future: the worker notices that nobody waits for its reports.
+    pub async fn submit(
         &self,
-        id: &str,
-        task: &Task,
+        task: Task,
         progress: &Progress,
     ) -> Result<Answer, Lost> {
-        let mut lost = self.lost.subscribe();
-        let (mut reports, number) = self.publish(id, task).await?;
+        let client = self.context.client();
+        let (id, mut lost) = (client.new_inbox(), self.lost.subscribe());
+        let subject = format!("{SHARES}.{id}");
+        let (context, filter) = (self.context.clone(), subject.clone());
+        let purge = async move {
+            let queue = context.get_stream_no_info(SHARES).await?;
+            queue.purge().filter(filter).await.map_err(Error::from)
+        };
+        // It leaves the queue when this future is dropped, unless it's done.
+        let queued = guard(purge, |purge| drop(spawn(purge)));
+        let published = async {
+            // The client would keep it, and send it later.
+            if client.connection_state() != State::Connected {
+                return Err("disconnected".into());
+            }
+            let reports = client.subscribe(format!("reports.{id}")).await?;
+            let share = Bytes::from(postcard::to_stdvec(&task)?);
+            let publish = async || {
+                let sent = self.context.publish(subject.clone(), share.clone());
+                sent.await?.await
+            };
+            let mut sent = publish().await;
+            if sent.is_err() {
+                // A broker that was started again has no queue.
+                queue(&self.context).await?;
+                sent = publish().await;
+            }
+            Ok::<_, Error>((sent?.sequence, reports))
+        };
+        let published = published.await;
+        let (number, mut reports) =
+            published.map_err(|error| Lost::Broker(error.to_string()))?;
         let mut before = None;
         loop {
             let report = select! {
-                report = reports.next() => report,
-                lost = lost.recv() => match lost {
-                    Ok((Some(other), _)) if other != number => continue,
-                    Ok((_, lost)) => return Err(lost),
-                    Err(error) => return Err(Lost::Broker(error.to_string())),
+                Some(report) = reports.next() => report,
+                Ok((which, lost)) = lost.recv() => match which {
+                    Some(other) if other != number => continue,
+                    _ => return Err(lost),
                 },
             };
-            let report = report.ok_or(Lost::Broker("closed".into()))?;
             if let Some(reply) = report.reply {
-                self.context.client().publish(reply, "".into()).await.ok();
+                client.publish(reply, "".into()).await.ok();
             }
-            let (done, answer) = match postcard::from_bytes(&report.payload) {
-                Ok(Report::SoFar(done)) => (done.min(task.size()), None),
-                Ok(Report::Done(answer)) if task.fits(&answer) => {
-                    (task.size(), Some(answer))
+            match postcard::from_bytes(&report.payload) {
+                Ok(Some(Answer::SoFar(done))) => {
+                    let done = done.min(task.size());
+                    progress.note(&mut before, done, false);
+                }
+                Ok(Some(answer)) if task.fits(&answer) => {
+                    progress.note(&mut before, task.size(), true);
+                    drop(ScopeGuard::into_inner(queued));
+                    return Ok(answer);
                 }
                 _ => return Err(Lost::Failed),
-            };
-            // Modulo 2^64: it is less when another worker has begun again.
-            let more = done.wrapping_sub(before.unwrap_or(0));
-            progress.done.fetch_add(more, Relaxed);
-            progress.busy.fetch_add(before.is_none().into(), Relaxed);
-            before = Some(done);
-            if let Some(answer) = answer {
-                progress.busy.fetch_sub(1, Relaxed);
-                return Ok(answer);
             }
         }
     }
 
-    /// Puts a share into the queue. Returns its reports, and its number there.
-    async fn publish(
-        &self,
-        id: &str,
-        task: &Task,
-    ) -> Result<(Subscriber, u64), Error> {
+    /// Watches the queue while shares are waited for: which of them are lost?
+    async fn watch(self, mut consumer: PullConsumer) -> Result<(), Error> {
         let client = self.context.client();
-        // The client would keep it, and send it later.
-        if client.connection_state() != State::Connected {
-            return Err("disconnected".into());
-        }
-        let reports = client.subscribe(format!("reports.{id}")).await?;
-        let share = postcard::to_stdvec(task)?;
-        let publish = async || {
-            let sent = self
-                .context
-                .publish(format!("{SHARES}.{id}"), share.clone().into());
-            sent.await?.await
-        };
-        let place = match publish().await {
-            Ok(place) => place,
-            Err(_) => {
-                // A broker that was started again has no queue.
-                queue(&self.context).await?;
-                publish().await?
-            }
-        };
-        Ok((reports, place.sequence))
-    }
-
-    /// Watches the queue while shares are waited for, and says which are lost.
-    async fn watch(self, patience: Duration) -> Result<(), Error> {
-        let client = self.context.client();
-        let acks = format!("$JS.ACK.{SHARES}.>");
-        let mut acks = client.subscribe(acks).await?;
-        let dead = "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES";
-        let mut dead = client.subscribe(format!("{dead}.{SHARES}.>")).await?;
-        let mut consumer = queue(&self.context).await?;
-        let mut looks = interval(SILENCE / 8);
-        let [mut reached, mut manned, mut heard] = [Instant::now(); 3];
+        let hear = |what| client.subscribe(format!("$JS.{what}.{SHARES}.>"));
+        let mut acks = hear("ACK").await?;
+        let mut dead = hear("EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES").await?;
+        let (mut reached, mut quiet, mut next) = (true, 0, Instant::now());
         loop {
             select! {
-                // Of a share that is done, or in progress.
-                Some(_) = acks.next() => heard = Instant::now(),
-                Some(advisory) = dead.next() => {
-                    let advisory: Value =
-                        serde_json::from_slice(&advisory.payload)?;
-                    let number = advisory["stream_seq"].as_u64();
+                // Somebody works, for this server or another.
+                Some(_) = acks.next(), if reached => quiet = 0,
+                Some(event) = dead.next() => {
+                    let event = serde_json::from_slice::<Value>(&event.payload);
+                    let number = event.unwrap_or_default()["stream_seq"].as_u64();
+                    let number = number.or(Some(0));
                     self.lost.send((number, Lost::Failed)).ok();
                 }
-                _ = looks.tick() => {
-                    let now = Instant::now();
+                () = sleep_until(next) => {
+                    next = Instant::now() + SILENCE / 8;
                     if self.lost.receiver_count() == 0 {
-                        [reached, manned, heard] = [now; 3];
+                        quiet = 0;
                         continue;
                     }
                     let info = consumer.get_info().await;
-                    if let Ok(info) = &info {
-                        reached = now;
-                        if info.num_waiting > 0 || info.num_ack_pending > 0 {
-                            manned = now;
+                    reached = info.is_ok();
+                    let (more, lost) = match info {
+                        Ok(it) if it.num_waiting + it.num_ack_pending > 0 => {
+                            (1, Lost::NoWorkers)
                         }
-                    } else if let Ok(again) = queue(&self.context).await {
-                        consumer = again;
-                    }
-                    let lost = match info {
-                        Err(error) if reached.elapsed() > 2 * SILENCE => {
-                            Lost::Broker(error.to_string())
+                        Ok(_) => (LOOKS / 4, Lost::NoWorkers),
+                        Err(error) => {
+                            let again = queue(&self.context).await;
+                            consumer = again.unwrap_or(consumer);
+                            (LOOKS / 4, Lost::Broker(error.to_string()))
                         }
-                        Ok(_)
-                            if manned.elapsed() > SILENCE / 2
-                                || heard.elapsed() > patience =>
-                        {
-                            Lost::NoWorkers
-                        }
-                        _ => continue,
                     };
-                    self.lost.send((None, lost)).ok();
+                    quiet += more;
+                    if quiet >= LOOKS {
+                        self.lost.send((None, lost)).ok();
+                    }
                 }
             }
         }
     }
 
-    /// Does shares, one at a time, until it's told to stop.
-    async fn work(
-        &self,
-        pool: &Pool,
-        permit: &Permit,
-        stop: &CancellationToken,
-    ) {
-        let mut lost = self.lost.subscribe();
-        let mut consumer = queue(&self.context).await;
-        loop {
-            let share = async {
-                // One for each thread: one that waits here could be with
-                // another worker.
-                let one = consumer.as_ref().map_err(ToString::to_string)?;
-                let one = one.batch().max_messages(1).expires(SILENCE);
-                let share = async { one.messages().await?.try_next().await };
-                // A consumer that is gone doesn't answer.
-                timeout(2 * SILENCE, share).await?
-            };
-            let share = select! {
-                () = stop.cancelled() => return,
-                _ = lost.recv() => Err("disconnected".into()),
-                share = share => share,
-            };
-            match share {
-                Ok(Some(share)) => self.do_share(share, pool, permit).await,
-                Ok(None) => {}
-                // A broker that was started again has no queue.
-                Err(_) => {
-                    sleep(SILENCE / 10).await;
-                    consumer = queue(&self.context).await;
-                }
-            }
-        }
-    }
-
-    /// Replies before it acknowledges: a share may be done twice, but is never
-    /// lost.
-    async fn do_share(&self, share: Message, pool: &Pool, permit: &Permit) {
-        let mut lost = self.lost.subscribe();
+    /// First the answer, then the acknowledgement: a share may be done twice, but
+    /// is never lost.
+    async fn run(&self, share: Message, pool: &Pool, permit: &Permit) {
         let reports = share.subject.replacen(SHARES, "reports", 1);
+        let report = async |answer: Option<Answer>| {
+            let report = postcard::to_stdvec(&answer).unwrap_or_default();
+            let client = self.context.client();
+            let sent = client.request(reports.clone(), report.into());
+            sent.await.err().map(|error| error.kind())
+        };
         let task = postcard::from_bytes::<Task>(&share.payload).ok();
         let size = task.as_ref().map_or(0, Task::size);
         log(format!("a share of {size} rounds or bytes"));
         let progress = Arc::<Progress>::default();
         let shared = progress.clone();
         let answer = pool.submit(permit, move || Some(task?.run(&shared)));
-        let done = async {
-            let answer = answer.await.ok().flatten();
-            let report = answer.map_or(Report::Failed, Report::Done);
-            self.tell(&reports, &report).await.is_some()
-        };
+        let done =
+            async { report(answer.await.ok().flatten()).await.is_none() };
         let unwanted = async {
-            loop {
+            let so_far = || Answer::SoFar(progress.done.load(Relaxed));
+            while report(Some(so_far())).await != Some(NoResponders) {
                 share.ack_with(AckKind::Progress).await.ok();
-                let report = Report::SoFar(progress.done.load(Relaxed));
-                if self.tell(&reports, &report).await == Some(false) {
-                    return true;
-                }
                 sleep(SILENCE / 5).await;
             }
         };
         let is_over = select! {
-            is_over = done => is_over,
-            is_over = unwanted => is_over,
-            _ = lost.recv() => false,
+            is_heard = done => is_heard,
+            () = unwanted => true,
         };
         progress.stopped.store(true, Relaxed);
         if is_over {
             share.ack().await.ok();
-        }
-    }
-
-    /// Sends a report. Returns whether anyone waits for it, if that is known.
-    async fn tell(&self, reports: &str, report: &Report) -> Option<bool> {
-        let report = postcard::to_stdvec(report).ok()?.into();
-        let client = self.context.client();
-        match client.request(reports.to_owned(), report).await {
-            Ok(_) => Some(true),
-            Err(error) if error.kind() == RequestErrorKind::NoResponders => {
-                Some(false)
-            }
-            Err(_) => None,
         }
     }
 }
@@ -371,13 +240,14 @@ async fn queue(context: &Context) -> Result<PullConsumer, Error> {
         ..Default::default()
     };
     let queue = context.create_stream(queue).await?;
-    // In memory: a new queue numbers its shares from 1 again, and a late
-    // acknowledgement must not hit another's.
+    // A new queue numbers its shares from 1 again: a late acknowledgement must
+    // not hit one of them.
     let created = queue.cached_info().created.unix_timestamp_nanos();
     let workers = pull::Config {
         durable_name: Some(format!("workers-{created}")),
         ack_wait: SILENCE,
-        max_deliver: MOST_TRIES,
+        // Then it counts as failed.
+        max_deliver: 5,
         ..Default::default()
     };
     Ok(queue.create_consumer(workers).await?)
@@ -385,13 +255,37 @@ async fn queue(context: &Context) -> Result<PullConsumer, Error> {
 
 /// A worker process: does shares until it's told to stop.
 pub async fn work(settings: &BrokerSettings) -> io::Result<()> {
-    let broker = Broker::connect(settings).await;
+    let broker = Broker::connect(settings).await.ok_or(io::ErrorKind::Other)?;
     let pool = Pool::start(settings.threads, 1)
         .unwrap_or_else(|error| settings.cannot_start_threads(error));
     let permit = pool.admit().ok_or(io::ErrorKind::ResourceBusy)?;
     let stop = stop_signal();
     settings.announce_worker();
-    let threads = 0..settings.threads.get();
-    join_all(threads.map(|_| broker.work(&pool, &permit, &stop))).await;
+    join_all((0..settings.threads.get()).map(async |_| {
+        let mut lost = broker.lost.subscribe();
+        while !stop.is_cancelled() {
+            // A broker that was started again has no queue.
+            let Ok(consumer) = queue(&broker.context).await else {
+                sleep(SILENCE / 10).await;
+                continue;
+            };
+            loop {
+                // One: what waits here could be elsewhere.
+                let one = consumer.batch().max_messages(1).expires(SILENCE);
+                let share = async { one.messages().await?.try_next().await };
+                match select! {
+                    () = stop.cancelled() => return,
+                    _ = lost.recv() => break,
+                    // A consumer that is gone doesn't answer.
+                    share = timeout(2 * SILENCE, share) => share,
+                } {
+                    Ok(Ok(None)) => {}
+                    Ok(Ok(Some(it))) => broker.run(it, &pool, &permit).await,
+                    _ => break,
+                }
+            }
+        }
+    }))
+    .await;
     Ok(())
 }

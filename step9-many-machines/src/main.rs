@@ -20,7 +20,7 @@ use actix_web::{
     rt::time::sleep,
     web::{Data, Json, ServiceConfig, get, post},
 };
-use broker::Workers;
+use broker::Broker;
 use common::{
     BrokerSettings, Rendered, Report, RequestId, Upload, client_left, events,
     serve, settings, shares, stop_signal,
@@ -28,7 +28,7 @@ use common::{
 use futures::future::try_join_all;
 use pool::{Permit, Pool, Status};
 use progress::{Request, Requests, in_time};
-use share::{Answer, Task};
+use share::{Answer, Lost, Task};
 use summary::summarise;
 use tokio_util::sync::CancellationToken;
 
@@ -36,7 +36,7 @@ use tokio_util::sync::CancellationToken;
 struct State {
     settings: BrokerSettings,
     pool: Pool,
-    workers: Workers,
+    broker: Option<Broker>,
     requests: Requests,
     stop: CancellationToken,
 }
@@ -49,12 +49,10 @@ async fn main() -> io::Result<()> {
     }
     let pool = Pool::start(settings.threads, settings.queue)
         .unwrap_or_else(|error| settings.cannot_start_threads(error));
-    // How long shares wait while no worker process does anything.
-    let patience = Duration::from_secs(10);
-    let workers = Workers::connect(&settings, patience).await;
+    let broker = Broker::connect(&settings).await;
     let requests = Requests::default();
     let stop = stop_signal();
-    let state = Data::new(State { settings, pool, workers, requests, stop });
+    let state = Data::new(State { settings, pool, broker, requests, stop });
     let shared = state.clone();
 
     let server = HttpServer::new(move || {
@@ -111,9 +109,8 @@ async fn blocking(state: Data<State>, id: RequestId) -> Result<Report> {
 async fn failing(state: Data<State>) -> Result<&'static str> {
     let permit = admit(&state)?;
     let request = state.requests.begin("", 1);
-    let pool = &state.pool;
-    let answer = state.workers.submit(pool, &permit, &request, Task::Fail);
-    let result = in_time(&state, state.settings.timeout, answer).await?;
+    let receiver = submit(&state, &permit, &request, Task::Fail);
+    let result = in_time(&state, state.settings.timeout, receiver).await?;
     request.end(result)?;
     Ok("It didn't panic.")
 }
@@ -157,12 +154,28 @@ async fn count_all(
     permit: &Permit,
     request: &Request<'_>,
 ) -> Result<u64> {
-    let answers = shares(state.settings.iterations, state.settings.threads)
-        .map(|share| {
-            let task = Task::Count(share);
-            state.workers.submit(&state.pool, permit, request, task)
-        })
-        .collect::<Vec<_>>();
-    let answers = try_join_all(answers).await?.into_iter();
-    Ok(answers.map(Answer::count).sum::<Result<u64, _>>()?)
+    let receivers = shares(state.settings.iterations, state.settings.threads)
+        .map(async |share| {
+            match submit(state, permit, request, Task::Count(share)).await? {
+                Answer::Count(count) => Ok(count),
+                _ => Err(Lost::Failed),
+            }
+        });
+    let counts = try_join_all(receivers).await?;
+    Ok(counts.iter().sum())
+}
+
+/// Hands out a share: to a worker process, or without a broker to a thread.
+async fn submit(
+    state: &State,
+    permit: &Permit,
+    request: &Request<'_>,
+    task: Task,
+) -> Result<Answer, Lost> {
+    let progress = request.progress.clone();
+    if let Some(broker) = &state.broker {
+        return broker.submit(task, &progress).await;
+    }
+    let receiver = state.pool.submit(permit, move || task.run(&progress));
+    receiver.await.map_err(|_| Lost::Failed)
 }
