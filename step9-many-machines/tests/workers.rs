@@ -6,8 +6,10 @@
 #[allow(dead_code)] // Some is for measurements.
 mod nats;
 
-use std::{fmt::Write as _, io::Write, process::Command, thread};
+use std::{fmt::Write as _, fs, io::Write, process::Command, thread};
 
+use actix_web::rt::System;
+use async_nats::jetstream::{self, stream::Config};
 use harness::{Server, StartError, events};
 use nats::{Nats, Worker, free_port, nats, wait_for};
 use rustix::process::{Pid, Signal, kill_process};
@@ -237,6 +239,19 @@ fn it_does_not_start_with_a_broker_that_it_cannot_use() {
     check_refused(&secret, &nobody, "refused");
     let without = Nats::start(&[]);
     check_refused(&without, &without.url(), "jetstream");
+    let config = concat!(env!("CARGO_TARGET_TMPDIR"), "/small.conf");
+    fs::write(config, "max_payload: 500000").unwrap();
+    let small = Nats::start(&["-js", "-c", config]);
+    check_refused(&small, &small.url(), "max_payload is 500000");
+    // Somebody else has a queue of that name.
+    let taken = Nats::start(&["-js"]);
+    System::new().block_on(async {
+        let client = async_nats::connect(taken.url()).await.unwrap();
+        let name = "shares-1".into();
+        let foreign = Config { name, ..Config::default() };
+        jetstream::new(client).create_stream(foreign).await.unwrap();
+    });
+    check_refused(&taken, &taken.url(), "different configuration");
 }
 
 #[test]

@@ -66,19 +66,19 @@ pub fn main() -> ExitCode {
         .collect();
     // The last one hands its shares out, too.
     let (_, many_machines, _) = runs.last().expect("there are steps");
-    let engine = Engine::start(many_machines);
-    if let Some(Engine { url, .. }) = &engine {
-        let name = "the same, with an engine and two workers";
+    let broker = Broker::start(many_machines);
+    if let Some(Broker { url, .. }) = &broker {
+        let name = "the same, with a broker and two workers";
         runs.push((name.into(), many_machines.clone(), Some(url.clone())));
     }
     let soaked = thread::scope(|scope| {
-        let all = runs.into_iter().map(|(name, program, engine)| {
+        let all = runs.into_iter().map(|(name, program, broker)| {
             let start = move || {
                 let mut command = command(&program);
                 let iterations = ITERATIONS.to_string();
                 command.env("ITERATIONS", iterations).env("THREADS", "2");
-                command.env("QUEUE", "16").env("PRIORITY", "normal");
-                command.envs(engine.iter().map(|url| ("NATS_URL", url)));
+                command.env("QUEUE", "16");
+                command.envs(broker.iter().map(|url| ("NATS_URL", url)));
                 Server::start(&mut command).expect("it starts")
             };
             scope.spawn(move || soak(&name, time, start))
@@ -105,45 +105,45 @@ pub fn main() -> ExitCode {
     ExitCode::from(u8::from(!good.iter().all(|it| *it)))
 }
 
-/// An engine with two workers, which are stopped when it is dropped.
-struct Engine {
+/// A broker with two workers, which are stopped when it is dropped.
+struct Broker {
     url: String,
     processes: Vec<Child>,
 }
 
-impl Engine {
+impl Broker {
     /// Starts them where `nats-server` is installed.
     fn start(program: &Path) -> Option<Self> {
         let port = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = port.local_addr().expect("it has one").port().to_string();
-        let mut engine = Command::new("nats-server");
-        engine.args(["-js", "-a", "127.0.0.1", "-p", &port, "-sd"]);
-        engine.arg(workspace().join("target/tmp/soak")).stderr(Stdio::null());
-        let Ok(engine) = engine.spawn() else {
+        let mut broker = Command::new("nats-server");
+        broker.args(["-js", "-a", "127.0.0.1", "-p", &port, "-sd"]);
+        broker.arg(workspace().join("target/tmp/soak")).stderr(Stdio::null());
+        let Ok(broker) = broker.spawn() else {
             eprintln!(
-                "no nats-server: step 9 is soaked without an engine only"
+                "no nats-server: step 9 is soaked without a broker only"
             );
             return None;
         };
         let (url, processes) =
-            (format!("nats://127.0.0.1:{port}"), vec![engine]);
-        let mut engine = Self { url, processes };
-        while TcpStream::connect(&engine.url["nats://".len()..]).is_err() {
+            (format!("nats://127.0.0.1:{port}"), vec![broker]);
+        let mut broker = Self { url, processes };
+        while TcpStream::connect(&broker.url["nats://".len()..]).is_err() {
             thread::sleep(Duration::from_millis(20));
         }
         for _ in 0..2 {
             let mut worker = command(program);
-            worker.arg("work").env("NATS_URL", &engine.url);
-            worker.env("PRIORITY", "normal").stdout(Stdio::null());
-            // `/failing` panics there.
-            let worker = worker.stderr(Stdio::null()).spawn();
-            engine.processes.push(worker.expect("it starts"));
+            worker.arg("work").env("NATS_URL", &broker.url);
+            // It prints a line for each share, and `/failing` panics there.
+            worker.stdout(Stdio::null()).stderr(Stdio::null());
+            let worker = worker.spawn();
+            broker.processes.push(worker.expect("it starts"));
         }
-        Some(engine)
+        Some(broker)
     }
 }
 
-impl Drop for Engine {
+impl Drop for Broker {
     fn drop(&mut self) {
         for process in &mut self.processes {
             process.kill().ok();
