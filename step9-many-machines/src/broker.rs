@@ -81,8 +81,8 @@ impl Broker {
         Some(broker)
     }
 
-    /// Brings a share to a worker process, and its answer back. To stop it, drop
-    /// the future: the worker notices that nobody waits for its reports.
+    /// Brings a share to a worker process, and its answer back. To stop it,
+    /// drop the future: the worker notices that nobody waits for its reports.
     pub async fn submit(
         &self,
         task: Task,
@@ -159,9 +159,9 @@ impl Broker {
                 // Somebody works, for this server or another.
                 Some(_) = acks.next(), if reached => quiet = 0,
                 Some(event) = dead.next() => {
-                    let event = serde_json::from_slice::<Value>(&event.payload);
-                    let number = event.unwrap_or_default()["stream_seq"].as_u64();
-                    let number = number.or(Some(0));
+                    let event = serde_json::from_slice(&event.payload);
+                    let event: Value = event.unwrap_or_default();
+                    let number = event["stream_seq"].as_u64().or(Some(0));
                     self.lost.send((number, Lost::Failed)).ok();
                 }
                 () = sleep_until(next) => {
@@ -180,7 +180,7 @@ impl Broker {
                         Err(error) => {
                             let again = queue(&self.context).await;
                             consumer = again.unwrap_or(consumer);
-                            (LOOKS / 4, Lost::Broker(error.to_string()))
+                            (LOOKS / 8, Lost::Broker(error.to_string()))
                         }
                     };
                     quiet += more;
@@ -192,8 +192,8 @@ impl Broker {
         }
     }
 
-    /// First the answer, then the acknowledgement: a share may be done twice, but
-    /// is never lost.
+    /// First the answer, then the acknowledgement: a share may be done twice,
+    /// but is never lost.
     async fn run(&self, share: Message, pool: &Pool, permit: &Permit) {
         let reports = share.subject.replacen(SHARES, "reports", 1);
         let report = async |answer: Option<Answer>| {
