@@ -11,9 +11,9 @@ use std::{
 /// How far `/blocking` counts.
 pub const COUNT: u64 = 1_000_000_000;
 
-/// A window title and its bell, a cleared screen, a C1 sequence, a line that
-/// runs from right to left, and characters that are two columns wide.
-const HOSTILE: &str = "\x1b]0;owned\x07\x1b[2J\u{9b}31m\u{202e}\u{200b}\
+/// A window title and its bell, a cleared screen, a C1 sequence, and characters
+/// that are two columns wide.
+const HOSTILE: &str = "\x1b]0;owned\x07\x1b[2J\u{9b}31m\
     \u{4e16}\u{4e16}\u{4e16}\u{4e16}\u{4e16}\u{4e16}\u{4e16}\u{4e16}\
     \u{4e16}\u{4e16}\u{4e16}\u{4e16}\u{4e16}\u{4e16}\u{4e16}\u{4e16}\
     \u{4e16}\u{4e16}\u{4e16}\u{4e16}\u{4e16}\u{4e16}\u{4e16}\u{4e16}\
