@@ -40,7 +40,7 @@ let waiting = null;
 /** How many times in a row the heartbeat failed. */
 let failures = 0;
 /** When the page last looked, and until when it knows that nothing came. */
-let looked = 0;
+const looks = [0, 0, 0];
 let known = 0;
 /** What the server says about itself; null while that isn't known. */
 let step = null;
@@ -247,7 +247,6 @@ async function keepShowingStep() {
       // The next server on this port may be another step.
       step = shown = null;
     }
-    element("pool").hidden = !has("/pool");
     await sleep(5 * BEAT);
   }
 }
@@ -541,13 +540,18 @@ function countBeats({ start }, end) {
 
 function showState() {
   const time = now();
-  // After a pause, in a hidden page or with the machine asleep, the response may
-  // be there, but not read yet. By the next look it is.
-  known = time - looked > FREEZE ? looked : time;
-  looked = time;
+  // After a pause, in a hidden page or on a busy machine, the response may have
+  // come, but not be read yet. Three looks later it is.
+  const paused = looks.some(
+    (look, i) => (looks[i + 1] ?? time) - look > FREEZE,
+  );
+  known = paused ? looks[0] : time;
+  looks.push(time);
+  looks.shift();
   const { kind, text, spoken = text } = state(time);
   setText("state", text);
   element("state").className = kind;
+  element("pool").hidden = kind === "unreachable" || !has("/pool");
   // For screen readers: changes only, not each tenth of a second.
   setText("announcement", spoken);
 
