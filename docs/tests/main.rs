@@ -7,6 +7,7 @@ mod own;
 mod press;
 mod seam;
 mod twenty_lines;
+mod watch;
 
 use std::{
     path::{Path, PathBuf},

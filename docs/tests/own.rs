@@ -17,7 +17,6 @@ use std::{
 use docs::read;
 use harness::{Pending, Server};
 use plan::Load;
-use regex::Regex;
 use serde_json::Value;
 
 const CURES: [&str; 2] = ["cure-actix", "cure-axum"];
@@ -37,51 +36,6 @@ fn program(example: &str) -> PathBuf {
 fn start(example: &str, settings: &[(&str, &str)]) -> Server {
     let mut command = harness::command(program(example));
     Server::start(command.envs(settings.iter().copied())).unwrap()
-}
-
-fn busy(said: &str) -> Vec<f64> {
-    let line = Regex::new(r"thread was busy for ([0-9.]+)(ms|s)").unwrap();
-    let seconds = |number: &str, unit: &str| {
-        number.parse::<f64>().unwrap() / if unit == "ms" { 1e3 } else { 1.0 }
-    };
-    line.captures_iter(said).map(|it| seconds(&it[1], &it[2])).collect()
-}
-
-#[test]
-fn the_heartbeat_says_how_long_its_thread_was_busy() {
-    let server = start("heartbeat", &[("ITERATIONS", "2_000_000_000")]);
-    assert_eq!(server.get("/waiting").status(), 200);
-    let while_it_waited = busy(&server.stderr_so_far());
-    let sum: f64 = while_it_waited.iter().sum();
-    assert!(sum < 1.5, "/waiting computes nothing, but: {while_it_waited:?}");
-
-    let start = Instant::now();
-    assert_eq!(server.get("/blocking").status(), 200);
-    let taken = start.elapsed().as_secs_f64();
-    // It has said so when it has answered a later request.
-    assert_eq!(server.get("/waiting").status(), 200);
-    let longest = busy(&server.kill().stderr).into_iter().fold(0.0, f64::max);
-    assert!(
-        longest > 0.5 * taken,
-        "the only thread counted for {taken} s, and the heartbeat was late \
-         by no more than {longest} s"
-    );
-}
-
-#[test]
-fn the_line_that_is_found_is_the_call_of_count() {
-    let chapter = read("docs/chapters/find-the-freeze.md").unwrap();
-    let source = read("docs/examples/heartbeat.rs").unwrap();
-    let found = Regex::new(r"`?heartbeat.rs`?(?::|, line )(\d+)").unwrap();
-    let lines: Vec<usize> = found
-        .captures_iter(&chapter)
-        .map(|it| it[1].parse().unwrap())
-        .collect();
-    assert_eq!(lines.len(), 2);
-    for line in lines {
-        let code = source.lines().nth(line - 1).unwrap_or_default();
-        assert!(code.contains("count(settings.iterations)"), "{line}: {code}");
-    }
 }
 
 #[test]

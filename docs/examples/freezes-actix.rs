@@ -1,0 +1,121 @@
+//! Freezes of every kind in actix-web, watched: for the tests of watch.rs.
+
+#[path = "watch/watch.rs"]
+mod watch;
+#[path = "watch/actix.rs"]
+mod watch_actix;
+
+#[path = "freezes/lasting.rs"]
+mod lasting;
+
+use std::sync::{Mutex, mpsc};
+use std::time::Duration;
+use std::{io, thread};
+
+use actix_web::{App, HttpServer, rt, web::get};
+use futures::future::join_all;
+use lasting::{compute, wait};
+#[actix_web::main]
+async fn main() -> io::Result<()> {
+    let server = HttpServer::new(|| {
+        watch::this_thread();
+        App::new()
+            .wrap_fn(watch_actix::mark)
+            .route("/non-blocking", get().to(async || "non-blocking"))
+            .route("/computes", get().to(computes))
+            .route("/recv", get().to(recv))
+            .route("/mutex", get().to(mutex))
+            .route("/deadlock", get().to(deadlock))
+            .route("/sleep", get().to(sleep))
+            .route("/short", get().to(short))
+            .route("/timers", get().to(timers))
+            .route("/spawned", get().to(spawned))
+            .route("/crowded", get().to(crowded))
+            .route("/panics", get().to(panics))
+    })
+    .workers(1)
+    .bind(("127.0.0.1", 0))?;
+    println!("freezes-actix listening on http://{}", server.addrs()[0]);
+    server.run().await
+}
+
+async fn computes() -> &'static str {
+    compute();
+    "computed"
+}
+
+async fn recv() -> &'static str {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        wait();
+        sender.send("received").ok();
+    });
+    receiver.recv().unwrap_or("nothing")
+}
+
+async fn mutex() -> &'static str {
+    static LOCK: Mutex<()> = Mutex::new(());
+    let (sender, held) = mpsc::channel();
+    thread::spawn(move || {
+        let _held = LOCK.lock();
+        sender.send(()).ok();
+        wait();
+    });
+    held.recv().ok();
+    let _mine = LOCK.lock();
+    "locked"
+}
+
+async fn deadlock() -> &'static str {
+    static FIRST: Mutex<()> = Mutex::new(());
+    static SECOND: Mutex<()> = Mutex::new(());
+    let _first = FIRST.lock();
+    let (sender, held) = mpsc::channel();
+    thread::spawn(move || {
+        let _second = SECOND.lock();
+        sender.send(()).ok();
+        let _first = FIRST.lock();
+    });
+    held.recv().ok();
+    let _second = SECOND.lock();
+    "never"
+}
+
+async fn sleep() -> &'static str {
+    thread::sleep(Duration::from_secs(3600));
+    "slept"
+}
+
+async fn short() -> &'static str {
+    thread::sleep(Duration::from_millis(150));
+    "slept"
+}
+
+async fn timers() -> &'static str {
+    join_all((0..1000).map(|_| rt::time::sleep(Duration::from_millis(300))))
+        .await;
+    "waited"
+}
+
+/// Freezes the thread after its response, in a task that nobody has named.
+async fn spawned() -> &'static str {
+    rt::spawn(async {
+        rt::time::sleep(Duration::from_millis(1)).await;
+        wait();
+    });
+    "spawned"
+}
+
+/// Computes beside threads that leave it a small share of the cores.
+async fn crowded() -> &'static str {
+    let cores = thread::available_parallelism().map_or(1, |cores| cores.get());
+    for _ in 0..4 * cores {
+        thread::spawn(compute);
+    }
+    compute();
+    "computed"
+}
+
+async fn panics() -> &'static str {
+    panic!("on purpose");
+}

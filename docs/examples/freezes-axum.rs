@@ -1,0 +1,55 @@
+//! Freezes in axum, on a runtime of two threads, watched: for the tests of
+//! watch.rs.
+
+#[path = "watch/watch.rs"]
+mod watch;
+#[path = "watch/axum.rs"]
+mod watch_axum;
+
+#[path = "freezes/lasting.rs"]
+mod lasting;
+
+use std::{io, time::Duration};
+
+use axum::{Router, middleware::from_fn, routing::get};
+use lasting::{compute, wait};
+use tokio::{net::TcpListener, spawn, task::block_in_place, time::sleep};
+
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn main() -> io::Result<()> {
+    let app = Router::new()
+        .route("/non-blocking", get(async || "non-blocking"))
+        .route("/blocks/{name}", get(blocks))
+        .route("/computes", get(computes))
+        .route("/task", get(task))
+        .route("/in-place", get(in_place))
+        .layer(from_fn(watch_axum::mark));
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    println!("freezes-axum listening on http://{}", listener.local_addr()?);
+    axum::serve(listener, app).await
+}
+
+async fn blocks() -> &'static str {
+    wait();
+    "waited"
+}
+
+async fn computes() -> &'static str {
+    compute();
+    "computed"
+}
+
+/// A timer wakes the task on the thread that drives timers and I/O for all.
+async fn task() -> &'static str {
+    spawn(watch::marked("refresh the cache".into(), async {
+        sleep(Duration::from_millis(50)).await;
+        wait();
+    }));
+    "spawned"
+}
+
+/// Blocks a thread that has handed over its work before.
+async fn in_place() -> &'static str {
+    block_in_place(|| wait());
+    "waited"
+}
