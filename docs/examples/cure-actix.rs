@@ -1,5 +1,5 @@
 //! The freeze and its cure in actix-web: `/before` computes in its handler,
-//! `/after` on another thread, if there is room.
+//! `/after` on another thread, if there is a free slot.
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -9,12 +9,12 @@ use actix_web::{
     http::KeepAlive,
     web::{Data, get},
 };
-use common::{Settings, count};
+use common::{Settings, count, stop_signal};
 use tokio::{sync::Semaphore, task::spawn_blocking};
 
-/// How many may be in the house, and how many of them compute at once.
+/// How many requests are admitted, and how many of them compute at once.
 struct Limits {
-    places: Arc<Semaphore>,
+    slots: Arc<Semaphore>,
     cores: Arc<Semaphore>,
 }
 
@@ -23,7 +23,7 @@ async fn main() -> io::Result<()> {
     let idea = "The freeze and its cure in actix-web.";
     let settings = Settings::from_args("cure-actix", idea, "threads queue");
     let limits = Data::new(Limits {
-        places: Arc::new(Semaphore::new(settings.queue)),
+        slots: Arc::new(Semaphore::new(settings.queue)),
         cores: Arc::new(Semaphore::new(settings.threads.get())),
     });
     let settings = Data::new(settings);
@@ -37,11 +37,18 @@ async fn main() -> io::Result<()> {
             .route("/non-blocking", get().to(non_blocking))
             .route("/before", get().to(before))
             .route("/after", get().to(after))
+            .route("/failing", get().to(failing))
     })
     .workers(1)
-    // Who waits through a freeze is answered after it, however long it was.
+    // No request time-out: requests that arrive during the freeze are answered
+    // after it.
     .client_request_timeout(Duration::ZERO)
     .keep_alive(KeepAlive::Os)
+    // When a client leaves, its handler is dropped. By default it isn't.
+    .h1_allow_half_closed(false)
+    // Ctrl-C finishes requests in progress, however long they take.
+    .shutdown_signal(stop_signal()?)
+    .shutdown_timeout(u64::MAX)
     .bind(settings.address())
     .unwrap_or_else(|error| settings.cannot_listen(error));
 
@@ -61,16 +68,30 @@ async fn after(
     settings: Data<Settings>,
     limits: Data<Limits>,
 ) -> Result<String> {
-    let full = |_| ErrorServiceUnavailable("No room. Try again later.");
-    let place = limits.places.clone().try_acquire_owned().map_err(full)?;
-    let failed = |_| ErrorInternalServerError("The work failed.");
-    let core = limits.cores.clone().acquire_owned().await.map_err(failed)?;
-    let work = spawn_blocking(move || {
-        // Given back when the work ends, not when the waiting does.
-        let _held = (place, core);
-        heavy(settings.iterations)
-    });
-    work.await.map_err(|_| ErrorInternalServerError("The work failed."))
+    limits.run(move || heavy(settings.iterations)).await
+}
+
+/// Work that panics on purpose: its client gets 500, its slot is free again.
+async fn failing(limits: Data<Limits>) -> Result<String> {
+    limits.run(|| panic!("/failing panics on purpose")).await
+}
+
+impl Limits {
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T> {
+        let busy = |_| ErrorServiceUnavailable("The server is busy.");
+        let slot = self.slots.clone().try_acquire_owned().map_err(busy)?;
+        let failed = |_| ErrorInternalServerError("The work failed.");
+        let core = self.cores.clone().acquire_owned().await.map_err(failed)?;
+        let work = spawn_blocking(move || {
+            // Released when the work ends, not when the handler is dropped.
+            let _held = (slot, core);
+            work()
+        });
+        work.await.map_err(|_| ErrorInternalServerError("The work failed."))
+    }
 }
 
 /// Stands for your own work.

@@ -1,17 +1,23 @@
 //! The freeze and its cure in axum: `/before` computes in its handler,
-//! `/after` on another thread, if there is room.
+//! `/after` on another thread, if there is a free slot.
 
 use std::{io, sync::Arc};
 
 use axum::{Router, extract::State, http::StatusCode, routing::get};
 use common::{Settings, count};
-use tokio::{net::TcpListener, sync::Semaphore, task::spawn_blocking};
+#[cfg(unix)]
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    net::TcpListener, signal::ctrl_c, sync::Semaphore, task::spawn_blocking,
+};
 
-/// How many may be in the house, and how many of them compute at once.
+/// How many requests are admitted, and how many of them compute at once.
 struct Limits {
-    places: Arc<Semaphore>,
+    slots: Arc<Semaphore>,
     cores: Arc<Semaphore>,
 }
+
+type Failed = (StatusCode, &'static str);
 
 type Shared = State<(Settings, Arc<Limits>)>;
 
@@ -21,7 +27,7 @@ async fn main() -> io::Result<()> {
     let idea = "The freeze and its cure in axum.";
     let settings = Settings::from_args("cure-axum", idea, "threads queue");
     let limits = Arc::new(Limits {
-        places: Arc::new(Semaphore::new(settings.queue)),
+        slots: Arc::new(Semaphore::new(settings.queue)),
         cores: Arc::new(Semaphore::new(settings.threads.get())),
     });
 
@@ -29,13 +35,26 @@ async fn main() -> io::Result<()> {
         .route("/non-blocking", get(non_blocking))
         .route("/before", get(before))
         .route("/after", get(after))
+        .route("/failing", get(failing))
         .with_state((settings.clone(), limits));
     let listener = TcpListener::bind((&*settings.host, settings.port))
         .await
         .unwrap_or_else(|error| settings.cannot_listen(error));
 
     settings.announce(&[listener.local_addr()?]);
-    axum::serve(listener, app).await
+    // Ctrl-C finishes requests in progress, however long they take.
+    axum::serve(listener, app).with_graceful_shutdown(stopped()).await
+}
+
+async fn stopped() {
+    #[cfg(unix)]
+    if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+        tokio::select! {
+            _ = terminate.recv() => return,
+            _ = ctrl_c() => return,
+        }
+    }
+    ctrl_c().await.ok();
 }
 
 async fn non_blocking() -> &'static str {
@@ -46,20 +65,34 @@ async fn before(State((settings, _)): Shared) -> String {
     heavy(settings.iterations)
 }
 
-async fn after(
-    State((settings, limits)): Shared,
-) -> Result<String, (StatusCode, &'static str)> {
-    let full = |_| (StatusCode::SERVICE_UNAVAILABLE, "Try again later.");
-    let place = limits.places.clone().try_acquire_owned().map_err(full)?;
-    let failed = |_| (StatusCode::INTERNAL_SERVER_ERROR, "The work failed.");
-    let core = limits.cores.clone().acquire_owned().await.map_err(failed)?;
-    let work = spawn_blocking(move || {
-        // Given back when the work ends, not when the waiting does.
-        let _held = (place, core);
-        heavy(settings.iterations)
-    });
-    work.await
-        .map_err(|_| (StatusCode::INTERNAL_SERVER_ERROR, "The work failed."))
+async fn after(State((settings, limits)): Shared) -> Result<String, Failed> {
+    limits.run(move || heavy(settings.iterations)).await
+}
+
+/// Work that panics on purpose: its client gets 500, its slot is free again.
+async fn failing(State((_, limits)): Shared) -> Result<String, Failed> {
+    limits.run(|| panic!("/failing panics on purpose")).await
+}
+
+impl Limits {
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Failed> {
+        let busy = |_| (StatusCode::SERVICE_UNAVAILABLE, "The server is busy.");
+        let slot = self.slots.clone().try_acquire_owned().map_err(busy)?;
+        let failed =
+            |_| (StatusCode::INTERNAL_SERVER_ERROR, "The work failed.");
+        let core = self.cores.clone().acquire_owned().await.map_err(failed)?;
+        let work = spawn_blocking(move || {
+            // Released when the work ends, not when the handler is dropped.
+            let _held = (slot, core);
+            work()
+        });
+        work.await.map_err(|_| {
+            (StatusCode::INTERNAL_SERVER_ERROR, "The work failed.")
+        })
+    }
 }
 
 /// Stands for your own work.

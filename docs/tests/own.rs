@@ -19,7 +19,7 @@ use harness::{Pending, Server};
 use plan::Load;
 use serde_json::Value;
 
-const CURES: [&str; 2] = ["cure-actix", "cure-axum"];
+const CURES: [&str; 3] = ["cure-actix", "cure-axum", "cure-rayon"];
 
 /// One test at a time has the cores, of those that compare how long the same
 /// takes.
@@ -70,6 +70,73 @@ fn the_cure_refuses_who_has_no_place_and_gives_places_back() {
             assert!(waits.wait().ends_with("Result is 1000000000"), "{cure}");
         }
         assert_eq!(server.get("/after").status(), 200, "the place is free");
+    }
+}
+
+#[test]
+fn a_client_that_leaves_while_it_waits_gives_its_slot_back() {
+    for cure in ["cure-actix", "cure-axum"] {
+        let settings = [
+            ("ITERATIONS", "100_000_000_000"),
+            ("THREADS", "1"),
+            ("QUEUE", "2"),
+        ];
+        let server = start(cure, &settings);
+        let (computes, waits) = (server.send("/after"), server.send("/after"));
+        assert_eq!(server.get("/after").status(), 503, "{cure}");
+        drop(waits);
+        let start = Instant::now();
+        while !{
+            let next = server.send("/after");
+            // Its own thread has taken up the one before when it answers this.
+            assert_eq!(server.get("/non-blocking").status(), 200);
+            !next.is_answered()
+        } {
+            assert!(start.elapsed() < Duration::from_secs(60), "{cure}");
+        }
+        assert!(!computes.is_answered(), "{cure}: it can't tell");
+    }
+}
+
+#[test]
+fn rayon_starts_nothing_for_a_client_that_left_and_its_work_logs_in_its_span() {
+    let settings = [("ITERATIONS", "1_000_000_000"), ("THREADS", "1")];
+    let server = start("cure-rayon", &settings);
+    let (first, leaves) = (server.send("/after"), server.send("/after"));
+    assert!(!first.is_answered(), "it can't tell");
+    drop(leaves);
+    let third = server.send("/after");
+    for waits in [first, third] {
+        assert!(waits.wait().ends_with("Result is 1000000000"));
+    }
+    let said = server.kill().stderr;
+    let lines = said.matches("counted to 1000000000").count();
+    let in_span = said.matches(r#"request{route="/after"}"#).count();
+    assert_eq!((lines, in_span), (2, 2), "{said}");
+}
+
+#[test]
+fn work_that_panics_gets_500_and_gives_its_slot_back() {
+    for cure in CURES {
+        let settings =
+            [("ITERATIONS", "1000"), ("THREADS", "1"), ("QUEUE", "2")];
+        let server = start(cure, &settings);
+        for _ in 0..3 {
+            assert_eq!(server.get("/failing").status(), 500, "{cure}");
+        }
+        assert_eq!(server.get("/after").body(), "Result is 1000", "{cure}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn at_ctrl_c_the_cures_finish_what_is_in_progress() {
+    for cure in CURES {
+        let server = start(cure, &[("ITERATIONS", "1_000_000_000")]);
+        let after = server.send("/after");
+        server.interrupt();
+        assert!(after.wait().ends_with("Result is 1000000000"), "{cure}");
+        assert_eq!(server.wait().status.code(), Some(0), "{cure}");
     }
 }
 
