@@ -27,6 +27,8 @@ fn the_server_still_ends_in_order() {
     command.env("ITERATIONS", "500_000_000");
     let server = Server::start(&mut command).unwrap();
     let requests = [server.send("/blocking"), server.send("/failing")];
+    // By then both have begun: what hasn't is dropped at a stop.
+    server.get("/non-blocking");
     server.terminate();
     let answers = requests.map(|request| request.wait());
     assert!(answers[0].ends_with("Result is 500000000"), "{answers:?}");

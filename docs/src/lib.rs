@@ -115,6 +115,7 @@ mod examples {
         "../chapters/step8.md"
         "../chapters/step9.md"
         "../chapters/past-one-engine.md"
+        "../chapters/overload.md"
         "../chapters/exercises.md"
         "../chapters/comparison.md"
         "../chapters/results.md"

@@ -6,6 +6,7 @@
 //! | `path/to/a.file` | the whole file |
 //! | `path/to/main.rs: main, Pool::submit` | items of it |
 //! | `the difference of steps 1 and 2` | what differs in their `src` |
+//! | `the difference of steps 4 and 5: admit, Pool::submit` | parts of it |
 //! | `docs/results/pools.json: table` | measurements: see `figures` |
 //! | `docs/proofs.toml` | the tables of proofs |
 //! | `its commands` | the commands that stand there, and what they print |
@@ -183,10 +184,8 @@ pub fn renew() -> Result<(), String> {
 }
 
 fn make(source: &str) -> Result<String, String> {
-    if let Some((before, after)) = pair(source) {
-        return Difference::between(before, after)
-            .map(|it| format!("\n{}", markdown(&it)))
-            .map_err(|error| error.to_string());
+    if let Some(difference) = difference(source) {
+        return Ok(format!("\n{}", markdown(&difference?)));
     }
     let (path, part) = source.split_once(": ").unwrap_or((source, ""));
     let extension = path.rsplit('.').next().unwrap_or_default();
@@ -214,11 +213,19 @@ fn fenced(words: &str) -> impl Fn(String) -> String {
     move |text| format!("\n```{words}\n{}\n```\n", text.trim_end())
 }
 
-/// The two steps whose difference is the source.
-fn pair(source: &str) -> Option<(usize, usize)> {
+/// The difference that is the source, if it is one.
+fn difference(source: &str) -> Option<Result<Difference, String>> {
     let steps = source.strip_prefix("the difference of steps ")?;
+    let (steps, parts) = steps.split_once(": ").unwrap_or((steps, ""));
     let (before, after) = steps.split_once(" and ")?;
-    before.parse().ok().zip(after.parse().ok())
+    let (before, after) = before.parse().ok().zip(after.parse().ok())?;
+    let difference = Difference::between(before, after);
+    let difference = difference.map_err(|error| error.to_string());
+    Some(match parts {
+        "" => difference,
+        _ => difference
+            .and_then(|it| it.only(&parts.split(", ").collect::<Vec<_>>())),
+    })
 }
 
 /// An item, moved to the left margin.
@@ -257,8 +264,8 @@ pub fn book(chapter: &str) -> Result<String, String> {
         };
     let text = replaced(&SHOWN, chapter, |found| {
         let (source, text) = (&found[1], &found[2]);
-        if let Some((before, after)) = pair(source) {
-            return side_by_side(before, after);
+        if let Some(difference) = difference(source) {
+            return difference.map(|it| side_by_side(&it));
         }
         Ok(match source == COMMANDS {
             true => sessions::panels(text),
@@ -290,15 +297,16 @@ static DARK: LazyLock<Regex> = LazyLock::new(|| {
     .expect("it is valid")
 });
 
-fn side_by_side(before: usize, after: usize) -> Result<String, String> {
-    let difference = Difference::between(before, after)
-        .map_err(|error| error.to_string())?;
+fn side_by_side(difference: &Difference) -> String {
+    let (before, after) = difference.numbers;
+    let id = format!("diff-{before}-{after}");
     let button = format!(
-        "<a class=\"projector\" href=\"{}#diff-{before}-{after}\">\
-         Projector</a>",
+        "<a class=\"projector\" href=\"{}#{id}\">Projector</a>",
         html::PAGE
     );
-    Ok(format!("\n{}", html::fragment(&difference, &button)))
+    // A chapter may show several parts of it.
+    let html = html::fragment(difference, &button);
+    format!("\n{}", html.replacen(&format!(" id=\"{id}\""), "", 1))
 }
 
 /// A picture without its own style: the page has it, with its own colours.

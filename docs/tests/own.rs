@@ -162,7 +162,6 @@ fn step5(load: &Load, iterations: &str) -> Server {
     let mut command = harness::command(program);
     command
         .env("ITERATIONS", iterations)
-        .env("PRIORITY", "normal")
         .env("THREADS", load.cores.to_string())
         .env("QUEUE", load.places().to_string());
     Server::start(&mut command).unwrap()

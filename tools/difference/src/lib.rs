@@ -113,6 +113,28 @@ impl Difference {
         Ok(Self { numbers: (before, after), steps: (old, new), files })
     }
 
+    /// Only the parts with these captions.
+    ///
+    /// # Errors
+    /// When there is none with one of them: those that there are.
+    pub fn only(mut self, captions: &[&str]) -> Result<Self, String> {
+        let shown = self.files.iter().flat_map(|file| &file.parts);
+        let shown = shown.filter(|part| !part.folded);
+        let all: BTreeSet<_> = shown.map(|it| it.caption.as_str()).collect();
+        if let Some(other) = captions.iter().find(|it| !all.contains(**it)) {
+            let all: Vec<_> = all.into_iter().collect();
+            return Err(format!(
+                "nothing changed in `{other}`, but in: {}",
+                all.join(", ")
+            ));
+        }
+        for file in &mut self.files {
+            file.parts.retain(|it| captions.contains(&it.caption.as_str()));
+        }
+        self.files.retain(|file| !file.parts.is_empty());
+        Ok(self)
+    }
+
     /// The differences of all neighbouring steps.
     ///
     /// # Errors
