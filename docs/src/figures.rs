@@ -1,13 +1,13 @@
 //! Tables, charts and single figures, from the files in `docs/results`.
 
 use compare::{
+    format::ratio,
     results::Results,
     show::{
         chart,
         figures::{latencies, spread},
         machine, settings,
     },
-    words::ratio,
 };
 use serde::Deserialize;
 use serde_json::Value;

@@ -1,7 +1,7 @@
-//! Runs the steps one after another and measures what their users feel.
+//! Runs the steps and measures what their users feel.
 //!
 //! Data flows one way, from the top of this table to its end. `results` and
-//! `words` know nobody else, and `show` knows only these two.
+//! `format` know nobody else, and `show` knows only these two.
 //!
 //! | module | what it holds |
 //! |---|---|
@@ -11,8 +11,9 @@
 //! | [`results`] | facts and figures: what `results.json` holds |
 //! | [`show`] | the terminal, the report and its charts, from results only |
 //! | [`stage`] | all servers at once, live, on one page |
-//! | [`words`] | what others say, and figures, as people read them |
+//! | [`format`](mod@format) | measurements, and what others say, as text |
 
+pub mod format;
 pub mod measure;
 pub mod options;
 pub mod plan;
@@ -21,4 +22,3 @@ pub mod results;
 mod samples;
 pub mod show;
 pub mod stage;
-pub mod words;

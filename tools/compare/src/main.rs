@@ -1,18 +1,17 @@
 //! Measures the steps side by side: see the library.
 
 use std::{
-    env,
     io::{self, Write},
     process::ExitCode,
 };
 
 use compare::{
+    format::counted,
     measure::{Failure, measure, ready},
     options::Options,
     plan::Plan,
     show::{self, report::Report},
     stage,
-    words::counted,
 };
 use tokio::{signal, task::spawn_blocking};
 
@@ -20,8 +19,17 @@ use tokio::{signal, task::spawn_blocking};
 const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
-    difference::terminal(env::args_os())
-        .unwrap_or_else(|| until_stopped(&Options::read()))
+    let options = Options::read();
+    let Some((before, after)) = options.diff() else {
+        return until_stopped(&options);
+    };
+    match difference::print(before, after) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            common::log(format_args!("compare: {error}"));
+            ExitCode::FAILURE
+        }
+    }
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -54,7 +62,7 @@ async fn compare(options: &Options) -> Result<bool, Failure> {
     }
     let folder = options.report();
     let report = spawn_blocking(move || Report::create(&folder)).await??;
-    let plan = Plan::of(options).await?;
+    let plan = Plan::new(options);
     let results = measure(&plan, options.quiet).await?;
     let is_complete = results.is_complete();
     spawn_blocking(move || show::all(&results, &report)).await??;
@@ -63,7 +71,7 @@ async fn compare(options: &Options) -> Result<bool, Failure> {
 
 /// Says whether this machine is ready for a class, and returns it.
 async fn say_ready(options: &Options) -> Result<bool, Failure> {
-    let plan = Plan::of(options).await?;
+    let plan = Plan::new(options);
     let wrong = ready(&plan, options.quiet).await?;
     wrong.iter().for_each(common::log);
     let is_ready = wrong.is_empty();

@@ -15,7 +15,7 @@ use clap::{
 use common::parsed;
 use harness::STEPS;
 
-use crate::words::plain;
+use crate::format::sanitized;
 
 /// The most that can be asked for: enough to see that more isn't faster.
 const MOST: usize = 1024;
@@ -39,8 +39,8 @@ const DEFAULT: [&str; 4] = [
     "step7-cancellation",
 ];
 
-/// Runs the steps one after another and measures what their users feel: how
-/// long /blocking takes, and how fast /non-blocking answers meanwhile.
+/// Runs the steps and measures what their users feel: how long /blocking takes,
+/// and how fast /non-blocking answers meanwhile.
 #[derive(Debug, Parser)]
 #[command(name = "compare", after_help = AFTER_HELP)]
 #[command(args_override_self = true)]
@@ -54,7 +54,7 @@ pub struct Options {
     /// A server that runs already and has the two routes, as a further lane;
     /// can be repeated
     #[arg(long = "url", value_name = "NAME=URL")]
-    #[arg(value_parser = parsed(text))]
+    #[arg(value_parser = parsed(|text| Ok(text.to_owned())))]
     urls: Vec<String>,
 
     /// Also the first three stages in Node.js, of tools/peers/node
@@ -65,7 +65,7 @@ pub struct Options {
     #[arg(long)]
     pub two_workers: bool,
 
-    /// What `urls` say.
+    /// What `urls` stand for.
     #[arg(skip)]
     pub peers: Vec<Peer>,
 
@@ -85,15 +85,16 @@ pub struct Options {
     pub concurrency: NonZeroUsize,
 
     /// Also measure step 3 with these numbers of threads (1 is always among
-    /// them): what each extra thread brings
+    /// them): what each extra thread adds
     #[arg(long, value_name = "N,…", value_delimiter = ',')]
     #[arg(allow_hyphen_values = true, value_parser = parsed(number))]
     pub scaling: Vec<NonZeroUsize>,
 
-    /// How often to measure each server
-    #[arg(long, value_name = "N", default_value = "3")]
+    /// How often to measure each server [default: up to 3 times, as long as
+    /// that takes half a minute]
+    #[arg(long, value_name = "N")]
     #[arg(allow_hyphen_values = true, value_parser = parsed(number))]
-    pub runs: NonZeroUsize,
+    pub runs: Option<NonZeroUsize>,
 
     /// Milliseconds from one probe of /non-blocking to the next; 50 with
     /// --live
@@ -116,7 +117,7 @@ pub struct Options {
     #[arg(allow_hyphen_values = true, value_parser = parsed(port))]
     pub live_port: u16,
 
-    /// Build, start and ask each of them once, and say whether all is ready
+    /// Build, start and ask each of them once, and print whether all is ready
     /// for a class
     #[arg(long, conflicts_with = "live")]
     pub ready: bool,
@@ -124,20 +125,24 @@ pub struct Options {
     /// Print the results only, no progress
     #[arg(long)]
     pub quiet: bool,
+
+    /// Instead of measuring, show how a step differs from the one before it, or
+    /// how two steps differ
+    #[arg(long, value_name = "STEP", num_args = 1..=2, exclusive = true)]
+    #[arg(allow_hyphen_values = true, value_parser = parsed(step))]
+    diff: Vec<usize>,
 }
 
 const AFTER_HELP: &str = "\
 Examples:
-  cargo run --release
-  cargo run --release -- --only step1-blocking,step3-multi-worker --threads 4
+  cargo run
+  cargo run -- --only step1-blocking,step3-multi-worker --threads 4
+  cargo run -- --node
+  cargo run -- --url mine=http://localhost:8000
+  cargo run -- --live
+  cargo run -- --ready
+  cargo run -- --diff 3 4
   cargo run --release -- --scaling 1,2,4,8
-  cargo run --release -- --node
-  cargo run --release -- --url mine=http://localhost:8000
-  cargo run --release -- --live
-  cargo run --release -- --ready
-
-Instead of measuring, it shows how two steps differ, one file beside the other:
-  cargo run --release -- --diff 3 4
 
 The exit status is 0 only when all that was asked for was measured.";
 
@@ -154,14 +159,33 @@ impl Options {
     /// Reads the command line. A mistake in it ends the process with status 2.
     pub fn read() -> Self {
         let mut options = Self::parse();
-        match peers(&options.urls) {
+        let checked = match options.diff[..] {
+            [1] => Err("--diff: there is no step before step 1".into()),
+            [before, after] if before == after => {
+                Err(format!("--diff: step {after} doesn't differ from itself"))
+            }
+            _ => {
+                peers(&options.urls).map_err(|error| format!("--url: {error}"))
+            }
+        };
+        match checked {
             Ok(peers) => options.peers = peers,
             // Clap's own message would repeat the value, and a password in it.
-            Err(error) => Self::command()
-                .error(ErrorKind::ValueValidation, format!("--url: {error}"))
-                .exit(),
+            Err(error) => {
+                let kind = ErrorKind::ValueValidation;
+                Self::command().error(kind, error).exit()
+            }
         }
         options
+    }
+
+    /// The two steps whose difference is asked for.
+    pub fn diff(&self) -> Option<(usize, usize)> {
+        match self.diff[..] {
+            [after] => Some((after - 1, after)),
+            [before, after] => Some((before, after)),
+            _ => None,
+        }
     }
 
     /// The folder of the report.
@@ -187,7 +211,7 @@ impl Options {
 
 fn peers(urls: &[String]) -> Result<Vec<Peer>, String> {
     let names = STEPS.iter().chain(&NODE).chain([&TWO_WORKERS]);
-    let mut names: HashSet<_> = names.map(|it| it.to_string()).collect();
+    let mut names: HashSet<_> = names.map(|name| name.to_string()).collect();
     let peers = urls.iter().map(|text| {
         let peer = peer(text)?;
         if names.insert(peer.name.clone()) {
@@ -209,7 +233,7 @@ fn peer(text: &str) -> Result<Peer, String> {
     if text.contains(['?', '#']) {
         return Err("a query or fragment isn't sent; leave it out".into());
     }
-    let shown = plain(text, text.len());
+    let shown = sanitized(text, text.len());
     let (name, url) = text
         .split_once('=')
         .filter(|(name, _)| !name.trim().is_empty() && shown == text.trim())
@@ -222,7 +246,7 @@ fn peer(text: &str) -> Result<Peer, String> {
     let expected =
         || format!("expected a URL that begins with http://, not '{shown}'");
     let uri: hyper::Uri = url.parse().map_err(|_| expected())?;
-    // A port that is none would be dropped in silence.
+    // A port that isn't a number would be dropped in silence.
     let is_whole = uri.authority().is_some_and(|authority| {
         authority.port().is_some() || authority.as_str() == authority.host()
     });
@@ -233,11 +257,6 @@ fn peer(text: &str) -> Result<Peer, String> {
         name: name.trim().to_owned(),
         url: url.trim_end_matches('/').to_owned(),
     })
-}
-
-/// What `peers` reads once all of them are here.
-fn text(text: &str) -> Result<String, String> {
-    Ok(text.to_owned())
 }
 
 fn port(text: &str) -> Result<u16, String> {
@@ -257,6 +276,13 @@ fn number(text: &str) -> Result<NonZeroUsize, String> {
     }
 }
 
+fn step(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(step) if (1..=STEPS.len()).contains(&step) => Ok(step),
+        _ => Err(format!("the steps are 1 to {}", STEPS.len())),
+    }
+}
+
 /// The same as that of the steps: four, or fewer where there are fewer cores.
 fn default_threads() -> NonZeroUsize {
     const FOUR: NonZeroUsize = NonZeroUsize::new(4).unwrap();
@@ -268,6 +294,7 @@ mod tests {
     use super::*;
 
     #[test]
+<<<<<<< HEAD
     fn a_bad_value_is_named_with_what_is_expected() {
         let iterations = "from 1 to 18446744073709551615";
         for (option, expected) in [
@@ -311,5 +338,81 @@ mod tests {
             let error = peer(url).unwrap_err();
             assert!(error.contains(expected), "{url}: {error}");
         }
+=======
+    fn a_bad_value_is_refused_with_what_is_accepted() {
+        let bad = [
+            ("only", "step0", "step1-blocking"),
+            ("only", "", "step1-blocking"),
+            ("iterations", "0", "from 1 to 18446744073709551615"),
+            ("iterations", "1e10", "whole number"),
+            ("iterations", "18446744073709551616", "whole number"),
+            ("threads", "", "from 1 to 1024"),
+            ("threads", "-1", "from 1 to 1024"),
+            ("threads", "\u{fffd}", "from 1 to 1024"),
+            ("concurrency", "1.5", "from 1 to 1024"),
+            ("scaling", "1,,2", "from 1 to 1024"),
+            ("runs", "1025", "from 1 to 1024"),
+            ("interval", "10ms", "from 1 to 1024"),
+            ("live-port", "65536", "from 0 to 65535"),
+            ("report", "", "--report"),
+            ("live", "yes", "--live"),
+            ("diff", "0", "1 to 9"),
+            ("diff", "-1", "1 to 9"),
+            ("diff", "two", "1 to 9"),
+        ];
+        for (flag, value, accepted) in bad {
+            let option = format!("--{flag}={value}");
+            let error = Options::try_parse_from(["compare", &option]);
+            let error = error.unwrap_err().to_string();
+            assert!(error.contains(&format!("'--{flag}")), "{error}");
+            assert!(error.contains(accepted), "{option}: {error}");
+        }
+        let good = ["compare", "--iterations=10_000", "--runs=1024"];
+        assert!(Options::try_parse_from(good).is_ok());
+    }
+
+    #[test]
+    fn a_url_is_honoured_or_refused_and_its_password_is_never_repeated() {
+        let bad = [
+            ("mine", "NAME=URL"),
+            ("=http://localhost:8000", "NAME=URL"),
+            ("a\x1b[2J=http://localhost:8000", "NAME=URL"),
+            ("http://me:secret@localhost:8000", "password"),
+            ("a=https://me:secret@localhost:8000", "password"),
+            ("a=http://localhost:8000/?token=secret", "query"),
+            ("a=http://localhost:8000/#secret", "query"),
+            ("a=localhost:8000", "http://"),
+            ("a=https://localhost:8000", "http://"),
+            ("a=http://", "http://"),
+            ("a=http://localhost:70000", "http://"),
+            ("step1-blocking=http://b", "both"),
+            ("node1-blocking=http://b", "both"),
+        ];
+        for (url, reason) in bad {
+            let error = peers(&[url.to_owned()]).unwrap_err();
+            assert!(error.contains(reason), "{url}: {error}");
+            assert!(!error.contains(['\x1b']), "{url}: {error}");
+            assert!(!error.contains("secret"), "{url}: {error}");
+        }
+        let twice = ["a=http://b", "a=http://c"].map(str::to_owned);
+        assert!(peers(&twice).unwrap_err().contains("both"));
+        let good = peers(&["mine = http://[::1]:8000/app/".to_owned()]);
+        assert!(good.is_err_and(|error| error.contains("http://")));
+        let good = peers(&["mine=http://[::1]:8000/app/".to_owned()]).unwrap();
+        assert_eq!(good[0].url, "http://[::1]:8000/app");
+    }
+
+    #[test]
+    fn a_difference_is_that_to_the_step_before_or_between_two() {
+        let diff = |steps: &[&str]| {
+            let words = [&["compare", "--diff"], steps].concat();
+            Options::try_parse_from(words).map(|options| options.diff())
+        };
+        assert_eq!(diff(&["4"]).unwrap(), Some((3, 4)));
+        assert_eq!(diff(&["1", "4"]).unwrap(), Some((1, 4)));
+        assert!(diff(&[]).is_err());
+        assert!(diff(&["1", "2", "3"]).is_err());
+        assert!(diff(&["2", "--live"]).is_err());
+>>>>>>> 4ad9c17 (Every crate is compiled once; compare measures for half a minute, in rounds)
     }
 }

@@ -1,6 +1,6 @@
 //! The difference of two steps, as those who learn from it read it.
 //!
-//! [`Difference::between`] compares; [`terminal()`] and [`html`] show what it has
+//! [`Difference::between`] compares; [`print()`] and [`html`] show what it has
 //! found.
 //!
 //! | module | what it holds |
@@ -38,7 +38,7 @@ use harness::STEPS;
 
 pub use markdown::markdown;
 pub use rows::{Change, File, Line, Part, Piece, Row};
-pub use terminal::terminal;
+pub use terminal::print;
 pub use units::{Item, items};
 pub use words::Kind;
 

@@ -1,17 +1,12 @@
 //! The difference of two steps in the terminal.
 
-use std::{
-    env,
-    ffi::OsString,
-    io::{self, Write},
-    process::ExitCode,
-};
+use std::{env, io::Write};
 
 use anstyle::{AnsiColor, Style};
 use console::Term;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use crate::{Change, Difference, File, Kind, Line, Part, Row, steps};
+use crate::{Change, Difference, Error, File, Kind, Line, Part, Row};
 
 /// From how many columns on two files stand side by side.
 const SIDE_BY_SIDE: usize = 100;
@@ -30,75 +25,17 @@ const CAPTION: Style = AnsiColor::Cyan.on_default().bold();
 const OLD: Style = AnsiColor::Red.on_default();
 const NEW: Style = AnsiColor::Green.on_default();
 
-/// As of any command line that makes no sense.
-const MISTAKE: u8 = 2;
-
-/// Does what a command line with `--diff` asks for: `--diff 3 4` shows what
-/// differs between steps 3 and 4, `--diff 4` what is new in step 4. Without
-/// `--diff`, it returns nothing.
+/// Prints what differs between two steps, by their numbers. Colours go where
+/// they are wanted: see `NO_COLOR` and `CLICOLOR_FORCE`. `COLUMNS` sets the
+/// width.
 ///
-/// The arguments begin with the name of the program, as those of
-/// [`std::env::args_os`]. Colours go where they are wanted: see `NO_COLOR`
-/// and `CLICOLOR_FORCE`. `COLUMNS` sets the width.
-pub fn terminal(
-    arguments: impl IntoIterator<Item = OsString>,
-) -> Option<ExitCode> {
-    let mut arguments: Vec<String> = arguments
-        .into_iter()
-        .skip(1)
-        .map(|it| it.to_string_lossy().into_owned())
-        .collect();
-    let at = arguments.iter().position(|it| it.starts_with("--diff"))?;
-    match arguments.remove(at).strip_prefix("--diff") {
-        Some("") => (),
-        // As `--diff=3`, clap's other spelling of `--diff 3`.
-        rest => arguments.insert(at, rest?.strip_prefix('=')?.to_owned()),
-    }
-    Some(match asked(&arguments) {
-        Ok(difference) => {
-            let text = render(&difference, width());
-            // It fails when the reader has seen enough, as `head` has.
-            write!(anstream::stdout(), "{text}").ok();
-            ExitCode::SUCCESS
-        }
-        Err(said) => {
-            // Who can't be told isn't told.
-            writeln!(io::stderr(), "--diff: {said}").ok();
-            ExitCode::from(MISTAKE)
-        }
-    })
-}
-
-/// The difference of the steps whose numbers these are.
-fn asked(arguments: &[String]) -> Result<Difference, String> {
-    let number = |argument: &String| {
-        argument.parse::<usize>().map_err(|_| {
-            format!("\"{argument}\" is no step; name a step by its number")
-        })
-    };
-    let (before, after) = match arguments {
-        [after] => match number(after)? {
-            1 => return Err("there is no step before step 1".into()),
-            after if steps().contains(&after) => (after - 1, after),
-            // It is the one that there isn't.
-            after => (after, after),
-        },
-        [before, after] => (number(before)?, number(after)?),
-        _ => {
-            return Err(format!(
-                "name a step, or two, as in `--diff 3 4`; the steps are {} \
-                 to {}",
-                steps().start(),
-                steps().end(),
-            ));
-        }
-    };
-    let difference = Difference::between(before, after);
-    let difference = difference.map_err(|error| error.to_string())?;
-    if before == after {
-        return Err(format!("step {after} doesn't differ from itself"));
-    }
-    Ok(difference)
+/// # Errors
+/// When there is no such step, or a file can't be read.
+pub fn print(before: usize, after: usize) -> Result<(), Error> {
+    let text = render(&Difference::between(before, after)?, width());
+    // It fails when the reader has seen enough, as `head` has.
+    write!(anstream::stdout(), "{text}").ok();
+    Ok(())
 }
 
 fn width() -> usize {
@@ -380,19 +317,5 @@ mod tests {
                 "             eight"
             ]
         );
-    }
-
-    #[test]
-    fn a_mistake_is_told_in_a_sentence() {
-        let told = |arguments: &[&str]| {
-            let arguments = arguments.iter().map(|&it| it.to_owned());
-            asked(&arguments.collect::<Vec<_>>()).expect_err("a mistake")
-        };
-        assert!(told(&[]).contains("`--diff 3 4`"));
-        assert!(told(&["two"]).contains("\"two\" is no step"));
-        assert!(told(&["1"]).contains("before step 1"));
-        assert!(told(&["99", "99"]).contains("no step 99"));
-        assert!(told(&["3", "3"]).contains("itself"));
-        assert!(told(&["1", "2", "3"]).contains("`--diff 3 4`"));
     }
 }

@@ -9,6 +9,8 @@
 
 #[cfg(feature = "browser")]
 mod browser;
+#[cfg(feature = "client")]
+mod client;
 #[cfg(target_os = "linux")]
 mod connection;
 mod events;
@@ -28,13 +30,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ureq::{Agent, http::Response};
-
 #[cfg(feature = "browser")]
 pub use browser::Browser;
 pub use events::events;
 pub use workspace::{
-    PROFILE, STEPS, build, has_node, is_built, program, programs, workspace,
+    Group, PROFILE, STEPS, build, has_node, program, programs, workspace,
 };
 
 /// Says what isn't tested here and why, once in a program.
@@ -136,7 +136,6 @@ pub struct Server {
     process: Process,
     line: String,
     url: String,
-    agent: Agent,
 }
 
 impl Server {
@@ -177,8 +176,7 @@ impl Server {
             Some(line) => match url_in(&line) {
                 Some(url) => {
                     let url = url.to_owned();
-                    let agent = agent();
-                    return Ok(Self { process, line, url, agent });
+                    return Ok(Self { process, line, url });
                 }
                 None => format!("its first line is: {line}"),
             },
@@ -211,60 +209,6 @@ impl Server {
     /// Its process id.
     pub fn id(&self) -> u32 {
         self.process.child.id()
-    }
-
-    /// Sends a GET and waits for the answer, whatever its status is.
-    ///
-    /// # Panics
-    /// When there is no answer, or none within a minute.
-    pub fn get(&self, path: &str) -> Response<String> {
-        self.request("GET", path, "*/*")
-    }
-
-    /// Sends a request with an `Accept` header and waits for the answer,
-    /// whatever its status is.
-    ///
-    /// # Panics
-    /// When there is no answer, or none within a minute.
-    pub fn request(
-        &self,
-        method: &str,
-        path: &str,
-        accept: &str,
-    ) -> Response<String> {
-        let request = ureq::http::Request::builder()
-            .method(method)
-            .uri(format!("{}{path}", self.url))
-            .header("Accept", accept)
-            .body(())
-            .expect("method, path and header are valid");
-        let answer = self.agent.run(request).and_then(|response| {
-            let (head, mut body) = response.into_parts();
-            Ok(Response::from_parts(head, body.read_to_string()?))
-        });
-        answer.unwrap_or_else(|error| panic!("{method} {path}: {error}"))
-    }
-
-    /// Sends a POST with a body of that type and waits for the answer,
-    /// whatever its status is.
-    ///
-    /// # Panics
-    /// When there is no answer, or none within a minute.
-    pub fn post(
-        &self,
-        path: &str,
-        content_type: &str,
-        body: impl AsRef<[u8]>,
-    ) -> Response<String> {
-        let request = self
-            .agent
-            .post(format!("{}{path}", self.url))
-            .content_type(content_type);
-        let answer = request.send(body.as_ref()).and_then(|response| {
-            let (head, mut body) = response.into_parts();
-            Ok(Response::from_parts(head, body.read_to_string()?))
-        });
-        answer.unwrap_or_else(|error| panic!("POST {path}: {error}"))
     }
 
     /// Sends a GET on a connection of its own and doesn't wait.
@@ -550,13 +494,4 @@ fn wait_until(time: Duration, mut is_so: impl FnMut() -> bool) -> bool {
 fn url_in(line: &str) -> Option<&str> {
     let (_, rest) = line.split_once(" listening on ")?;
     rest.split(' ').next().filter(|url| url.starts_with("http://"))
-}
-
-fn agent() -> Agent {
-    Agent::config_builder()
-        .http_status_as_error(false)
-        .timeout_global(Some(PATIENCE))
-        .proxy(None)
-        .build()
-        .into()
 }

@@ -1,8 +1,8 @@
 use std::{
     collections::BTreeMap,
-    env,
+    env, io,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
     sync::{Mutex, PoisonError},
 };
 
@@ -41,16 +41,57 @@ pub fn build<'a>(steps: impl IntoIterator<Item = &'a str>) -> Command {
         .args(["build", "--message-format=json-render-diagnostics"])
         .args(["--profile", PROFILE])
         .stdin(Stdio::null());
-    if PROFILE == "dev" {
-        // With an example, and for all packages, cargo chooses the features
-        // that it has chosen for the tests. Else it would build most of what
-        // the steps depend on once more.
-        command.args(["--workspace", "--example", "two-workers"]);
-    }
     for step in steps {
         command.args(["--package", step, "--bin", step]);
     }
     command
+}
+
+/// A process and all that it starts in turn, as cargo starts compilers. They
+/// are ended when this is dropped.
+#[derive(Debug)]
+pub struct Group(Option<u32>);
+
+impl Group {
+    /// Runs [`build`]'s command.
+    ///
+    /// # Errors
+    /// When that can't be done: why.
+    pub fn spawn(cargo: &mut Command) -> Result<(Child, Self), String> {
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(cargo, 0);
+        let child = cargo.spawn().map_err(|error| cannot_run(&error))?;
+        let group = Self(Some(child.id()));
+        Ok((child, group))
+    }
+
+    /// There is nothing left to be ended.
+    pub fn has_ended(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        #[cfg(unix)]
+        if let Some(id) = self.0.and_then(|id| id.try_into().ok()) {
+            use rustix::process::{Pid, Signal, kill_process_group};
+            let group = Pid::from_raw(id);
+            group.map(|group| kill_process_group(group, Signal::KILL));
+        }
+    }
+}
+
+fn cannot_run(error: &io::Error) -> String {
+    let folder = workspace().display();
+    if workspace().is_dir() {
+        format!("can't run cargo: {error}")
+    } else {
+        format!(
+            "the steps were in {folder} when this was built; build it again \
+             where they are now"
+        )
+    }
 }
 
 /// Where the programs are that [`build`] has built, by name: its standard
@@ -64,14 +105,6 @@ pub fn programs(built: &[u8]) -> BTreeMap<String, PathBuf> {
         Some((name.to_owned(), path.into()))
     };
     String::from_utf8_lossy(built).lines().filter_map(line).collect()
-}
-
-/// Whether a step's program lies beside this one: then [`build`] has little to
-/// do.
-pub fn is_built(step: &str) -> bool {
-    let beside = |program: PathBuf| program.with_file_name(step);
-    let name = env::current_exe().map(beside).unwrap_or_default();
-    name.with_extension(env::consts::EXE_EXTENSION).is_file()
 }
 
 /// Whether Node.js is there. Where it isn't, a test of it is skipped, and this
@@ -108,7 +141,7 @@ pub fn program(step: &str, example: Option<&str>) -> Result<PathBuf, String> {
         command.args(["--package", step, "--example", example]);
     }
     let output = command.arg("--quiet").output();
-    let output = output.map_err(|error| format!("cargo: {error}"))?;
+    let output = output.map_err(|error| cannot_run(&error))?;
     let name = example.unwrap_or(step);
     let program = programs(&output.stdout).remove(name).ok_or_else(|| {
         let said = String::from_utf8_lossy(&output.stderr);

@@ -39,7 +39,7 @@ export function respond(routes) {
       }
     } catch (error) {
       console.error(error);
-      response.writeHead(500).end("The worker failed. The server goes on.");
+      response.writeHead(500).end("The worker failed; the server is still running.");
     }
   };
 }

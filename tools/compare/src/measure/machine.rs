@@ -1,6 +1,6 @@
 //! What it was measured on.
 
-use sysinfo::{CpuRefreshKind, RefreshKind, System};
+use std::{env::consts, fs, process::Command};
 
 use harness::PROFILE;
 
@@ -8,21 +8,31 @@ use crate::{plan::cores, results::Machine};
 
 /// This one.
 pub fn this() -> Machine {
-    let cpu = RefreshKind::nothing().with_cpu(CpuRefreshKind::nothing());
-    let system = System::new_with_specifics(cpu);
-    let brand = system.cpus().first().map(|cpu| cpu.brand().trim());
-    let os = System::long_os_version();
+    let name = if cfg!(target_os = "linux") {
+        value_in("/proc/cpuinfo", "model name", ':')
+    } else if cfg!(target_os = "macos") {
+        let mut command = Command::new("sysctl");
+        let output = command.args(["-n", "machdep.cpu.brand_string"]).output();
+        output.ok().and_then(|it| String::from_utf8(it.stdout).ok())
+    } else {
+        std::env::var("PROCESSOR_IDENTIFIER").ok()
+    };
+    let cpu = name.as_deref().map(str::trim).filter(|name| !name.is_empty());
+    let os = value_in("/etc/os-release", "PRETTY_NAME", '=');
+    let os =
+        os.map_or(consts::OS.into(), |os| format!("{os} ({})", consts::OS));
     Machine {
-        cpu: brand
-            .filter(|brand| !brand.is_empty())
-            .unwrap_or("an unknown CPU")
-            .to_owned(),
+        cpu: cpu.unwrap_or("an unknown CPU").to_owned(),
         cores: cores(),
-        os: format!(
-            "{}, {}",
-            os.as_deref().unwrap_or("an unknown system"),
-            System::cpu_arch(),
-        ),
+        os: format!("{os}, {}", consts::ARCH),
         profile: PROFILE.into(),
     }
+}
+
+/// The value of the first line in a file that begins with this name.
+fn value_in(file: &str, name: &str, separator: char) -> Option<String> {
+    let text = fs::read_to_string(file).ok()?;
+    let line = text.lines().find(|line| line.starts_with(name))?;
+    let (_, value) = line.split_once(separator)?;
+    Some(value.trim().trim_matches('"').to_owned())
 }

@@ -1,39 +1,94 @@
-//! Starts the servers, probes them, and says how far it is.
+//! Starts the servers, probes them, and tells how far it is.
 
 mod machine;
 pub(crate) mod probe;
 pub(crate) mod programs;
-mod progress;
 mod ready;
 mod scaling;
 mod server;
 
-use tokio::task::spawn_blocking;
+use std::time::{Duration, Instant};
 
-use crate::{plan::Plan, results::Results};
+use crate::{
+    format::{counted, failure, short},
+    plan::{Plan, Source},
+    results::{Latencies, Results, Run, Server},
+};
 pub use probe::Failure;
-use progress::Progress;
 pub use ready::ready;
 
-/// Carries the plan out. What is said meanwhile goes to standard error, unless
-/// it is to be quiet. To drop this future ends all that it has started.
+/// Without --runs, each server is measured at most so often …
+const MOST_ROUNDS: usize = 3;
+
+/// … and again only if the round ends within this time.
+const TIME: Duration = Duration::from_secs(30);
+
+/// Carries the plan out. Unless it is to be quiet, there is a line for each run
+/// on standard error. Dropping this future ends everything that it has started.
 ///
 /// # Errors
 /// When the steps can't be built. A server that can't be measured is among the
 /// results, with the reason.
 pub async fn measure(plan: &Plan, quiet: bool) -> Result<Results, Failure> {
-    if !quiet {
-        common::log(plan.sentence());
-    }
     let programs = programs::find(plan, quiet).await?;
-    let mut progress = Progress::start(plan, quiet);
-    let mut servers = Vec::new();
-    for subject in &plan.subjects {
-        let server = server::measure(subject, plan, &programs, &mut progress);
-        servers.push(server.await);
+    let say = |line: &str| {
+        if !quiet {
+            common::log(line);
+        }
+    };
+    let none_yet = |_| (Vec::new(), None);
+    let mut measured: Vec<_> = plan.subjects.iter().map(none_yet).collect();
+    let start = Instant::now();
+    let mut rounds = 0;
+    let mut is_last = false;
+    while !is_last {
+        rounds += 1;
+        let begin = Instant::now();
+        for (subject, (runs, error)) in plan.subjects.iter().zip(&mut measured)
+        {
+            let name = &subject.name;
+            if error.is_some() {
+                continue;
+            }
+            match server::run(subject, plan, &programs).await {
+                Ok(run) => {
+                    say(&format!("{name}, run {rounds}: {}", summary(&run)));
+                    runs.push(run);
+                }
+                Err(why) => {
+                    let text = format!("failed in run {rounds}: {why}");
+                    say(&format!("{name} {}", error.insert(failure(text))));
+                }
+            }
+        }
+        let next = start.elapsed() + begin.elapsed();
+        is_last = match plan.runs {
+            Some(runs) => rounds >= runs,
+            None => rounds == MOST_ROUNDS || next > TIME,
+        };
     }
-    let scaling = scaling::measure(plan, &programs, &mut progress).await;
-    progress.finish();
-    let machine = spawn_blocking(machine::this).await?;
-    Ok(Results::new(machine, plan.settings.clone(), servers, scaling))
+    if plan.runs.is_none() && rounds < MOST_ROUNDS {
+        let runs = counted(rounds, "run");
+        say(&format!("{runs} each: half a minute is over (see --runs)"));
+    }
+    let mut settings = plan.settings.clone();
+    settings.runs = rounds;
+    let scaling = scaling::measure(plan, rounds, &programs, &say).await;
+    let servers = plan.subjects.iter().zip(measured);
+    let servers = servers.map(|(subject, (runs, error))| {
+        let url = match &subject.source {
+            Source::Url(url) => Some(url.as_str()),
+            _ => None,
+        };
+        Server::new(&subject.name, url, runs, error)
+    });
+    Ok(Results::new(machine::this(), settings, servers.collect(), scaling))
+}
+
+fn summary(run: &Run) -> String {
+    let during = Latencies::of(run.during());
+    let (in_time, all) =
+        during.map_or((0, 0), |during| (during.in_time, during.probes));
+    let took = short(run.until_ms);
+    format!("/blocking {took}, {in_time} of {all} probes in time")
 }

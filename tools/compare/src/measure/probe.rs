@@ -2,6 +2,7 @@
 
 use std::{
     error::Error,
+    fmt,
     net::SocketAddr,
     sync::Arc,
     thread,
@@ -26,7 +27,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::words::{self, plain};
+use crate::format::sanitized;
 
 /// How many probes may wait for their answers at once. The others wait for a
 /// connection to become free, and that time counts too.
@@ -37,6 +38,25 @@ const LONGEST_BODY: usize = 64 * 1024;
 
 /// Why there is no answer.
 pub type Failure = Box<dyn Error + Send + Sync>;
+
+/// An answer whose status isn't 200.
+#[derive(Debug)]
+pub struct Unsuccessful {
+    path: String,
+    /// Its status.
+    pub status: StatusCode,
+    line: String,
+}
+
+impl fmt::Display for Unsuccessful {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let Self { path, status, line } = self;
+        let text = format!("{path} answered {status} {line}");
+        f.write_str(text.trim_end())
+    }
+}
+
+impl Error for Unsuccessful {}
 
 /// What every server has to answer to /non-blocking, at least.
 const NON_BLOCKING: &str = "This page is non-blocking";
@@ -135,16 +155,15 @@ impl Target {
     pub async fn get(&self, path: &str) -> Result<String, Failure> {
         let answer = timeout(self.patience, self.exchange(path)).await;
         let answer = answer.map_err(|_| {
-            let patience = words::time(self.patience);
-            format!("{path} didn't answer within {patience}")
+            format!("{path} didn't answer within {:?}", self.patience)
         })?;
         let (status, body) =
             answer.map_err(|error| format!("no answer to {path}: {error}"))?;
         if status == StatusCode::OK {
             Ok(body)
         } else {
-            let body = line(&body);
-            Err(format!("{path} answered {status} {body}").trim().into())
+            let (path, line) = (path.to_owned(), line(&body));
+            Err(Unsuccessful { path, status, line }.into())
         }
     }
 
@@ -172,7 +191,7 @@ impl Target {
 
 /// So much of a wrong answer as fits into a message.
 fn line(body: &str) -> String {
-    plain(body.trim().lines().next().unwrap_or(""), 60)
+    sanitized(body.trim().lines().next().unwrap_or(""), 60)
 }
 
 /// A request that was to be sent at a certain moment.
@@ -186,7 +205,7 @@ pub struct Probe {
 }
 
 /// Probes /non-blocking on a fixed schedule until `meanwhile` is done, and
-/// waits for what is still unanswered. `tick` is called once per probe.
+/// waits for what is still unanswered.
 ///
 /// A probe goes out whether or not those before are answered, and its latency
 /// counts from when it was to be sent. So a server that freezes can't hide it
@@ -195,7 +214,6 @@ pub async fn probe_until<T>(
     meanwhile: impl Future<Output = T>,
     target: &Arc<Target>,
     interval: Duration,
-    mut tick: impl FnMut(),
 ) -> (T, Vec<Probe>) {
     let mut moments = schedule(interval);
     let mut flying = JoinSet::new();
@@ -210,7 +228,6 @@ pub async fn probe_until<T>(
                     target.clone(),
                     connections.clone(),
                 ));
-                tick();
             }
         }
     };

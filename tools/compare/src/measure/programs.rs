@@ -2,18 +2,15 @@
 
 use std::{
     collections::BTreeMap,
-    ffi::OsString,
-    io::{self, IsTerminal},
-    process::Stdio,
+    io::{self, BufRead, BufReader, IsTerminal},
+    path::PathBuf,
+    process::{Command, Stdio},
     sync::Arc,
+    thread,
 };
 
-use harness::Server;
-use tokio::{
-    io::{AsyncBufReadExt, BufReader},
-    process::{ChildStderr, Command},
-    task::spawn_blocking,
-};
+use harness::{Group, Server};
+use tokio::task::spawn_blocking;
 
 use super::probe::Failure;
 use crate::{
@@ -23,43 +20,52 @@ use crate::{
 
 const EXAMPLE_OF: &str = "step1-blocking";
 
-/// Programs by name, each as its path and arguments.
-pub type Programs = BTreeMap<String, Vec<OsString>>;
+/// The first Node.js with `os.availableParallelism`.
+const OLDEST_NODE: (u32, u32) = (18, 14);
+
+/// Programs by name; those of Node.js are scripts.
+pub type Programs = BTreeMap<String, PathBuf>;
 
 /// What the plan wants to be started. Of that, steps are built.
 ///
 /// # Errors
 /// When it can't be had.
-pub async fn find(plan: &Plan, quiet: bool) -> Result<Programs, String> {
+pub async fn find(plan: &Plan, quiet: bool) -> Result<Programs, Failure> {
     let node = plan.subjects.iter().filter(|it| it.source == Source::Node);
+    let folder = harness::workspace().join("tools/peers/node");
+    let script = |name: &String| folder.join(format!("{name}.mjs"));
     let node: Vec<_> =
-        node.map(|it| (it.name.clone(), stage(&it.name))).collect();
+        node.map(|it| (it.name.clone(), script(&it.name))).collect();
     if !node.is_empty() {
-        find_node().await?;
+        spawn_blocking(check_node).await??;
     }
     let mut programs = build(plan, quiet).await?;
     programs.extend(node);
     Ok(programs)
 }
 
-fn stage(name: &str) -> Vec<OsString> {
-    let folder = harness::workspace().join("tools/peers/node");
-    vec!["node".into(), folder.join(format!("{name}.mjs")).into()]
+fn check_node() -> Result<(), String> {
+    let (major, minor) = OLDEST_NODE;
+    let needed = format!(
+        "--node needs Node.js {major}.{minor} or newer; install it \
+         (https://nodejs.org), or leave out --node"
+    );
+    let output = Command::new("node").arg("--version").output();
+    let output =
+        output.map_err(|error| format!("can't run node: {error}; {needed}"))?;
+    let version = String::from_utf8_lossy(&output.stdout);
+    let version = version.trim();
+    let mut numbers = version.trim_start_matches('v').split('.');
+    let mut number = || numbers.next()?.parse().ok();
+    match number().zip(number()) {
+        Some(found) if found >= OLDEST_NODE => Ok(()),
+        _ => Err(format!("node is {version}, but {needed}")),
+    }
 }
 
-async fn find_node() -> Result<(), String> {
-    let mut node = Command::new("node");
-    node.arg("--version").stdout(Stdio::null()).kill_on_drop(true);
-    node.status().await.map(|_| ()).map_err(|error| {
-        format!(
-            "can't run node: {error}; install Node.js (https://nodejs.org), or \
-             leave out --node"
-        )
-    })
-}
-
-/// Builds the steps of the plan. What cargo has to say goes to standard error.
-async fn build(plan: &Plan, quiet: bool) -> Result<Programs, String> {
+/// Builds the steps of the plan. What cargo prints goes to standard error. To
+/// drop this future is to end cargo and all compilers that it has started.
+async fn build(plan: &Plan, quiet: bool) -> Result<Programs, Failure> {
     let mut command = harness::build(plan.steps());
     command.args(quiet.then_some("--quiet")).stdout(Stdio::piped());
     command.args(plan.offline.then_some("--offline"));
@@ -67,33 +73,21 @@ async fn build(plan: &Plan, quiet: bool) -> Result<Programs, String> {
     if !io::stderr().is_terminal() {
         command.stderr(Stdio::piped());
     }
-    let mut command = Command::from(command);
-    command.kill_on_drop(true);
     if plan.subjects.iter().any(|it| it.source == Source::Example) {
-        command.args(["--package", EXAMPLE_OF]);
-        command.args(["--example", TWO_WORKERS]);
+        command.args(["--package", EXAMPLE_OF, "--example", TWO_WORKERS]);
     }
-    let output = async {
-        let mut cargo = command.spawn()?;
-        let stderr = cargo.stderr.take();
-        tokio::join!(cargo.wait_with_output(), pass_on(stderr)).0
-    };
-    let output =
-        output.await.map_err(|error| format!("can't run cargo: {error}"))?;
+    let (mut cargo, group) = Group::spawn(&mut command)?;
+    if let Some(stderr) = cargo.stderr.take() {
+        let lines = BufReader::new(stderr).lines().map_while(Result::ok);
+        thread::spawn(|| lines.for_each(common::log));
+    }
+    let output = spawn_blocking(|| cargo.wait_with_output()).await??;
+    group.has_ended();
     if !output.status.success() {
         let status = output.status;
-        return Err(format!("cargo could not build the steps: {status}"));
+        return Err(format!("cargo could not build the steps: {status}").into());
     }
-    let built = harness::programs(&output.stdout).into_iter();
-    Ok(built.map(|(name, path)| (name, vec![path.into()])).collect())
-}
-
-async fn pass_on(stderr: Option<ChildStderr>) {
-    let Some(stderr) = stderr else { return };
-    let mut lines = BufReader::new(stderr).lines();
-    while let Ok(Some(line)) = lines.next_line().await {
-        common::log(line);
-    }
+    Ok(harness::programs(&output.stdout))
 }
 
 /// Starts a program on a free port. To drop this future is to kill it.
@@ -106,11 +100,14 @@ pub async fn start(
     iterations: u64,
     threads: usize,
 ) -> Result<Server, Failure> {
-    let program = programs.get(name).and_then(|it| it.split_first());
-    let (program, arguments) =
-        program.ok_or("cargo built no program for it")?;
-    let mut command = harness::command(program);
-    command.args(arguments);
+    let program = programs.get(name).ok_or("cargo built no program for it")?;
+    let mut command = if program.extension().is_some_and(|it| it == "mjs") {
+        let mut node = harness::command("node");
+        node.arg(program);
+        node
+    } else {
+        harness::command(program)
+    };
     // A step without threads ignores THREADS.
     command
         .env("ITERATIONS", iterations.to_string())

@@ -6,8 +6,8 @@ use super::{
     programs::{self, Programs},
 };
 use crate::{
+    format::failure,
     plan::{Plan, Source, Subject},
-    words::ends,
 };
 
 /// How far each server counts: at once.
@@ -23,7 +23,7 @@ pub async fn ready(plan: &Plan, quiet: bool) -> Result<Vec<String>, Failure> {
     let mut wrong = Vec::new();
     for subject in &plan.subjects {
         if let Err(error) = answers(subject, plan, &programs).await {
-            wrong.push(format!("{}: {}", subject.name, ends(error)));
+            wrong.push(format!("{}: {}", subject.name, failure(error)));
         }
     }
     Ok(wrong)

@@ -1,4 +1,4 @@
-//! One server: several runs of /blocking, probed meanwhile.
+//! One run: /blocking, probed meanwhile.
 
 use std::{
     sync::Arc,
@@ -14,94 +14,58 @@ use tokio::{
 use super::{
     probe::{self, Failure, Target, probe_until},
     programs::{self, Programs},
-    progress::Progress,
 };
 use crate::{
+    format::{failure, last_line},
     plan::{AFTER, BEFORE, Plan, Source, Subject},
-    results::{Latencies, Probe, Request, Run, Server},
-    words::{self, failure, last_line},
+    results::{Probe, Request, Run},
 };
 
 /// How long a process that has just broken a connection may take to be gone.
 const LAST_BREATH: Duration = Duration::from_secs(1);
 
-/// Starts the server unless it runs already, measures it, and stops it.
-pub async fn measure(
-    subject: &Subject,
+/// Starts the server unless it runs already, measures it once, and stops it.
+///
+/// # Errors
+/// When it can't be measured.
+pub async fn run(
+    Subject { name, source }: &Subject,
     plan: &Plan,
     programs: &Programs,
-    progress: &mut Progress,
-) -> Server {
-    let name = &subject.name;
-    let mut runs = Vec::new();
-    let url = match &subject.source {
-        Source::Url(url) => Some(url.as_str()),
-        Source::Step | Source::Example | Source::Node => None,
-    };
-    let outcome = match url {
-        Some(url) => run_all(name, url, None, plan, progress, &mut runs)
-            .await
-            .map_err(|error| format!("{url}: {error}").into()),
-        None => run_program(name, plan, programs, progress, &mut runs).await,
-    };
-    let error = outcome.err().map(|error| {
-        let (run, all) = (runs.len() + 1, plan.settings.runs);
-        failure(format!("failed in run {run} of {all}: {error}"))
-    });
-    if let Some(error) = &error {
-        progress.line(&format!("{name} {error}"));
+) -> Result<Run, Failure> {
+    if let Source::Url(url) = source {
+        let run = run_at(url, None, plan).await;
+        return run.map_err(|error| format!("{url}: {error}").into());
     }
-    Server::new(name, url, runs, error)
-}
-
-async fn run_program(
-    name: &str,
-    plan: &Plan,
-    programs: &Programs,
-    progress: &mut Progress,
-    runs: &mut Vec<Run>,
-) -> Result<(), Failure> {
-    let iterations = plan.settings.iterations;
-    let threads = plan.settings.threads;
-    let server = programs::start(programs, name, iterations, threads).await;
-    let server = server.map_err(words::ends)?;
-    let (url, count) = (server.url(), Some(iterations));
-    match run_all(name, url, count, plan, progress, runs).await {
-        Ok(()) => Ok(()),
+    let (iterations, threads) =
+        (plan.settings.iterations, plan.settings.threads);
+    let server = programs::start(programs, name, iterations, threads).await?;
+    match run_at(server.url(), Some(iterations), plan).await {
+        Ok(run) => Ok(run),
         Err(error) => Err(why(server, error).await),
     }
 }
 
-/// Measures the server at `url` and adds each run to `runs`. If `count` is
-/// given, /blocking has to count as far as that.
-async fn run_all(
-    name: &str,
+/// Measures the server at `url`. If `count` is given, /blocking has to count as
+/// far as that.
+async fn run_at(
     url: &str,
     count: Option<u64>,
     plan: &Plan,
-    progress: &mut Progress,
-    runs: &mut Vec<Run>,
-) -> Result<(), Failure> {
+) -> Result<Run, Failure> {
     let target = Arc::new(Target::find(url, plan.patience(), count).await?);
     target.non_blocking().await?;
     let interval = Duration::from_millis(plan.settings.interval_ms as u64);
-    for run in 1..=plan.settings.runs {
-        progress.begin(name, run);
-        let load = async {
-            // Then half of the interval, so that no probe is sent at the same
-            // moment as /blocking.
-            sleep(BEFORE + interval / 2).await;
-            let load = load(&target, plan.settings.concurrency).await;
-            sleep(AFTER).await;
-            load
-        };
-        let tick = || progress.tick();
-        let (load, probes) = probe_until(load, &target, interval, tick).await;
-        let run = load?.probed(probes);
-        progress.end(&said(&run));
-        runs.push(run);
-    }
-    Ok(())
+    let load = async {
+        // Then half of the interval, so that no probe is sent at the same
+        // moment as /blocking.
+        sleep(BEFORE + interval / 2).await;
+        let load = load(&target, plan.settings.concurrency).await;
+        sleep(AFTER).await;
+        load
+    };
+    let (load, probes) = probe_until(load, &target, interval).await;
+    Ok(load?.probed(probes))
 }
 
 /// The requests to /blocking of one run.
@@ -151,18 +115,15 @@ async fn load(
 impl Load {
     fn probed(self, probes: Vec<probe::Probe>) -> Run {
         let since = |moment: Instant| {
-            if moment < self.sent {
-                -milliseconds(self.sent - moment)
-            } else {
-                milliseconds(moment - self.sent)
-            }
+            milliseconds(moment.saturating_duration_since(self.sent))
+                - milliseconds(self.sent.saturating_duration_since(moment))
         };
         let probes = probes.into_iter().map(|probe| {
             let latency = probe.latency.as_ref();
             Probe {
                 at_ms: since(probe.intended),
                 late_ms: milliseconds(probe.late),
-                latency_ms: latency.ok().map(|it| milliseconds(*it)),
+                latency_ms: latency.ok().map(|time| milliseconds(*time)),
                 error: latency.err().map(failure),
             }
         });
@@ -172,14 +133,6 @@ impl Load {
             blocking: self.requests,
         }
     }
-}
-
-fn said(run: &Run) -> String {
-    let during = Latencies::of(run.during());
-    let (in_time, all) =
-        during.map_or((0, 0), |during| (during.in_time, during.probes));
-    let took = words::short(run.until_ms);
-    format!("/blocking {took}, {in_time} of {all} probes in time")
 }
 
 /// Why a step failed: it may have ended.
@@ -197,7 +150,7 @@ async fn why(mut server: harness::Server, error: Failure) -> Failure {
     };
     let said = match last_line(&ended.stderr) {
         Some(line) => format!("its last words: {line}"),
-        None => "it said nothing".into(),
+        None => "it printed nothing".into(),
     };
     format!("it ended ({}); {said}", ended.status).into()
 }

@@ -10,8 +10,6 @@ use serde::{Deserialize, Serialize};
 
 pub use stats::{Percentiles, Spread};
 
-use crate::words;
-
 /// The step that the others are compared with.
 pub const BASELINE: &str = "step1-blocking";
 
@@ -180,8 +178,7 @@ impl Server {
                     .into(),
             );
         }
-        let probes = self.runs.iter().flat_map(|run| &run.probes);
-        stood_still(probes.map(|it| it.late_ms).fold(0.0, f64::max))
+        None
     }
 }
 
@@ -271,18 +268,6 @@ impl Results {
         self.servers.iter().all(|server| server.lacks().is_none())
             && self.scaling.iter().all(|scaled| scaled.error.is_none())
     }
-}
-
-/// What to say of a measurement for so long of which this program didn't run,
-/// if that is more than a busy machine's doing.
-pub fn stood_still(longest_ms: f64) -> Option<String> {
-    (longest_ms >= 1_000.0).then(|| {
-        format!(
-            "figures are worthless: compare stood still for {} (suspended, or \
-             without a core); measure again",
-            words::short(longest_ms)
-        )
-    })
 }
 
 #[cfg(test)]

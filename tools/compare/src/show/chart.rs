@@ -9,8 +9,8 @@ use super::{
     timeline::{Span, Wait},
 };
 use crate::{
+    format::{counted, percent, sanitized, short, tick},
     results::{IN_TIME_MS, Probe, Results, Run, Server},
-    words::{counted, percent, plain, short, tick},
 };
 
 /// The colours, for light, dark and paper.
@@ -123,7 +123,7 @@ fn lane(
     let time = short(run.until_ms);
     let length = span.part(run.until_ms) - span.part(0.0);
     html! {
-        text.name y="16" { (plain(&server.name, LONGEST_NAME)) }
+        text.name y="16" { (sanitized(&server.name, LONGEST_NAME)) }
         text.end x="100%" y="16" { (time) }
         @for limit in [IN_TIME_MS, 1_000.0] {
             line.limit x2="100%" y1=(y(limit)) y2=(y(limit)) {}
@@ -240,7 +240,7 @@ fn bars(name: &str, title: &str, rows: Vec<Row>) -> Markup {
     let content = html! {
         @for (i, row) in rows.iter().enumerate() {
             svg y=(PITCH * i) width="100%" height=(PITCH) {
-                text.name y="18" { (plain(row.name, LONGEST_NAME)) }
+                text.name y="18" { (sanitized(row.name, LONGEST_NAME)) }
                 text.value.end x="100%" y="18" { (row.label) }
                 rect.empty y="25" height="14" width="100%" {}
                 rect.(name) y="25" height="14" width=(percents(row.part)) {

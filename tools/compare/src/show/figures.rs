@@ -1,8 +1,8 @@
 //! Figures as they stand in tables: of the terminal, the report, the book.
 
 use crate::{
+    format::{NONE, percent, short},
     results::{Latencies, Spread},
-    words::{NONE, percent, short},
 };
 
 /// The median; from the least to the greatest.

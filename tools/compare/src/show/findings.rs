@@ -1,8 +1,8 @@
 //! What one sees, in sentences made from the figures.
 
 use crate::{
+    format::{counted, percent, short, tick},
     results::{BASELINE, Latencies, Results, Server, Settings},
-    words::{counted, percent, short, tick},
 };
 
 /// Times that differ by less than this count as the same.

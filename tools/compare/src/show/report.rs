@@ -1,8 +1,7 @@
 //! The files of the report.
 
 use std::{
-    fs,
-    io::{self, Write},
+    fs, io,
     path::{Path, PathBuf, absolute},
 };
 
@@ -13,14 +12,11 @@ use super::{
     findings::{doubts, findings, machine, scaling, settings},
 };
 use crate::{
+    format::{NONE, percent, ratio, tick},
     results::{IN_TIME_MS, Results, Scaled, Server, Spread},
-    words::{NONE, percent, ratio, tick},
 };
 
 const STYLE: &str = include_str!("report.css");
-
-/// More than the files of a long measurement take.
-const ROOM: usize = 8 << 20;
 
 /// The folder of the report.
 pub struct Report {
@@ -28,25 +24,19 @@ pub struct Report {
 }
 
 impl Report {
-    /// Makes the folder, and makes sure that files fit into it: this is said
+    /// Makes the folder, and tries to write there: whether that works is told
     /// before the measuring, not after.
     ///
     /// # Errors
-    /// When it can't be made or written to, or when the disk is full.
+    /// When it can't be made or written to.
     pub fn create(folder: &Path) -> Result<Self, String> {
         let folder = absolute(folder).unwrap_or_else(|_| folder.into());
-        let trial = folder.join(".trial");
-        let outcome = fs::create_dir_all(&folder)
-            .and_then(|()| fs::File::create(&trial))
-            .and_then(|mut file| {
-                file.write_all(&vec![0; ROOM])?;
-                file.sync_all()
-            });
-        fs::remove_file(&trial).ok();
-        match outcome {
-            Ok(()) => Ok(Self { folder }),
-            Err(error) => Err(cannot_write(&folder, &error)),
-        }
+        let report = Self { folder };
+        fs::create_dir_all(&report.folder)
+            .and_then(|()| report.write_whole("trial", ""))
+            .and_then(|()| fs::remove_file(report.folder.join("trial")))
+            .map_err(|error| cannot_write(&report.folder, &error))?;
+        Ok(report)
     }
 
     /// Writes the three files. Returns the path of the page.

@@ -1,24 +1,14 @@
 //! The tables on the terminal.
 
-use std::iter::repeat_n;
-
-use tabled::{
-    Table,
-    builder::Builder,
-    settings::{
-        Alignment, Padding, Span, Style, formatting::AlignmentStrategy,
-        object::Columns, style::HorizontalLine,
-    },
-};
 use textwrap::core::display_width;
 
 use super::figures::{latencies, spread};
 use crate::{
+    format::{NONE, percent, ratio, tick},
     results::{IN_TIME_MS, Results, Server},
-    words::{self, NONE, percent, ratio},
 };
 
-/// All that is printed fits into so many columns.
+/// Everything that is printed fits into so many columns.
 pub const WIDTH: usize = 80;
 
 /// A line of a name takes so many columns at most.
@@ -26,99 +16,89 @@ const NAME: usize = 19;
 
 /// The servers, a row each; one that failed has a row that says so.
 pub fn servers(results: &Results) -> String {
-    let in_time = format!("<{}", words::tick(IN_TIME_MS));
-    let head = [
-        "server",
-        "/blocking",
-        "speed-up",
-        "probes",
-        "p50",
-        "p99",
-        "worst",
-        &in_time,
-    ];
-    let mut builder = Builder::default();
-    builder.push_record(head);
-    let mut failed = Vec::new();
+    let head = ["server", "/blocking", "speed-up", "probes", "p50", "p99"];
+    let last = ["worst".into(), format!("<{}", tick(IN_TIME_MS))];
+    let head: Vec<_> = head.map(String::from).into_iter().chain(last).collect();
+    let mut rows = vec![head];
     for server in &results.servers {
         if !server.runs.is_empty() {
-            builder.push_record(row(server));
+            rows.push(row(server));
         }
         if let Some(lacks) = server.lacks() {
-            failed.push(builder.count_records());
-            let text = format!("{} {lacks}", server.name);
-            let rest = repeat_n(String::new(), head.len() - 1);
-            builder.push_record([wrap(&text)].into_iter().chain(rest));
+            rows.push(vec![wrap(&format!("{} {lacks}", server.name))]);
         }
     }
-    let mut table = builder.build();
-    style(&mut table);
-    for row in failed {
-        table.modify((row, 0), Span::column(head.len() as isize));
-    }
-    trimmed(&table)
+    table(&rows)
 }
 
-fn row(server: &Server) -> [String; 8] {
-    let (idle, during) = (latencies(server.idle), latencies(server.during));
-    let two = |i: usize| format!("{}\n{}", idle[i], during[i]);
-    [
-        name(&server.name).join("\n"),
-        spread(server.blocking).join("\n"),
-        ratio(server.speed_up),
-        "idle\nduring".into(),
-        two(0),
-        two(1),
-        two(2),
-        two(3),
-    ]
+fn row(server: &Server) -> Vec<String> {
+    let idle = latencies(server.idle).into_iter();
+    let both = idle.zip(latencies(server.during));
+    let both = both.map(|(idle, during)| format!("{idle}\n{during}"));
+    let [name, blocking] = [name(&server.name), spread(server.blocking)]
+        .map(|lines| lines.join("\n"));
+    let probes = "idle\nduring".into();
+    let first = [name, blocking, ratio(server.speed_up), probes];
+    first.into_iter().chain(both).collect()
 }
 
 /// Step 3 with more and more threads.
 pub fn scaling(results: &Results) -> String {
-    let mut builder = Builder::default();
-    builder.push_record([
-        "threads",
-        "/blocking",
-        "speed-up",
-        "ideal",
-        "efficiency",
-        "",
-    ]);
+    let head = ["threads", "/blocking", "speed-up", "", "ideal", "efficiency"];
+    let mut rows = vec![head.map(String::from).to_vec()];
     let cores = results.machine.cores.unwrap_or(usize::MAX);
     for scaled in &results.scaling {
-        let past = scaled.threads > cores;
-        builder.push_record([
+        rows.push(vec![
             scaled.threads.to_string(),
             spread(scaled.blocking).join("\n"),
             ratio(scaled.speed_up),
+            String::new(),
             format!("{}.00", scaled.threads),
             scaled.efficiency.map_or(NONE.into(), percent),
-            match &scaled.error {
-                Some(error) => wrap(error),
-                None if past => "more threads than cores".into(),
-                None => String::new(),
-            },
         ]);
+        match &scaled.error {
+            Some(error) => rows.push(vec![wrap(error)]),
+            None if scaled.threads > cores => {
+                rows.push(vec!["  more threads than cores".into()]);
+            }
+            None => (),
+        }
     }
-    let mut table = builder.build();
-    style(&mut table);
-    trimmed(&table)
+    table(&rows)
 }
 
-fn trimmed(table: &Table) -> String {
-    let table = table.to_string();
-    let lines: Vec<_> = table.lines().map(str::trim_end).collect();
+/// The first row is the head. A cell may have several lines; a row of one cell
+/// goes across all columns.
+fn table(rows: &[Vec<String>]) -> String {
+    let width = |column: usize| {
+        let cells = rows.iter().filter(|row| row.len() > 1);
+        let lines = cells.flat_map(|row| row[column].lines());
+        lines.map(display_width).max().unwrap_or(0)
+    };
+    let widths: Vec<_> = (0..rows[0].len()).map(width).collect();
+    let mut lines = Vec::new();
+    for (number, row) in rows.iter().enumerate() {
+        let height = row.iter().map(|cell| cell.lines().count()).max();
+        for i in 0..height.unwrap_or(0) {
+            let mut line = String::new();
+            for (column, cell) in row.iter().enumerate() {
+                let text = cell.lines().nth(i).unwrap_or("");
+                let gap = widths[column].saturating_sub(display_width(text));
+                let gap = " ".repeat(gap);
+                // Measurements are aligned at the right.
+                line += &match column {
+                    2 | 4.. => format!("{gap}{text} "),
+                    _ => format!("{text}{gap} "),
+                };
+            }
+            lines.push(line.trim_end().to_owned());
+        }
+        if number == 0 {
+            let all = widths.iter().map(|width| width + 1).sum();
+            lines.push("─".repeat(all));
+        }
+    }
     lines.join("\n")
-}
-
-fn style(table: &mut Table) {
-    table
-        .with(Style::empty().horizontals([(1, HorizontalLine::new('─'))]))
-        .with(Padding::new(0, 1, 0, 0));
-    table.modify(Columns::new(2..3), Alignment::right());
-    table.modify(Columns::new(4..), Alignment::right());
-    table.with(AlignmentStrategy::PerLine);
 }
 
 /// A name in the two lines that there are for it, cut off where they end.
@@ -137,7 +117,7 @@ pub fn name(name: &str) -> [String; 2] {
     [first, second]
 }
 
-/// A text in lines of the width that there is, the others indented.
+/// A text in lines of the width that there is, all but the first indented.
 pub fn wrap(text: &str) -> String {
     // Names and paths with hyphens stay whole.
     let options = textwrap::Options::new(WIDTH - 1)

@@ -7,8 +7,8 @@ use textwrap::core::display_width;
 
 use super::table::{self, WIDTH};
 use crate::{
+    format::{short, tick},
     results::{IN_TIME_MS, Probe, Results, Run},
-    words::{short, tick},
 };
 
 /// The most that is shown of the time before /blocking is sent.

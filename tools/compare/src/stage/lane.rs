@@ -10,6 +10,7 @@ use std::{
 };
 
 use harness::Server;
+use hyper::StatusCode;
 use serde_json::{Value, json};
 use tokio::{
     sync::Notify,
@@ -19,14 +20,14 @@ use tokio::{
 
 use super::{log::Log, threads::Threads, web::What};
 use crate::{
+    format::{failure, last_line},
     measure::{
         Failure,
-        probe::{Target, connections, probe, schedule},
+        probe::{Target, Unsuccessful, connections, probe, schedule},
         programs::{self, Programs},
     },
     plan::{Source, Subject},
     results::Settings,
-    words::{failure, last_line},
 };
 
 const PROBE: &str = "/non-blocking";
@@ -195,7 +196,7 @@ impl Lane {
     }
 
     fn say(&self, state: &str, text: &str) {
-        let text = crate::words::plain(text, 200);
+        let text = crate::format::sanitized(text, 200);
         self.log.about(self.number, json!({ "state": state, "text": text }));
     }
 
@@ -275,9 +276,12 @@ impl Lane {
         let (outcome, text) = match answer {
             Ok(body) => ("ok", body),
             Err(error) => {
-                let text = error.to_string();
-                let refused = text.contains(" answered 503");
-                (if refused { "refused" } else { "failed" }, text)
+                let status = error.downcast_ref::<Unsuccessful>();
+                let is_refused = status.is_some_and(|it| {
+                    it.status == StatusCode::SERVICE_UNAVAILABLE
+                });
+                let outcome = if is_refused { "refused" } else { "failed" };
+                (outcome, error.to_string())
             }
         };
         self.log.answered(self.number, id, path, sent, outcome, &text);

@@ -10,7 +10,7 @@ use std::{
 use common::milliseconds;
 use serde_json::{Value, json};
 
-use crate::{plan::Plan, words::plain};
+use crate::{format::sanitized, plan::Plan};
 
 /// How long an event is kept, for a browser that comes later.
 const KEPT: Duration = Duration::from_secs(20);
@@ -41,7 +41,7 @@ struct LaneState {
 impl Log {
     pub fn new(plan: &Plan) -> Self {
         let lane = |name: &str| LaneState {
-            about: json!({ "name": plain(name, 80), "state": "starting" }),
+            about: json!({ "name": sanitized(name, 80), "state": "starting" }),
             flying: Vec::new(),
         };
         let lanes = plan.subjects.iter().map(|it| lane(&it.name)).collect();
@@ -50,6 +50,7 @@ impl Log {
             "iterations": plan.settings.iterations.to_string(),
             "threads": plan.settings.threads,
             "interval": plan.settings.interval_ms,
+            "in_time": plan.settings.in_time_ms,
             "cores": thread::available_parallelism().map_or(1, |it| it.get()),
         });
         let state = Mutex::new(State { lanes, ..State::default() });
@@ -92,7 +93,7 @@ impl Log {
         text: &str,
     ) {
         let (at, now) = (self.at(sent), self.at(Instant::now()));
-        let text = plain(text, 120);
+        let text = sanitized(text, 120);
         let event = json!(["done", lane, id, path, at, now, outcome, text]);
         let mut state = self.state();
         state.lanes[lane].flying.retain(|it| it.0 != id);

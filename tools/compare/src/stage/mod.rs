@@ -38,7 +38,7 @@ use web::{Order, To, What};
 /// # Errors
 /// When a program can't be had, or the page can't be served.
 pub async fn run(options: &Options) -> Result<bool, Failure> {
-    let plan = Plan::of(options).await?;
+    let plan = Plan::new(options);
     let programs = Arc::new(programs::find(&plan, options.quiet).await?);
     let log = Arc::new(Log::new(&plan));
     let interval = Duration::from_millis(plan.settings.interval_ms as u64);

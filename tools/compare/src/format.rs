@@ -1,0 +1,93 @@
+//! Measurements, and what others say, as text for people.
+
+use std::time::Duration;
+
+/// Appears where there is no measurement.
+pub const NONE: &str = "–";
+
+/// The most characters of a failure that are shown.
+const LONGEST_FAILURE: usize = 400;
+
+/// Milliseconds: three digits and a unit.
+pub fn short(ms: f64) -> String {
+    common::short(Duration::from_secs_f64(ms / 1e3))
+}
+
+/// Milliseconds at a tick of an axis: all digits, and few are needed.
+pub fn tick(ms: f64) -> String {
+    if ms != 0.0 && ms < 1_000.0 {
+        format!("{ms} ms")
+    } else {
+        format!("{} s", ms / 1e3)
+    }
+}
+
+/// As 1 run, or 3 runs.
+pub fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+/// A share from 0 to 1. 100 % and 0 % are exact: nothing is rounded to them.
+pub fn percent(share: f64) -> String {
+    let tenths = match share * 1e3 {
+        small @ ..1.0 if small > 0.0 => return "<0.1 %".into(),
+        tenths => tenths.floor(),
+    };
+    format!("{} %", tenths / 10.0)
+}
+
+/// How many times as fast.
+pub fn ratio(ratio: Option<f64>) -> String {
+    ratio.map_or(NONE.into(), |ratio| format!("{ratio:.2}"))
+}
+
+/// What others have said, as one line of at most `most` characters, without
+/// what a terminal would obey.
+pub fn sanitized(text: &str, most: usize) -> String {
+    let text = text.trim();
+    let harmless = text.chars().map(|c| match c {
+        '\n' | '\r' | '\t' => ' ',
+        c if c.is_control() => char::REPLACEMENT_CHARACTER,
+        c => c,
+    });
+    let cut = if text.chars().nth(most).is_some() { "…" } else { "" };
+    harmless.take(most).chain(cut.chars()).collect()
+}
+
+/// Why something failed: of a long message, its first and last line.
+pub fn failure(message: impl ToString) -> String {
+    let message = message.to_string();
+    let first = message.lines().next().unwrap_or("");
+    match last_line(&message).filter(|last| *last != first.trim()) {
+        Some(last) => sanitized(&format!("{first}; {last}"), LONGEST_FAILURE),
+        None => sanitized(first, LONGEST_FAILURE),
+    }
+}
+
+/// The last line with something in it. What a panic adds about backtraces
+/// says nothing.
+pub fn last_line(text: &str) -> Option<&str> {
+    let mut lines = text.lines().rev().map(str::trim);
+    lines.find(|line| !line.is_empty() && !line.starts_with("note: "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_could_obey_becomes_a_mark() {
+        let hostile = "  \x1b]0;title\x07a\u{9b}31m\tb\r\n";
+        let marked = "\u{fffd}]0;title\u{fffd}a\u{fffd}31m b";
+        assert_eq!(sanitized(hostile, 30), marked);
+        assert_eq!(sanitized("Übermaß 世界", 10), "Übermaß 世界");
+        assert_eq!(sanitized("Übermaß 世界", 9), "Übermaß 世…");
+    }
+
+    #[test]
+    fn a_percentage_is_not_rounded_to_none_or_all() {
+        let shares = [0.0, 0.000_1, 0.5, 0.999_9, 1.0];
+        let texts = ["0 %", "<0.1 %", "50 %", "99.9 %", "100 %"];
+        assert_eq!(shares.map(percent), texts);
+    }
+}

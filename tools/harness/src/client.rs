@@ -1,0 +1,68 @@
+use std::sync::LazyLock;
+
+use ureq::{
+    Agent, AsSendBody,
+    http::{Request, Response, request::Builder},
+};
+
+use crate::{PATIENCE, Server};
+
+/// It keeps connections open, as browsers do.
+static AGENT: LazyLock<Agent> = LazyLock::new(|| {
+    Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(PATIENCE))
+        .proxy(None)
+        .build()
+        .into()
+});
+
+/// Each sends a request and waits for the response, whatever its status is.
+///
+/// # Panics
+/// When there is no response, or none within a minute.
+impl Server {
+    /// Sends a GET.
+    pub fn get(&self, path: &str) -> Response<String> {
+        self.request("GET", path, "*/*")
+    }
+
+    /// Sends a request with an `Accept` header.
+    pub fn request(
+        &self,
+        method: &str,
+        path: &str,
+        accept: &str,
+    ) -> Response<String> {
+        self.ask(path, (), |request| {
+            request.method(method).header("Accept", accept)
+        })
+    }
+
+    /// Sends a POST with a body of that type.
+    pub fn post(
+        &self,
+        path: &str,
+        content_type: &str,
+        body: impl AsRef<[u8]>,
+    ) -> Response<String> {
+        self.ask(path, body.as_ref(), |request| {
+            request.method("POST").header("Content-Type", content_type)
+        })
+    }
+
+    fn ask(
+        &self,
+        path: &str,
+        body: impl AsSendBody,
+        with: impl FnOnce(Builder) -> Builder,
+    ) -> Response<String> {
+        let request = Request::builder().uri(format!("{}{path}", self.url()));
+        let request = with(request).body(body).expect("it is valid");
+        let response = AGENT.run(request).and_then(|response| {
+            let (head, mut body) = response.into_parts();
+            Ok(Response::from_parts(head, body.read_to_string()?))
+        });
+        response.unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
+}
