@@ -8,7 +8,6 @@ use std::{
     fs,
     io::{BufRead, BufReader, Write},
     net::{TcpListener, TcpStream},
-    panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
     process::{Child, Command, Stdio},
     sync::{
@@ -19,8 +18,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use clap::Parser;
-use compare::options::{NODE, Options};
+use compare::options::NODE;
 use harness::{Browser, Server};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
@@ -150,34 +148,26 @@ fn open(browser: &mut Browser, url: &str) {
     browser.console_errors();
 }
 
-/// The processes that a process has started, with their names.
+/// The servers that a stage has started, with their names, once there are so
+/// many.
 #[cfg(target_os = "linux")]
-fn children(id: u32) -> Vec<(Pid, String)> {
-    let mut children = String::new();
-    for task in fs::read_dir(format!("/proc/{id}/task")).unwrap() {
-        let path = task.unwrap().path().join("children");
-        children += &fs::read_to_string(path).unwrap_or_default();
-    }
-    let ids = children.split_whitespace().map(|id| id.parse().unwrap());
-    let named = ids.filter_map(|id: i32| {
+fn servers(stage: &Stage, count: usize) -> Vec<(Pid, String)> {
+    let id = stage.process.id();
+    let named = |id: &str| {
         let name = fs::read_to_string(format!("/proc/{id}/comm")).ok()?;
-        Some((Pid::from_raw(id)?, name.trim().to_owned()))
-    });
-    named.collect()
-}
-
-/// Waits until a process has so many children that are servers of the stage.
-#[cfg(target_os = "linux")]
-fn servers_of(id: u32, count: usize) -> Vec<Pid> {
+        Some((Pid::from_raw(id.parse().ok()?)?, name.trim().to_owned()))
+    };
     let start = Instant::now();
     loop {
-        let all = children(id).into_iter();
-        let servers = all.filter(|it| {
-            let of = format!("/proc/{}/environ", it.0.as_raw_nonzero());
-            let environment = fs::read(of).unwrap_or_default();
-            environment.split(|it| *it == 0).any(|it| it == MARK.as_bytes())
+        let tasks = fs::read_dir(format!("/proc/{id}/task")).unwrap();
+        let children = tasks.flatten().map(|task| {
+            let children = fs::read_to_string(task.path().join("children"));
+            children.unwrap_or_default()
         });
-        let servers: Vec<_> = servers.map(|it| it.0).collect();
+        let children: String = children.collect();
+        let servers = children.split_whitespace().filter_map(named);
+        // They are built first.
+        let servers: Vec<_> = servers.filter(|it| it.1 != "cargo").collect();
         if servers.len() == count {
             return servers;
         }
@@ -185,10 +175,6 @@ fn servers_of(id: u32, count: usize) -> Vec<Pid> {
         thread::sleep(Duration::from_millis(20));
     }
 }
-
-/// What the environment of no other test's servers has.
-#[cfg(target_os = "linux")]
-const MARK: &str = "ITERATIONS=424242";
 
 impl Drop for Stage {
     fn drop(&mut self) {
@@ -283,45 +269,37 @@ const STATES: [(&str, &str); 25] = [
 ];
 
 #[test]
-fn each_key_leads_to_its_state() {
+fn keys_and_mouse_lead_to_the_same_states() {
     let Some(room) = quick() else { return };
-    let browser = &mut enter(&room).browser;
-    for (key, state) in STATES {
-        browser.press(key);
-        browser.wait_for(state);
+    let by_key = |browser: &mut Browser, key: &str, _: &str| browser.press(key);
+    let by_mouse = |browser: &mut Browser, key: &str, state: &str| match key {
+        // There is no such lane, or button.
+        "9" | "ArrowDown" | "ArrowUp" => browser.press(key),
+        "1" | "2" => {
+            // A click on the lane that is alone would show all.
+            click(browser, "0");
+            browser.click(&format!("section:nth-child({key}) h2"));
+        }
+        "?" if state.starts_with('!') => browser.click("dialog [data-key]"),
+        _ => click(browser, key),
+    };
+    for act in [by_key as fn(&mut Browser, &str, &str), by_mouse] {
+        let browser = &mut enter(&room).browser;
+        for (key, state) in STATES {
+            act(browser, key, state);
+            browser.wait_for(state);
+        }
+        assert_eq!(browser.console_errors(), [""; 0]);
     }
+    let browser = &mut enter(&room).browser;
     browser.press("?");
     browser.wait_for("document.getElementById('help').open");
     browser.press("Escape");
     browser.wait_for("!document.getElementById('help').open");
-    assert_eq!(browser.console_errors(), [""; 0]);
-}
-
-#[test]
-fn the_mouse_leads_to_the_same_states_as_the_keys() {
-    let Some(room) = quick() else { return };
-    let browser = &mut enter(&room).browser;
-    for (key, state) in STATES {
-        match key {
-            "9" | "ArrowDown" | "ArrowUp" => continue,
-            // A click on the lane that is alone would show all.
-            "1" | "2" => {
-                click(browser, "0");
-                let lane = format!("section:nth-child({key}) h2");
-                browser.click(&lane);
-            }
-            "?" if state.starts_with('!') => {
-                browser.click("dialog [data-key]");
-            }
-            _ => click(browser, key),
-        }
-        browser.wait_for(state);
-    }
     browser.click("section:nth-child(2) h2");
     browser.wait_for("stage.solo === 1");
     browser.click("section:nth-child(2) h2");
     browser.wait_for("stage.solo === null");
-    assert_eq!(browser.console_errors(), [""; 0]);
 }
 
 #[test]
@@ -344,26 +322,24 @@ fn a_key_isnt_taken_for_a_press_of_the_button_that_has_the_focus() {
 fn what_happens_is_hidden_until_the_class_has_guessed() {
     let Some(room) = slow() else { return };
     let browser = &mut enter(&room).browser;
-    // How many points have the colour of a request, as they are drawn.
-    let seen = "(() => {
-        const probe = document.createElement('i');
-        probe.style.color = 'var(--sent)';
-        document.body.append(probe);
-        const colour = getComputedStyle(probe).color.match(/\\d+/g);
-        probe.remove();
-        return stage.lanes.map(({ canvas }) => {
-            const { data } = canvas.getContext('2d')
-                .getImageData(0, 0, canvas.width, canvas.height);
-            let points = 0;
-            for (let at = 0; at < data.length; at += 4) {
-                points += colour.every((it, n) => data[at + n] == it);
-            }
-            return points;
-        });
-    })()";
+    // How many points of the second lane have the colour of a request.
     let count = |browser: &mut Browser| {
-        browser.evaluate("frame()");
-        browser.evaluate(seen)[1].as_u64().unwrap()
+        let points = browser.evaluate(
+            "(() => {
+                frame();
+                const at = names.indexOf('sent');
+                const colour = getComputedStyle(swatches[at]).color.match(/\\d+/g);
+                const { canvas } = stage.lanes[1];
+                const { data } = canvas.getContext('2d')
+                    .getImageData(0, 0, canvas.width, canvas.height);
+                let points = 0;
+                for (let at = 0; at < data.length; at += 4) {
+                    points += colour.every((it, n) => data[at + n] == it);
+                }
+                return points;
+            })()",
+        );
+        points.as_u64().unwrap()
     };
     browser.press("2");
     // What was sent before is still seen, and isn't hidden.
@@ -428,77 +404,64 @@ fn the_difference_goes_from_hunk_to_hunk_and_back_to_its_lane() {
     assert_eq!(browser.console_errors(), [""; 0]);
 }
 
-/// What a server answers to a request as it stands: the status.
-fn status(url: &str, request: &str) -> u16 {
-    let address = url.trim_start_matches("http://");
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut line = String::new();
-    BufReader::new(stream).read_line(&mut line).unwrap();
-    let status = line.split(' ').nth(1).unwrap_or(&line);
-    status.parse().unwrap_or_else(|_| panic!("{request}: {line}"))
-}
-
 #[test]
 fn a_page_of_another_site_can_send_nothing() {
-    let stage = Stage::with(&LANES);
-    let host = stage.url.trim_start_matches("http://");
-    let (_, port) = host.split_once(':').unwrap();
-    let send = |headers: &str| {
-        let line = "POST /send/all/cancel HTTP/1.1";
-        status(&stage.url, &format!("{line}\r\n{headers}\r\n\r\n"))
+    let Some(room) = quick() else { return };
+    let url = enter(&room).stage.url.clone();
+    let own = url.trim_start_matches("http://");
+    let (_, port) = own.split_once(':').unwrap();
+    // The status of the response.
+    let ask = |line: &str, host: &str, origins: &[&str]| {
+        let origins = origins.iter().map(|it| format!("Origin: {it}\r\n"));
+        let origins: String = origins.collect();
+        let mut stream = TcpStream::connect(own).unwrap();
+        write!(stream, "{line} HTTP/1.1\r\nHost: {host}\r\n{origins}\r\n")
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(stream).read_line(&mut line).unwrap();
+        line[9..12].parse::<u16>().unwrap()
     };
-    let from = |host: &str, origin: &str| {
-        send(&format!("Host: {host}\r\nOrigin: {origin}"))
+    let send = |host: &str, origins: &[&str]| {
+        ask("POST /send/all/cancel", host, origins)
     };
     let by_name = format!("localhost:{port}");
-    assert_eq!(from(host, &stage.url), 204);
-    assert_eq!(from(&by_name, &format!("http://{by_name}")), 204);
-    // Other sites, other ports, other schemes, and pages of no site.
+    assert_eq!(send(own, &[&url]), 204);
+    assert_eq!(send(&by_name, &[&format!("http://{by_name}")]), 204);
+    // Other sites, other ports, other schemes, pages of no site.
     for origin in [
         "http://example.com",
         &format!("http://example.com:{port}"),
-        &format!("https://{host}"),
-        &stage.url.to_uppercase(),
+        &format!("https://{own}"),
         &format!("http://{by_name}"),
-        &format!("http://{host}.example.com"),
-        &format!("http://{host}/"),
-        &format!("{}, {}", stage.url, stage.url),
-        "http://127.0.0.1",
+        &format!("http://{own}.example.com"),
+        &format!("{url}, {url}"),
         "http://127.0.0.1:1",
         "null",
         "",
     ] {
-        assert_eq!(from(host, origin), 404, "from {origin}");
+        assert_eq!(send(own, &[origin]), 404, "from {origin}");
     }
-    assert_eq!(send(&format!("Host: {host}")), 404, "from nowhere");
-    let twice = format!("Origin: http://example.com\r\nOrigin: {}", stage.url);
-    assert_eq!(send(&format!("Host: {host}\r\n{twice}")), 404, "from both");
-    // A name of another site that leads here is none of ours.
+    assert_eq!(send(own, &[]), 404, "from nowhere");
+    assert_eq!(send(own, &["http://example.com", &url]), 404, "from both");
+    // A name of another site that leads here isn't ours.
     for host in [
-        "example.com".to_owned(),
-        format!("example.com:{port}"),
-        format!("127.0.0.1.example.com:{port}"),
-        format!("127.0.0.1:{port}:{port}"),
-        format!("example.com#@127.0.0.1:{port}"),
-        format!("0.0.0.0:{port}"),
-        format!("[::1]:{port}"),
-        String::new(),
+        "example.com",
+        &format!("example.com:{port}"),
+        &format!("127.0.0.1.example.com:{port}"),
+        &format!("example.com#@127.0.0.1:{port}"),
+        &format!("0.0.0.0:{port}"),
+        "",
     ] {
-        let url = format!("http://{host}");
-        assert_ne!(from(&host, &url), 204, "at {host}");
+        assert_ne!(send(host, &[&format!("http://{host}")]), 204, "at {host}");
         for path in ["/", "/events", "/stage.js", "/difference.html"] {
-            let line = format!("GET {path} HTTP/1.1\r\nHost: {host}");
-            let answer = status(&stage.url, &format!("{line}\r\n\r\n"));
-            assert!(matches!(answer, 400 | 404), "{host}{path}: {answer}");
+            let status = ask(&format!("GET {path}"), host, &[]);
+            assert!(matches!(status, 400 | 404), "{host}{path}: {status}");
         }
     }
     // What a link or a picture can send changes nothing.
     for method in ["GET", "HEAD", "OPTIONS"] {
-        let line = format!("{method} /send/all/burst HTTP/1.1");
-        let headers = format!("Host: {host}\r\nOrigin: {}", stage.url);
-        let request = format!("{line}\r\n{headers}\r\n\r\n");
-        assert_eq!(status(&stage.url, &request), 404, "{method}");
+        let line = format!("{method} /send/all/burst");
+        assert_eq!(ask(&line, own, &[&url]), 404, "{method}");
     }
     let others = TcpStream::connect(format!("[::1]:{port}"));
     assert!(others.is_err(), "it listens on 127.0.0.1 only");
@@ -507,56 +470,17 @@ fn a_page_of_another_site_can_send_nothing() {
 #[cfg(target_os = "linux")]
 #[test]
 fn no_server_is_left_running_whichever_signal_ends_the_stage() {
-    let (_, iterations) = MARK.split_once('=').unwrap();
-    let arguments = [&LANES[..], &["--iterations", iterations]].concat();
-    let with_node = [&arguments[..], &["--node"]].concat();
-    let node = harness::has_node();
-    let stages = [Signal::INT, Signal::TERM, Signal::HUP].map(|signal| {
-        let arguments = if node { &with_node } else { &arguments };
-        (signal, Stage::with(arguments))
-    });
-    for (signal, mut stage) in stages {
-        let count = if node { 5 } else { 2 };
-        let servers = servers_of(stage.process.id(), count);
+    let (node, count) =
+        if harness::has_node() { (&["--node"][..], 5) } else { (&[][..], 2) };
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+        let mut stage = Stage::with(&[&LANES[..], node].concat());
+        let servers = servers(&stage, count);
         stage.send(signal);
         stage.process.wait().unwrap();
-        for server in servers {
+        for (server, name) in servers {
             let left = test_kill_process(server).is_ok();
-            assert!(!left, "{server:?} runs on after {signal:?}");
+            assert!(!left, "{name} runs on after {signal:?}");
         }
-    }
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn no_server_is_left_running_after_a_panic_in_the_stage() {
-    let (_, iterations) = MARK.split_once('=').unwrap();
-    let arguments = ["compare", "--live", "--live-port", "0", "--quiet"];
-    let arguments = [&arguments[..], &["--iterations", iterations], &LANES[..]];
-    let options = Options::parse_from(arguments.concat());
-    let mut steps = Vec::new();
-    let panics = async {
-        let look = || servers_of(std::process::id(), 2);
-        steps = tokio::task::spawn_blocking(look).await.unwrap();
-        panic!("on purpose");
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    let outcome = catch_unwind(AssertUnwindSafe(|| {
-        runtime.block_on(async {
-            tokio::select! {
-                outcome = compare::stage::run(&options) => outcome.is_ok(),
-                () = panics => true,
-            }
-        })
-    }));
-    drop(runtime);
-    assert!(outcome.is_err(), "it hasn't panicked");
-    assert_eq!(steps.len(), 2);
-    for step in steps {
-        assert!(test_kill_process(step).is_err(), "{step:?} runs on");
     }
 }
 
@@ -638,8 +562,8 @@ fn a_step_that_dies_is_said_in_every_browser_and_after_a_reload() {
     let Some(mut other) = tab() else { return };
     open(&mut other, &stage.url);
     browser.press("2");
-    let all = children(stage.process.id());
-    let step = all.iter().find(|it| it.1 == "step1-blocking").unwrap();
+    let servers = servers(&stage, 2);
+    let step = servers.iter().find(|it| it.1 == "step1-blocking").unwrap();
     kill_process(step.0, Signal::KILL).unwrap();
     let ended = "stage.lanes[0]?.about.state == 'ended'
         && stage.lanes[0].state.textContent.includes('signal: 9')";

@@ -33,11 +33,11 @@ fn print(results: &Results, report: Option<&Path>) -> Result<(), String> {
     let heading = [machine(results), settings(results)];
     let mut parts = vec![
         heading.map(|line| table::wrap(&line)).join("\n"),
-        table::servers(results),
+        table::table(&table::servers(results)),
         timeline::timeline(results),
     ];
     if !results.scaling.is_empty() {
-        parts.push(table::scaling(results));
+        parts.push(table::table(&table::scaling(results)));
     }
     parts.extend(findings::all(results).map(|it| table::wrap(&it)));
     parts.extend(report.map(|report| report.display().to_string()));

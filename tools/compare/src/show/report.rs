@@ -8,13 +8,11 @@ use std::{
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::{
-    chart, figures,
+    chart,
     findings::{doubts, findings, machine, scaling, settings},
+    table::{self, Rows},
 };
-use crate::{
-    format::{NONE, percent, ratio, tick},
-    results::{IN_TIME_MS, Results, Scaled, Server, Spread},
-};
+use crate::results::Results;
 
 const STYLE: &str = include_str!("report.css");
 
@@ -134,14 +132,14 @@ pub fn html(results: &Results, timeline: &Markup) -> Markup {
                          and the speed-up against step 1.",
                     ))
                 }
-                section { h2 { "The figures" } (servers(results)) }
+                (table("The numbers", table::servers(results)))
                 @if scaled {
                     (figure(
                         "What each thread brings",
                         &chart::scaling(results),
                         chart::SCALING,
                     ))
-                    section { h2 { "Threads in figures" } (threads(results)) }
+                    (table("Threads in numbers", table::scaling(results)))
                 }
                 section { h2 { "How it was measured" } (method(results)) }
             }
@@ -167,94 +165,21 @@ fn figure(title: &str, chart: &Markup, caption: &str) -> Markup {
     }
 }
 
-fn servers(results: &Results) -> Markup {
-    let limit = tick(IN_TIME_MS);
+fn table(title: &str, rows: Rows) -> Markup {
+    let [head, rest @ ..] = &rows[..] else { return html! {} };
     html! {
-        // It can be scrolled by keyboard where it is wider than the page.
-        div.wide tabindex="0" role="group" aria-label="The figures" {
-            table {
-                thead {
-                    tr {
-                        th rowspan="2" scope="col" { "Server" }
-                        th rowspan="2" scope="col" { "/blocking" }
-                        th rowspan="2" scope="col" { "Speed-up" }
-                        th colspan="3" scope="colgroup" { "/non-blocking, idle" }
-                        th colspan="4" scope="colgroup" {
-                            "/non-blocking while /blocking ran"
-                        }
+        section {
+            h2 { (title) }
+            // It can be scrolled by keyboard where it is wider than the page.
+            div.wide tabindex="0" role="group" aria-label=(title) {
+                table {
+                    thead { tr { @for cell in head { th scope="col" { (cell) } } } }
+                    @for row in rest {
+                        @let columns = (row.len() == 1).then_some(head.len());
+                        tr { @for cell in row {
+                            td colspan=[columns] { (cell) }
+                        } }
                     }
-                    tr {
-                        th scope="col" { "p50" }
-                        th scope="col" { "p99" }
-                        th scope="col" { "<" (limit) }
-                        th scope="col" { "p50" }
-                        th scope="col" { "p99" }
-                        th scope="col" { "worst" }
-                        th scope="col" { "<" (limit) }
-                    }
-                }
-                tbody {
-                    @for server in &results.servers {
-                        @if !server.runs.is_empty() { (row(server)) }
-                        @if let Some(lacks) = server.lacks() {
-                            tr.failed {
-                                th scope="row" { (server.name) }
-                                td colspan="9" { (lacks) }
-                            }
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn row(server: &Server) -> Markup {
-    let [idle, during] = [server.idle, server.during].map(figures::latencies);
-    html! {
-        tr {
-            th scope="row" { (server.name) }
-            td { (spread(server.blocking)) }
-            td { (ratio(server.speed_up)) }
-            @for i in [0, 1, 3] { td { (idle[i]) } }
-            @for figure in during { td { (figure) } }
-        }
-    }
-}
-
-fn spread(spread: Option<Spread>) -> Markup {
-    let [median, range] = figures::spread(spread);
-    html! { (median) span.range { (range) } }
-}
-
-fn threads(results: &Results) -> Markup {
-    let row = |scaled: &Scaled| {
-        html! {
-            tr {
-                th scope="row" { (scaled.threads) }
-                td { (spread(scaled.blocking)) }
-                td { (ratio(scaled.speed_up)) }
-                td { (scaled.threads) ".00" }
-                td { (scaled.efficiency.map_or(NONE.into(), percent)) }
-                td { (scaled.error.as_deref().unwrap_or("")) }
-            }
-        }
-    };
-    html! {
-        div.wide tabindex="0" role="group" aria-label="Threads in figures" {
-            table {
-                thead {
-                    tr {
-                        @for name in [
-                            "Threads", "/blocking", "Speed-up", "Ideal",
-                            "Efficiency", "",
-                        ] {
-                            th scope="col" { (name) }
-                        }
-                    }
-                }
-                tbody {
-                    @for scaled in &results.scaling { (row(scaled)) }
                 }
             }
         }

@@ -14,8 +14,12 @@ pub const WIDTH: usize = 80;
 /// A line of a name takes so many columns at most.
 const NAME: usize = 19;
 
+/// Rows of cells, of which the first is the head. A cell may have several lines;
+/// a row of one cell goes across all columns.
+pub type Rows = Vec<Vec<String>>;
+
 /// The servers, a row each; one that failed has a row that says so.
-pub fn servers(results: &Results) -> String {
+pub fn servers(results: &Results) -> Rows {
     let head = ["server", "/blocking", "speed-up", "probes", "p50", "p99"];
     let last = ["worst".into(), format!("<{}", tick(IN_TIME_MS))];
     let head: Vec<_> = head.map(String::from).into_iter().chain(last).collect();
@@ -25,10 +29,10 @@ pub fn servers(results: &Results) -> String {
             rows.push(row(server));
         }
         if let Some(lacks) = server.lacks() {
-            rows.push(vec![wrap(&format!("{} {lacks}", server.name))]);
+            rows.push(vec![format!("{} {lacks}", server.name)]);
         }
     }
-    table(&rows)
+    rows
 }
 
 fn row(server: &Server) -> Vec<String> {
@@ -43,7 +47,7 @@ fn row(server: &Server) -> Vec<String> {
 }
 
 /// Step 3 with more and more threads.
-pub fn scaling(results: &Results) -> String {
+pub fn scaling(results: &Results) -> Rows {
     let head = ["threads", "/blocking", "speed-up", "", "ideal", "efficiency"];
     let mut rows = vec![head.map(String::from).to_vec()];
     let cores = results.machine.cores.unwrap_or(usize::MAX);
@@ -57,19 +61,18 @@ pub fn scaling(results: &Results) -> String {
             scaled.efficiency.map_or(NONE.into(), percent),
         ]);
         match &scaled.error {
-            Some(error) => rows.push(vec![wrap(error)]),
+            Some(error) => rows.push(vec![error.clone()]),
             None if scaled.threads > cores => {
-                rows.push(vec!["  more threads than cores".into()]);
+                rows.push(vec!["more threads than there are cores".into()]);
             }
             None => (),
         }
     }
-    table(&rows)
+    rows
 }
 
-/// The first row is the head. A cell may have several lines; a row of one cell
-/// goes across all columns.
-fn table(rows: &[Vec<String>]) -> String {
+/// The rows as a table on the terminal.
+pub fn table(rows: &Rows) -> String {
     let width = |column: usize| {
         let cells = rows.iter().filter(|row| row.len() > 1);
         let lines = cells.flat_map(|row| row[column].lines());
@@ -78,6 +81,10 @@ fn table(rows: &[Vec<String>]) -> String {
     let widths: Vec<_> = (0..rows[0].len()).map(width).collect();
     let mut lines = Vec::new();
     for (number, row) in rows.iter().enumerate() {
+        if let [text] = &row[..] {
+            lines.push(wrap(text));
+            continue;
+        }
         let height = row.iter().map(|cell| cell.lines().count()).max();
         for i in 0..height.unwrap_or(0) {
             let mut line = String::new();
@@ -135,14 +142,14 @@ mod tests {
 
     #[test]
     fn a_server_that_died_is_a_row_that_says_so() {
-        let table = servers(&results());
+        let table = table(&servers(&results()));
         assert!(table.lines().all(|line| line.chars().count() <= WIDTH));
         assert_snapshot!(table);
     }
 
     #[test]
     fn scaling_shows_what_threads_past_the_cores_bring() {
-        let table = scaling(&results());
+        let table = table(&scaling(&results()));
         assert!(table.lines().all(|line| line.chars().count() <= WIDTH));
         assert_snapshot!(table);
     }
