@@ -39,7 +39,9 @@ export function respond(routes) {
       }
     } catch (error) {
       console.error(error);
-      response.writeHead(500).end("The worker failed; the server is still running.");
+      response
+        .writeHead(500)
+        .end("The worker failed; the server is still running.");
     }
   };
 }
