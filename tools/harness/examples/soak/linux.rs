@@ -120,9 +120,7 @@ impl Broker {
         broker.args(["-js", "-a", "127.0.0.1", "-p", &port, "-sd"]);
         broker.arg(workspace().join("target/tmp/soak")).stderr(Stdio::null());
         let Ok(broker) = broker.spawn() else {
-            eprintln!(
-                "no nats-server: step 9 is soaked without a broker only"
-            );
+            eprintln!("no nats-server: step 9 is soaked without a broker only");
             return None;
         };
         let (url, processes) =
