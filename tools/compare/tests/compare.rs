@@ -274,21 +274,11 @@ fn what_a_peer_answers_never_reaches_the_terminal_as_a_command() {
     assert!(stdout.contains("]0;owned"), "it is shown, harmless: {stdout}");
 
     let file = |name| fs::read_to_string(report.join(name)).unwrap();
-<<<<<<< HEAD
-    let mut shown = vec![stdout.clone(), stderr];
-    shown.extend(["report.html", "timeline.svg"].map(file));
-    // In JSON they could hide behind a backslash.
-    strings(&results, &mut shown);
-    for text in shown {
-        let commands = |c: char| c.is_control() && c != '\n';
-        assert!(!text.contains(commands), "{text:?}");
-=======
     let error = servers(&results).find_map(|it| it["error"].as_str()).unwrap();
     let files = ["report.html", "timeline.svg"].map(file);
     for text in files.iter().chain([&stdout, &stderr, &error.to_owned()]) {
         let is_command = |c: char| c.is_control() && c != '\n';
         assert!(!text.contains(is_command), "{text:?}");
->>>>>>> 4ad9c17 (Every crate is compiled once; compare measures for half a minute, in rounds)
     }
     for line in stdout.lines().filter(|line| !line.contains("report.html")) {
         // In these lines nothing else is two columns wide.

@@ -312,7 +312,6 @@ function draw(lane, colours, size) {
     context.fillText(text, left, bottom);
   };
 
-<<<<<<< HEAD
   context.fillStyle = colours.line;
   context.fillRect(0, base, width, 1);
   for (const [took] of scale) context.fillRect(0, above(took), width, 1);
@@ -323,43 +322,6 @@ function draw(lane, colours, size) {
     if (request.path != PROBE) {
       bars.push(request);
       continue;
-=======
-    context.fillStyle = colours.line;
-    context.fillRect(0, base, width, 1);
-    for (const [took] of scale) context.fillRect(0, above(took), width, 1);
-    const bars = [];
-    for (const request of lane.requests.values()) {
-        const end = request.end ?? time;
-        if (end < from) continue;
-        if (request.path != PROBE) {
-            bars.push(request);
-            continue;
-        }
-        if (request.at < from) continue;
-        const left = x(request.at);
-        const took = end - request.at;
-        const tip = above(took);
-        context.fillStyle = context.strokeStyle = colours.wait;
-        if (request.end === undefined) {
-            if (took < stage.settings.in_time) continue;
-            context.setLineDash([2, 2]);
-            context.beginPath();
-            context.moveTo(left, base);
-            context.lineTo(left, tip);
-            context.stroke();
-            context.setLineDash([]);
-        } else if (request.outcome != "ok") {
-            context.font = `bold ${size}px system-ui`;
-            context.fillText("✕", left - size / 3, base - 3);
-        } else if (took > stage.settings.in_time) {
-            context.fillRect(left - 1.5, tip, 3, base - tip);
-        } else {
-            context.fillStyle = colours.quick;
-            context.beginPath();
-            context.arc(left, base - 5, 2.5, 0, 7);
-            context.fill();
-        }
->>>>>>> 4ad9c17 (Every crate is compiled once; compare measures for half a minute, in rounds)
     }
     if (request.at < from) continue;
     const left = x(request.at);
@@ -367,7 +329,7 @@ function draw(lane, colours, size) {
     const tip = above(took);
     context.fillStyle = context.strokeStyle = colours.wait;
     if (request.end === undefined) {
-      if (took < IN_TIME) continue;
+      if (took < stage.settings.in_time) continue;
       context.setLineDash([2, 2]);
       context.beginPath();
       context.moveTo(left, base);
@@ -377,7 +339,7 @@ function draw(lane, colours, size) {
     } else if (request.outcome != "ok") {
       context.font = `bold ${size}px system-ui`;
       context.fillText("✕", left - size / 3, base - 3);
-    } else if (took > IN_TIME) {
+    } else if (took > stage.settings.in_time) {
       context.fillRect(left - 1.5, tip, 3, base - tip);
     } else {
       context.fillStyle = colours.quick;
