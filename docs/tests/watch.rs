@@ -236,3 +236,14 @@ fn without_line_tables_it_says_what_is_missing() {
     let said = watched.report("/recv", "GET /recv");
     assert!(said.contains("debug = \"line-tables-only\""), "{said}");
 }
+
+#[test]
+fn the_files_to_copy_are_short() {
+    for (file, most) in [("watch", 155), ("actix", 30), ("axum", 30)] {
+        let source = read(&format!("docs/examples/watch/{file}.rs")).unwrap();
+        let code = source.lines().map(str::trim);
+        let code = code.filter(|it| !it.is_empty() && !it.starts_with("//"));
+        let code = code.count();
+        assert!(code <= most, "{file}.rs has {code} lines of code");
+    }
+}

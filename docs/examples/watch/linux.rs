@@ -1,0 +1,103 @@
+//! What Linux says about a thread, for watch.rs: whether it computes, waits or
+//! wants a core, and at which line of your code it is.
+
+use std::sync::{Mutex, Once};
+use std::time::{Duration, Instant};
+use std::{env, fs, path::Path, thread};
+
+use nix::sys::pthread::{Pthread, pthread_kill, pthread_self};
+use nix::sys::signal::Signal::SIGPROF;
+use pprof::ProfilerGuard;
+
+/// Parts of the paths of files that aren't yours.
+const FOREIGN: [&str; 4] =
+    ["/rustc/", "/rustlib/", "/registry/src/", "/git/checkouts/"];
+
+const NO_LINE: &str = " (its line isn't known: build with \
+    debug = \"line-tables-only\", and use one profiler at a time)";
+
+pub struct Thread {
+    id: Mutex<Option<Pthread>>,
+    folder: String,
+}
+
+impl Default for Thread {
+    fn default() -> Self {
+        static LINE_TABLES: Once = Once::new();
+        LINE_TABLES.call_once(|| {
+            // They are read now, so that the first report needn't wait.
+            let read = || drop(ProfilerGuard::new(1));
+            thread::Builder::new().name("line tables".into()).spawn(read).ok();
+        });
+        let task = fs::read_link("/proc/thread-self").unwrap_or_default();
+        let folder = format!("/proc/{}", task.display());
+        Self { id: Mutex::new(Some(pthread_self())), folder }
+    }
+}
+
+impl Thread {
+    pub fn ends(&self) {
+        super::lock(&self.id).take();
+    }
+
+    /// How long it has been on a core, in seconds.
+    pub fn used(&self) -> Option<f64> {
+        let used = fs::read_to_string(format!("{}/schedstat", self.folder));
+        let used: f64 = used.ok()?.split(' ').next()?.parse().ok()?;
+        Some(used / 1e9)
+    }
+
+    pub fn does(&self, before: Option<f64>, since: Instant) -> Option<String> {
+        let used = self.used()? - before?;
+        let share = 100.0 * used / since.elapsed().as_secs_f64();
+        let stat = fs::read_to_string(format!("{}/stat", self.folder)).ok()?;
+        let does = match share {
+            50.0.. => "computes",
+            _ if stat.contains(") R ") => "wants a core",
+            _ => "waits",
+        };
+        Some(format!("{does} ({share:.0} % of a core)"))
+    }
+
+    /// WATCH_LINES=0 switches it off: see the risk of `stack`.
+    pub fn line(&self) -> String {
+        if env::var("WATCH_LINES").is_ok_and(|lines| lines == "0") {
+            return String::new();
+        }
+        let lines = self.lines().unwrap_or_default();
+        match &lines[..] {
+            [] => NO_LINE.into(),
+            [at] => format!(" at {at}"),
+            [at, by, ..] => format!(" at {at}, called from {by}"),
+        }
+    }
+
+    /// The lines of your code, the innermost first. The thread unwinds its own
+    /// stack in a signal handler, which isn't quite safe.
+    fn lines(&self) -> Option<Vec<String>> {
+        let profiler = ProfilerGuard::new(1).ok()?;
+        let stack = (0..500).find_map(|_| {
+            // Locked: it is undefined to signal a thread that has ended.
+            super::lock(&self.id).map(|id| pthread_kill(id, SIGPROF).ok());
+            thread::sleep(Duration::from_millis(2));
+            profiler.report().build().ok()?.data.into_keys().next()
+        })?;
+        let calls = stack.frames.iter().flatten();
+        let lines = calls
+            .map(|call| (call.filename(), call.lineno()))
+            .take_while(|(file, _)| !file.ends_with(super::FILE))
+            .filter(|(file, _)| is_yours(file))
+            .map(|(file, line)| format!("{}:{line}", short(&file)));
+        Some(lines.collect())
+    }
+}
+
+fn is_yours(file: &str) -> bool {
+    file.starts_with('/') && !FOREIGN.iter().any(|it| file.contains(it))
+}
+
+fn short(file: &str) -> &str {
+    let mut folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+    let short = folders.find_map(|it| Path::new(file).strip_prefix(it).ok());
+    short.and_then(Path::to_str).unwrap_or(file)
+}
