@@ -2,8 +2,7 @@
 //! wants a core, and at which line of your code it is.
 
 use std::sync::{Mutex, Once};
-use std::time::{Duration, Instant};
-use std::{env, fs, path::Path, thread};
+use std::{env, fs, path::Path, thread, time::Duration};
 
 use nix::sys::pthread::{Pthread, pthread_kill, pthread_self};
 use nix::sys::signal::Signal::SIGPROF;
@@ -47,9 +46,9 @@ impl Thread {
         Some(used / 1e9)
     }
 
-    pub fn does(&self, before: Option<f64>, since: Instant) -> Option<String> {
-        let used = self.used()? - before?;
-        let share = 100.0 * used / since.elapsed().as_secs_f64();
+    pub fn does(&self, seen: &super::Seen) -> Option<String> {
+        let used = self.used()? - seen.used?;
+        let share = 100.0 * used / seen.at.elapsed().as_secs_f64();
         let stat = fs::read_to_string(format!("{}/stat", self.folder)).ok()?;
         let does = match share {
             50.0.. => "computes",
@@ -85,7 +84,8 @@ impl Thread {
         let calls = stack.frames.iter().flatten();
         let lines = calls
             .map(|call| (call.filename(), call.lineno()))
-            .take_while(|(file, _)| !file.ends_with(super::FILE))
+            // What is further out polls your code, and isn't it.
+            .take_while(|(file, _)| !file.ends_with("/watch.rs"))
             .filter(|(file, _)| is_yours(file))
             .map(|(file, line)| format!("{}:{line}", short(&file)));
         Some(lines.collect())

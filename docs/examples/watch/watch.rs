@@ -10,7 +10,6 @@ use tokio::runtime::{Handle, RuntimeMetrics, worker_index};
 /// A thread that gets nowhere for this long is frozen.
 const THRESHOLD: Duration = Duration::from_millis(100);
 const REPORTS_PER_MINUTE: u32 = 10;
-const FILE: &str = file!();
 
 /// Watches this server thread, until it or its runtime ends.
 #[allow(dead_code)] // In axum, the first handler on a thread does it.
@@ -129,7 +128,7 @@ impl Watched {
             && *reports < REPORTS_PER_MINUTE
         {
             *reports += 1;
-            let does = self.system.does(seen.used, seen.at);
+            let does = self.system.does(&seen);
             let does = does.unwrap_or("is stuck".into());
             let (polled, name) = lock(&self.mark).clone();
             let task = name.as_deref().unwrap_or("a task without a name");
@@ -173,11 +172,7 @@ mod system {
         pub fn used(&self) -> Option<f64> {
             None
         }
-        pub fn does(
-            &self,
-            _: Option<f64>,
-            _: super::Instant,
-        ) -> Option<String> {
+        pub fn does(&self, _: &super::Seen) -> Option<String> {
             None
         }
         pub fn line(&self) -> String {
