@@ -511,7 +511,7 @@ function stateWhile(request, time) {
   const length = seconds(time - request.start);
   return {
     kind: "answering",
-    text: `${text}: ${length} so far, ${count} heartbeats answered.`,
+    text: `${text}: ${length}, ${count} heartbeats answered.`,
     spoken: `${text}; the heartbeat is answered.`,
   };
 }
