@@ -186,10 +186,10 @@ struct Upload {
 
 impl Read for Upload {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self.stop.is_cancelled() {
-            false => self.bytes.read(buffer),
-            true => Err(io::Error::other("the handler is gone")),
+        if self.stop.is_cancelled() {
+            return Err(io::Error::other("the handler is gone"));
         }
+        self.bytes.read(buffer)
     }
 }
 
