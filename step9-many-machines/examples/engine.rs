@@ -1,6 +1,5 @@
 //! What the way over a broker costs: small requests, a large file, and one
-//! count in ever more shares; against the step's own threads. And how requests
-//! end when workers and brokers are killed.
+//! count in ever more shares; against the step's own threads.
 
 #[path = "../../docs/examples/figures/mod.rs"]
 #[allow(dead_code)] // It measures single functions too.
@@ -9,15 +8,11 @@ mod figures;
 #[allow(dead_code)] // The tests need more of it.
 mod nats;
 
-use std::{
-    fmt::Write,
-    thread,
-    time::{Duration, Instant, SystemTime},
-};
+use std::{fmt::Write, time::Instant};
 
 use figures::{print, three_digits};
 use harness::Server;
-use nats::{Nats, Worker, wait_for};
+use nats::{Nats, Worker};
 use serde_json::{Value, json};
 use sysinfo::{Pid, ProcessesToUpdate, System};
 
@@ -32,20 +27,16 @@ const ROUNDS: &str = "4_000_000_000";
 /// As many bytes as step 8 reads in half a second.
 const FILE: usize = 447_000_000;
 
-/// How many workers are killed, and how many brokers.
-const KILLS: [usize; 2] = [100, 20];
-
 /// Requests over which the memory is watched.
 const MANY: usize = 10_000;
 
 fn main() {
-    let mut nats = Nats::start(&["-js"]);
+    let nats = Nats::start(&["-js"]);
     let workers = nats.workers();
     let mut rows = small(&nats);
     rows.extend(file(&nats, &workers));
     rows.extend(["2", "16", "128", "1024"].map(|it| shares(&nats, it)));
     rows.extend(memory(&nats, &workers));
-    rows.extend(kills(&mut nats, workers));
     let columns = ["what", "own threads", "over the broker", "ratio"];
     print("engine", &columns, rows);
 }
@@ -206,83 +197,4 @@ fn memory(nats: &Nats, workers: &[Worker; 2]) -> Vec<Value> {
             json!([what, "", format!("{}, {}", before[it], after[it]), ratio])
         })
         .collect()
-}
-
-/// Some part of that time.
-fn some_of(time: f64) -> Duration {
-    let now = SystemTime::UNIX_EPOCH.elapsed().expect("it is after 1970");
-    Duration::from_secs_f64(time * f64::from(now.subsec_nanos()) / 1e9)
-}
-
-/// How requests end in which, at any moment, somebody is killed.
-fn kills(nats: &mut Nats, workers: [Worker; 2]) -> Vec<Value> {
-    let server = nats.server(ROUNDS, "4");
-    let expected = format!("Result is {}", ROUNDS.replace('_', ""));
-    let calm = (0..RUNS).map(|_| seconds(&server, &expected, None)).collect();
-    let calm = sorted(calm)[RUNS / 2];
-    let count = |answers: &[(String, f64)]| {
-        let exact = answers.iter().filter(|it| it.0.ends_with(&expected));
-        let later = |it: &&(String, f64)| {
-            it.0.starts_with("HTTP/1.1 503") && it.0.contains("retry-after: 1")
-        };
-        let later = answers.iter().filter(later).count();
-        (exact.count(), later, answers.len())
-    };
-    let line = |what: &str, answers: &[(String, f64)], after: Vec<f64>| {
-        let (exact, later, all) = count(answers);
-        let after = sorted(after);
-        let (half, most) = (after[after.len() / 2], after[after.len() - 1]);
-        json!([
-            what,
-            "",
-            format!(
-                "{exact} exact, {later} with 503, {} otherwise; \
-                 {half:.2}, at most {most:.2}",
-                all - exact - later
-            ),
-            ""
-        ])
-    };
-
-    let mut alive = Vec::from(workers);
-    let mut answers = Vec::new();
-    for _ in 0..KILLS[0] {
-        let start = Instant::now();
-        let request = server.send("/blocking");
-        thread::sleep(some_of(calm));
-        alive.remove(0).kill();
-        answers.push((request.wait(), start.elapsed().as_secs_f64()));
-        alive.push(nats.worker());
-    }
-    let more = answers.iter().map(|it| it.1 - calm).collect();
-    let name =
-        format!("{} workers killed: more than undisturbed (s)", KILLS[0]);
-    let mut rows = vec![line(&name, &answers, more)];
-
-    let (mut answers, mut back) = (Vec::new(), Vec::new());
-    for _ in 0..KILLS[1] {
-        let request = server.send("/blocking");
-        thread::sleep(some_of(calm));
-        nats.kill();
-        let start = Instant::now();
-        answers.push((request.wait(), start.elapsed().as_secs_f64()));
-        nats.restart();
-        let start = Instant::now();
-        wait_for("the next one works", || {
-            server.get("/blocking").into_body() == expected
-        });
-        back.push(start.elapsed().as_secs_f64() - calm);
-    }
-    let after = answers.iter().map(|it| it.1).collect();
-    let name = format!("{} brokers killed: after that (s)", KILLS[1]);
-    rows.push(line(&name, &answers, after));
-    let back = sorted(back);
-    let (half, most) = (back[back.len() / 2], back[back.len() - 1]);
-    rows.push(json!([
-        "started again: until the next exact result, less its own time (s)",
-        "",
-        format!("{half:.2}, at most {most:.2}"),
-        ""
-    ]));
-    rows
 }

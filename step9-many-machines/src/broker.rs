@@ -2,7 +2,7 @@
 // JetStream. It hands a share to a worker, again and again until one is done.
 
 use std::sync::{Arc, atomic::Ordering::Relaxed};
-use std::{io, time::Duration};
+use std::{io, ops::RangeInclusive, time::Duration};
 
 use actix_web::rt::time::{Instant, sleep, sleep_until, timeout};
 use actix_web::{rt::spawn, web::Bytes};
@@ -27,11 +27,13 @@ const SILENCE: Duration = Duration::from_secs(1);
 /// How many looks at a queue that nobody touches: ten seconds.
 const LOOKS: u32 = if cfg!(test) { 16 } else { 80 };
 
+const ALL: RangeInclusive<u64> = 0..=u64::MAX;
+
 #[derive(Clone)]
 pub struct Broker {
     context: Context,
-    // Which share, by its number in the queue, or all of them.
-    lost: broadcast::Sender<(Option<u64>, Lost)>,
+    // Which shares, by their numbers in the queue.
+    lost: broadcast::Sender<(RangeInclusive<u64>, Lost)>,
 }
 
 impl Broker {
@@ -46,7 +48,7 @@ impl Broker {
             .reconnect_delay_callback(|_| SILENCE / 10)
             .event_callback(move |event| {
                 if event == Event::Disconnected {
-                    lose.send((None, Lost::Broker(event.to_string()))).ok();
+                    lose.send((ALL, Lost::Broker(event.to_string()))).ok();
                 }
                 async {}
             });
@@ -62,9 +64,8 @@ impl Broker {
             let url: ServerAddr = url.address().parse()?;
             let client = options.connect(url).await?;
             // For a piece, or what it comes to.
-            let most = client.max_payload();
-            if most < 600_000 {
-                return Err(format!("its max_payload is {most}").into());
+            if client.max_payload() < 600_000 {
+                return Err("its max_payload is below 600000".into());
             }
             let mut context = jetstream::new(client);
             context.set_timeout(SILENCE / 2);
@@ -90,14 +91,6 @@ impl Broker {
     ) -> Result<Answer, Lost> {
         let client = self.context.client();
         let (id, mut lost) = (client.new_inbox(), self.lost.subscribe());
-        let subject = format!("{SHARES}.{id}");
-        let (context, filter) = (self.context.clone(), subject.clone());
-        let purge = async move {
-            let queue = context.get_stream_no_info(SHARES).await?;
-            queue.purge().filter(filter).await.map_err(Error::from)
-        };
-        // It leaves the queue when this future is dropped, unless it's done.
-        let queued = guard(purge, |purge| drop(spawn(purge)));
         let published = async {
             // The client would keep it, and send it later.
             if client.connection_state() != State::Connected {
@@ -106,8 +99,8 @@ impl Broker {
             let reports = client.subscribe(format!("reports.{id}")).await?;
             let share = Bytes::from(postcard::to_stdvec(&task)?);
             let publish = async || {
-                let sent = self.context.publish(subject.clone(), share.clone());
-                sent.await?.await
+                let subject = format!("{SHARES}.{id}");
+                self.context.publish(subject, share.clone()).await?.await
             };
             let mut sent = publish().await;
             if sent.is_err() {
@@ -120,14 +113,25 @@ impl Broker {
         let published = published.await;
         let (number, mut reports) =
             published.map_err(|error| Lost::Broker(error.to_string()))?;
+        let context = self.context.clone();
+        let remove = async move {
+            // In a new queue the number is another's.
+            if context.client().connection_state() == State::Connected {
+                let queue = context.get_stream_no_info(SHARES).await?;
+                queue.delete_message(number).await?;
+            }
+            Ok::<_, Error>(())
+        };
+        // It leaves the queue when this future is dropped, unless it's done.
+        let queued = guard(remove, |remove| drop(spawn(remove)));
         let mut before = None;
         loop {
             let report = select! {
                 Some(report) = reports.next() => report,
-                Ok((which, lost)) = lost.recv() => match which {
-                    Some(other) if other != number => continue,
-                    _ => return Err(lost),
-                },
+                Ok((which, lost)) = lost.recv() => {
+                    if which.contains(&number) { return Err(lost) }
+                    continue
+                }
             };
             if let Some(reply) = report.reply {
                 client.publish(reply, "".into()).await.ok();
@@ -161,8 +165,8 @@ impl Broker {
                 Some(event) = dead.next() => {
                     let event = serde_json::from_slice(&event.payload);
                     let event: Value = event.unwrap_or_default();
-                    let number = event["stream_seq"].as_u64().or(Some(0));
-                    self.lost.send((number, Lost::Failed)).ok();
+                    let number = event["stream_seq"].as_u64().unwrap_or(0);
+                    self.lost.send((number..=number, Lost::Failed)).ok();
                 }
                 () = sleep_until(next) => {
                     next = Instant::now() + SILENCE / 8;
@@ -172,20 +176,25 @@ impl Broker {
                     }
                     let info = consumer.get_info().await;
                     reached = info.is_ok();
-                    let (more, lost) = match info {
-                        Ok(it) if it.num_waiting + it.num_ack_pending > 0 => {
-                            (1, Lost::NoWorkers)
+                    let lost = match info {
+                        Ok(info) => {
+                            // All up to here are done: nobody has them.
+                            let done = 0..=info.ack_floor.stream_sequence;
+                            let gone = Lost::Broker("a share is gone".into());
+                            self.lost.send((done, gone)).ok();
+                            let hands = info.num_waiting + info.num_ack_pending;
+                            quiet += if hands > 0 { 1 } else { LOOKS / 4 };
+                            Lost::NoWorkers
                         }
-                        Ok(_) => (LOOKS / 4, Lost::NoWorkers),
                         Err(error) => {
                             let again = queue(&self.context).await;
                             consumer = again.unwrap_or(consumer);
-                            (LOOKS / 8, Lost::Broker(error.to_string()))
+                            quiet += LOOKS / 8;
+                            Lost::Broker(error.to_string())
                         }
                     };
-                    quiet += more;
                     if quiet >= LOOKS {
-                        self.lost.send((None, lost)).ok();
+                        self.lost.send((ALL, lost)).ok();
                     }
                 }
             }
@@ -217,10 +226,7 @@ impl Broker {
                 sleep(SILENCE / 5).await;
             }
         };
-        let is_over = select! {
-            is_heard = done => is_heard,
-            () = unwanted => true,
-        };
+        let is_over = select! { it = done => it, () = unwanted => true };
         progress.stopped.store(true, Relaxed);
         if is_over {
             share.ack().await.ok();
@@ -240,8 +246,7 @@ async fn queue(context: &Context) -> Result<PullConsumer, Error> {
         ..Default::default()
     };
     let queue = context.create_stream(queue).await?;
-    // A new queue numbers its shares from 1 again: a late acknowledgement must
-    // not hit one of them.
+    // A new queue counts from 1 again: late acknowledgements must not hit it.
     let created = queue.cached_info().created.unix_timestamp_nanos();
     let workers = pull::Config {
         durable_name: Some(format!("workers-{created}")),
@@ -265,11 +270,8 @@ pub async fn work(settings: &BrokerSettings) -> io::Result<()> {
         let mut lost = broker.lost.subscribe();
         while !stop.is_cancelled() {
             // A broker that was started again has no queue.
-            let Ok(consumer) = queue(&broker.context).await else {
-                sleep(SILENCE / 10).await;
-                continue;
-            };
-            loop {
+            let queue = queue(&broker.context).await;
+            while let Ok(consumer) = &queue {
                 // One: what waits here could be elsewhere.
                 let one = consumer.batch().max_messages(1).expires(SILENCE);
                 let share = async { one.messages().await?.try_next().await };
@@ -284,6 +286,7 @@ pub async fn work(settings: &BrokerSettings) -> io::Result<()> {
                     _ => break,
                 }
             }
+            sleep(SILENCE / 10).await;
         }
     }))
     .await;

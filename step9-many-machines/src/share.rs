@@ -16,8 +16,7 @@ pub enum Task {
     Fail,
 }
 
-/// How far it is, several times a second; then a count, or lines and their
-/// table.
+/// How far it is, now and then; finally a count, or lines and their table.
 #[derive(Serialize, Deserialize)]
 pub enum Answer {
     SoFar(u64),

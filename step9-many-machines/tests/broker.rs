@@ -13,7 +13,7 @@ mod progress;
 #[path = "../src/share.rs"]
 mod share;
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use actix_web::rt::{System, spawn, task::JoinHandle, time::sleep};
 use async_nats::{
@@ -27,7 +27,10 @@ use async_nats::{
 use broker::Broker;
 use clap::Parser;
 use common::{BadLine, BrokerSettings, Table};
-use futures::{StreamExt, TryStreamExt};
+use futures::{
+    StreamExt, TryStreamExt,
+    future::{Either, select},
+};
 use nats::{Nats, nats};
 use progress::Requests;
 use share::{Answer, Lost, Task};
@@ -211,10 +214,16 @@ fn a_share_that_no_worker_survives_has_failed() {
         let other = submit(&broker, Task::Count(2));
         let share = worker.take().await;
         assert_eq!(*share.payload, [0, 2], "it isn't handed out again");
-        let (answer, _) = waiting.await.unwrap();
-        assert!(matches!(answer, Err(Lost::Failed)));
         worker.report(&share, &bytes(Some(Answer::Count(2)))).await;
+        share.ack().await.unwrap();
         assert!(other.await.unwrap().0.is_ok());
+        // The broker gives it up when somebody is there for the next one.
+        let idle = pin!(worker.take());
+        let Either::Left((ended, _)) = select(waiting, idle).await else {
+            panic!("it is handed out again");
+        };
+        let got = ended.unwrap().0.err();
+        assert!(matches!(got, Some(Lost::Failed)), "{got:?}");
     });
 }
 
@@ -236,12 +245,31 @@ fn a_share_that_stays_untouched_is_lost_and_one_that_has_to_wait_is_not() {
         // From here on it is as suspended.
         for waiting in [waiting, long] {
             let (answer, _) = waiting.await.unwrap();
-            assert!(matches!(answer, Err(Lost::NoWorkers)));
+            let got = answer.err();
+            assert!(matches!(got, Some(Lost::NoWorkers)), "{got:?}");
         }
         // Nothing of them stays in the queue.
         while worker.queued().await > 0 {
             sleep(Duration::from_millis(20)).await;
         }
+    });
+}
+
+#[test]
+fn a_share_that_is_acknowledged_without_an_answer_is_lost() {
+    let Some(nats) = nats(&["-js"]) else { return };
+    System::new().block_on(async {
+        let broker = connect(&nats).await;
+        let worker = Worker::start(&nats).await;
+        let waiting = submit(&broker, Task::Count(1));
+        worker.take().await.ack().await.unwrap();
+        // Somebody works: that nobody does isn't what ends it.
+        let other = submit(&broker, Task::Count(2));
+        let share = worker.take().await;
+        let got = waiting.await.unwrap().0.err();
+        assert!(matches!(got, Some(Lost::Broker(_))), "{got:?}");
+        worker.report(&share, &bytes(Some(Answer::Count(2)))).await;
+        assert!(other.await.unwrap().0.is_ok());
     });
 }
 
