@@ -242,7 +242,7 @@ fn it_does_not_start_with_a_broker_that_it_cannot_use() {
     let config = concat!(env!("CARGO_TARGET_TMPDIR"), "/small.conf");
     fs::write(config, "max_payload: 500000").unwrap();
     let small = Nats::start(&["-js", "-c", config]);
-    check_refused(&small, &small.url(), "max_payload is 500000");
+    check_refused(&small, &small.url(), "max_payload is below 600000");
     // Somebody else has a queue of that name.
     let taken = Nats::start(&["-js"]);
     System::new().block_on(async {
