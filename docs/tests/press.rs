@@ -16,7 +16,12 @@ struct Reader {
 impl Reader {
     /// Opens the chapter of a step, whose figure computes so long.
     fn open(&mut self, step: u32, milliseconds: u32) {
-        let page = self.book.join(format!("step{step}.html"));
+        let page = match step {
+            // On the first page of all.
+            1 => "index.html".to_owned(),
+            _ => format!("step{step}.html"),
+        };
+        let page = self.book.join(page);
         self.browser.open(&format!("file://{}", page.display()));
         self.browser.evaluate(&format!(
             "figure = document.querySelector('.press');
