@@ -113,9 +113,12 @@ fn each_steps_chapter_has_the_same_shape() {
         if let Some(missing) = expected.next() {
             mistakes.push(format!("{step}: no `{missing}`, or not in order"));
         }
+        // Four answers, each with its reply; one of them is right.
         let guess = chapter.split("## Run and see").next().unwrap();
-        if !guess.contains("<details>\n<summary>") {
-            mistakes.push(format!("{step}: the answer to the guess is open"));
+        let answers = guess.matches("<details name=\"guess\">\n<summary>");
+        let right = guess.matches("</summary>\n\n**Yes").count();
+        if (answers.count(), right) != (4, 1) {
+            mistakes.push(format!("{step}: not one right guess among four"));
         }
     }
     none(mistakes);
