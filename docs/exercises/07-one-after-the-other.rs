@@ -8,7 +8,7 @@ use harness::Server;
 fn counting_to(iterations: u64) -> Server {
     let mut command =
         harness::command(env!("CARGO_BIN_EXE_step3-multi-worker"));
-    command.env("ITERATIONS", iterations.to_string()).env("THREADS", "7");
+    command.env("ITERATIONS", iterations.to_string()).env("THREADS", "3");
     Server::start(&mut command).unwrap()
 }
 
@@ -21,7 +21,7 @@ fn while_the_first_thread_counts_no_other_is_started() {
     let blocking = server.send("/blocking");
     assert_eq!(server.get("/non-blocking").status(), 200, "nothing freezes");
     let workers = server.threads() - before;
-    assert_eq!(workers, 1, "Not yet: {workers} of 7 threads run at once");
+    assert_eq!(workers, 1, "Not yet: {workers} of 3 threads run at once");
     assert!(!blocking.is_answered());
 }
 

@@ -7,7 +7,7 @@ fn a_request_that_runs_says_how_much_longer_it_will_take() {
     let mut command =
         harness::command(env!("CARGO_BIN_EXE_step6-shared-memory"));
     let server =
-        Server::start(command.env("ITERATIONS", "10_000_000_000")).unwrap();
+        Server::start(command.env("ITERATIONS", "4_000_000_000")).unwrap();
     let mut events = events(server.send("/progress"));
     let _request = server.send("/blocking");
     let mut looks = 0;
