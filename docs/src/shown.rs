@@ -273,8 +273,10 @@ pub fn book(chapter: &str) -> Result<String, String> {
         })
     });
     let text = replaced(&PICTURE, &text, |found| drawing(&found[1]));
-    // mdBook calls the first page so.
-    let text = text.replace("](README.md", "](index.md");
+    let text = text
+        .replace("In the built book, press", "Press")
+        // mdBook calls the first page so.
+        .replace("](README.md", "](index.md");
     let text = DARK.replace_all(
         &text,
         r#"<img class="light" src="$light"$rest><img class="dark" src="$dark"$rest>"#,
