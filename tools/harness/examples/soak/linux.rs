@@ -6,7 +6,7 @@ use std::{
     net::{TcpListener, TcpStream},
     path::Path,
     process::{Child, Command, ExitCode, Stdio},
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    sync::{Mutex, MutexGuard, PoisonError},
     thread,
     time::{Duration, Instant},
 };
@@ -22,7 +22,7 @@ const FIRST: usize = 3;
 /// How far `/blocking` counts.
 const ITERATIONS: u64 = 1_000_000;
 
-/// How many requests come at once: four times as many as have a place.
+/// How many requests come at once: four times as many as there are slots.
 const BURST: usize = 64;
 
 /// By how much the memory may grow between the second minute of ten and the
@@ -32,23 +32,22 @@ const MOST_GROWTH: f64 = 1.1;
 /// How long what was left behind may take to be gone.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// A file of temperatures.
+const LINES: &str = "Oslo;-3.4\nAbha;18.0\n";
+
 /// What has become of all requests to a step.
 #[derive(Default)]
-struct Tally {
-    sent: AtomicU64,
-    answered: AtomicU64,
-    refused: AtomicU64,
+struct Counts {
+    sent: u64,
+    answered: u64,
+    refused: u64,
     /// Those whose client has gone.
-    left: AtomicU64,
-    lost: AtomicU64,
+    left: u64,
+    lost: u64,
 }
 
-/// What the system knows of a server.
-#[derive(Clone, Copy, PartialEq)]
-struct Holds {
-    descriptors: usize,
-    threads: u64,
-}
+#[derive(Default)]
+struct Tally(Mutex<Counts>);
 
 /// Soaks all of them, and prints what has become of that.
 pub fn main() -> ExitCode {
@@ -60,10 +59,9 @@ pub fn main() -> ExitCode {
     };
     let time = Duration::from_secs_f64(60.0 * number);
     let build = |step| program(step, None).expect("cargo can build it");
-    let mut runs: Vec<_> = STEPS[FIRST..]
-        .iter()
-        .map(|step| (format!("`{step}`"), build(step), None))
-        .collect();
+    let steps = STEPS[FIRST..].iter();
+    let mut runs: Vec<_> =
+        steps.map(|step| (format!("`{step}`"), build(step), None)).collect();
     // The last one hands its shares out, too.
     let (_, many_machines, _) = runs.last().expect("there are steps");
     let broker = Broker::start(many_machines);
@@ -71,21 +69,19 @@ pub fn main() -> ExitCode {
         let name = "the same, with a broker and two workers";
         runs.push((name.into(), many_machines.clone(), Some(url.clone())));
     }
-    let soaked = thread::scope(|scope| {
+    let soaked: Vec<_> = thread::scope(|scope| {
         let all = runs.into_iter().map(|(name, program, broker)| {
             let start = move || {
                 let mut command = command(&program);
-                let iterations = ITERATIONS.to_string();
-                command.env("ITERATIONS", iterations).env("THREADS", "2");
-                command.env("QUEUE", "16");
+                command.env("ITERATIONS", ITERATIONS.to_string());
+                command.env("THREADS", "2").env("QUEUE", "16");
                 command.envs(broker.iter().map(|url| ("NATS_URL", url)));
                 Server::start(&mut command).expect("it starts")
             };
             scope.spawn(move || soak(&name, time, start))
         });
         let all: Vec<_> = all.collect();
-        let ended = all.into_iter().map(|it| it.join().expect("no panic"));
-        ended.collect::<Vec<_>>()
+        all.into_iter().map(|it| it.join().expect("no panic")).collect()
     });
     let (rows, good): (Vec<Value>, Vec<bool>) = soaked.into_iter().unzip();
     let columns = [
@@ -102,7 +98,7 @@ pub fn main() -> ExitCode {
         "at the end (times that)",
     ];
     figures::print("soak", &columns, rows);
-    ExitCode::from(u8::from(!good.iter().all(|it| *it)))
+    ExitCode::from(u8::from(good.contains(&false)))
 }
 
 /// A broker with two workers, which are stopped when it is dropped.
@@ -156,38 +152,35 @@ fn soak(
     time: Duration,
     start: impl Fn() -> Server + Sync,
 ) -> (Value, bool) {
-    let (tally, restarts) = (Tally::default(), AtomicU64::new(0));
+    let tally = Tally::default();
     let server = start();
-    // Once, so that all is there that comes with the first requests.
+    // Once, so that everything is there that comes with the first requests.
     round(&server, &tally);
     let first = settled(&server, None);
-    let (begin, mut early) = (Instant::now(), None);
-    thread::scope(|scope| {
-        scope.spawn(|| {
+    let (begin, mut early) = (Instant::now(), 1.0);
+    let restarts = thread::scope(|scope| {
+        let restarts = scope.spawn(|| {
+            let mut restarts = 0;
             while begin.elapsed() < time {
                 restart(start(), &tally);
-                restarts.fetch_add(1, Relaxed);
+                restarts += 1;
                 thread::sleep(Duration::from_secs(5));
             }
+            restarts
         });
+        let mut is_early = true;
         while begin.elapsed() < time {
             round(&server, &tally);
-            if early.is_none() && begin.elapsed() > time / 5 {
-                early = Some(server.status("VmRSS:"));
+            if is_early && begin.elapsed() > time / 5 {
+                is_early = false;
+                early = server.status("VmRSS:") as f64;
             }
         }
+        restarts.join().expect("no panic")
     });
     let last = settled(&server, Some(first));
-    let memory = early.unwrap_or_default() as f64;
-    let growth = server.status("VmRSS:") as f64 / memory;
-    let [sent, answered, refused, left, lost] = [
-        &tally.sent,
-        &tally.answered,
-        &tally.refused,
-        &tally.left,
-        &tally.lost,
-    ]
-    .map(|it| it.load(Relaxed));
+    let growth = server.status("VmRSS:") as f64 / early;
+    let Counts { sent, answered, refused, left, lost } = *tally.counts();
     let good = lost == 0
         && sent == answered + refused + left
         && first == last
@@ -199,10 +192,10 @@ fn soak(
         refused,
         left,
         lost,
-        restarts.load(Relaxed),
-        format!("{}, {}", first.descriptors, last.descriptors),
-        format!("{}, {}", first.threads, last.threads),
-        figures::three_digits(memory / 1024.0),
+        restarts,
+        format!("{}, {}", first.0, last.0),
+        format!("{}, {}", first.1, last.1),
+        figures::three_digits(early / 1024.0),
         figures::three_digits(growth),
     ]);
     (row, good)
@@ -210,13 +203,11 @@ fn soak(
 
 /// A bit of everything, until all of it is answered.
 fn round(server: &Server, tally: &Tally) {
-    let number: u32 = server.line()[4..]
-        .split('-')
-        .next()
-        .and_then(|it| it.parse().ok())
-        .expect("a step's number");
+    let number = server.line()[4..].split('-').next();
+    let number = number.and_then(|it| it.parse::<u32>().ok());
+    let number = number.expect("the line begins with the step's name");
     thread::scope(|scope| {
-        // More at once than have a place.
+        // More at once than there are slots.
         scope.spawn(|| {
             let all: Vec<_> =
                 (0..BURST).map(|_| tally.send(server, "/blocking")).collect();
@@ -224,7 +215,7 @@ fn round(server: &Server, tally: &Tally) {
                 tally.take(pending, "200");
             }
         });
-        // Who reads slowly.
+        // One that reads slowly.
         scope.spawn(|| {
             let mut pending = tally.send(server, "/page.js");
             let mut answer = Vec::new();
@@ -244,10 +235,9 @@ fn round(server: &Server, tally: &Tally) {
                 ("/page.json", "200"),
                 ("/blocking?id=soak", "200"),
             ] {
-                let pending = tally.send(server, path);
-                tally.take(pending, status);
+                tally.take(tally.send(server, path), status);
             }
-            // Who goes away.
+            // One that goes away.
             tally.leave(tally.send(server, "/blocking"));
             if number >= 6 {
                 let mut pending = tally.send(server, "/progress");
@@ -255,7 +245,7 @@ fn round(server: &Server, tally: &Tally) {
                 tally.leave(pending);
             }
             if number >= 8 {
-                let file = "Oslo;-3.4\nAbha;18.0\n".repeat(10_000);
+                let file = LINES.repeat(10_000);
                 tally.take(tally.upload(server, file.len(), &file), "200");
                 tally.take(tally.upload(server, 4, "Oslo"), "422");
                 tally.leave(tally.upload(server, 1 << 30, &file));
@@ -267,9 +257,10 @@ fn round(server: &Server, tally: &Tally) {
 /// Stops a server that has requests, which are answered or refused.
 fn restart(server: Server, tally: &Tally) {
     let paths = ["/waiting", "/blocking", "/non-blocking", "/blocking?id=end"];
-    let all: Vec<_> = paths.map(|it| tally.send(&server, it)).into();
-    // So that they are accepted, however busy the machine is.
-    thread::sleep(Duration::from_secs(1));
+    let all = paths.map(|path| {
+        tally.counts().sent += 1;
+        server.send(path)
+    });
     server.terminate();
     for pending in all {
         tally.take(pending, "200");
@@ -277,19 +268,23 @@ fn restart(server: Server, tally: &Tally) {
     let ended = server.wait();
     if ended.status.code() != Some(0) {
         eprintln!("a stop: {}: {}", ended.status, ended.stderr);
-        tally.lost.fetch_add(1, Relaxed);
+        tally.counts().lost += 1;
     }
 }
 
 impl Tally {
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn send(&self, server: &Server, path: &str) -> Pending {
-        self.sent.fetch_add(1, Relaxed);
+        self.counts().sent += 1;
         server.open(path)
     }
 
     /// Sends the head of an upload of that length, and so much of it.
     fn upload(&self, server: &Server, length: usize, body: &str) -> Pending {
-        self.sent.fetch_add(1, Relaxed);
+        self.counts().sent += 1;
         let mut pending = server.write(format!(
             "POST /summary HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
              Content-Length: {length}\r\n\r\n"
@@ -307,39 +302,37 @@ impl Tally {
         self.note(&answer, status);
     }
 
-    fn note(&self, answer: &[u8], status: &str) {
+    fn note(&self, answer: &[u8], expected: &str) {
         let answer = String::from_utf8_lossy(answer);
-        let is = answer.get(9..12).unwrap_or_default();
-        let whole = !answer.contains("Result is ")
+        let status = answer.get(9..12).unwrap_or_default();
+        let is_whole = !answer.contains("Result is ")
             || answer.ends_with(&format!("Result is {ITERATIONS}"));
-        if is == status && whole {
-            self.answered.fetch_add(1, Relaxed);
-        } else if is == "503" {
-            self.refused.fetch_add(1, Relaxed);
+        if status == expected && is_whole {
+            self.counts().answered += 1;
+        } else if status == "503" {
+            self.counts().refused += 1;
         } else {
-            eprintln!("lost: expected {status}, not {answer:?}");
-            self.lost.fetch_add(1, Relaxed);
+            eprintln!("lost: expected {expected}, not {answer:?}");
+            self.counts().lost += 1;
         }
     }
 
     fn leave(&self, pending: Pending) {
         drop(pending);
-        self.left.fetch_add(1, Relaxed);
+        self.counts().left += 1;
     }
 }
 
-/// What a server holds once it has nothing to do: as before, if it gets there.
-fn settled(server: &Server, before: Option<Holds>) -> Holds {
+/// The descriptors and threads of a server that has nothing to do: as many as
+/// before, if it gets there.
+fn settled(server: &Server, before: Option<(usize, u64)>) -> (usize, u64) {
     let begin = Instant::now();
     let mut last = None;
     loop {
         let path = format!("/proc/{}/fd", server.id());
         let descriptors = fs::read_dir(path).map_or(0, Iterator::count);
-        let holds = Holds { descriptors, threads: server.threads() };
-        let is_settled = match before {
-            Some(_) => before == Some(holds),
-            None => last == Some(holds),
-        };
+        let holds = (descriptors, server.threads());
+        let is_settled = before.or(last) == Some(holds);
         if is_settled || begin.elapsed() > PATIENCE {
             return holds;
         }
