@@ -37,7 +37,7 @@ async fn until_stopped(options: &Options) -> ExitCode {
     // Whatever `compare` has started is killed when it is dropped.
     let outcome = tokio::select! {
         outcome = compare(options) => outcome,
-        () = stopped() => {
+        Ok(()) = stopped() => {
             common::log("stopped; nothing is left running");
             return ExitCode::from(INTERRUPTED);
         }
@@ -84,25 +84,19 @@ async fn say_ready(options: &Options) -> Result<bool, Failure> {
     Ok(is_ready)
 }
 
-async fn stopped() {
-    let interrupt = signal::ctrl_c();
-    #[cfg(unix)]
-    let terminate = async {
-        use signal::unix::{SignalKind, signal};
-        let kinds = [SignalKind::terminate(), SignalKind::hangup()];
-        match kinds.map(signal) {
-            [Ok(mut terminate), Ok(mut hangup)] => tokio::select! {
-                _ = terminate.recv() => (),
-                _ = hangup.recv() => (),
-            },
-            _ => std::future::pending().await,
-        }
-    };
-    #[cfg(not(unix))]
-    let terminate = std::future::pending::<()>();
+/// Waits for Ctrl-C, or for another signal that ends programs.
+#[cfg(unix)]
+async fn stopped() -> io::Result<()> {
+    use signal::unix::{SignalKind, signal};
+
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
     tokio::select! {
-        Ok(()) = interrupt => (),
-        _ = terminate => (),
-        else => std::future::pending().await,
+        outcome = signal::ctrl_c() => outcome,
+        _ = terminate.recv() => Ok(()),
+        _ = hangup.recv() => Ok(()),
     }
 }
+
+#[cfg(not(unix))]
+use signal::ctrl_c as stopped;

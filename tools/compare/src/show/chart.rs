@@ -185,78 +185,6 @@ impl Scale {
     }
 }
 
-/// How long /blocking took on each server.
-pub fn blocking(results: &Results) -> Markup {
-    let times = results
-        .servers
-        .iter()
-        .filter_map(|server| Some((server, server.blocking?)));
-    let longest = times.clone().map(|(_, it)| it.max_ms).fold(0.0, f64::max);
-    let rows = times.map(|(server, time)| {
-        let speed_up =
-            server.speed_up.map_or(String::new(), |it| format!(" · {it:.2} ×"));
-        Row {
-            name: &server.name,
-            part: time.median_ms / longest,
-            range: Some((time.min_ms / longest, time.max_ms / longest)),
-            label: format!("{}{speed_up}", short(time.median_ms)),
-        }
-    });
-    let title = "How long /blocking took: median, least to greatest, and \
-                 speed-up against step 1";
-    bars("blocking", title, rows.collect())
-}
-
-/// What share of the probes was in time while /blocking ran.
-pub fn in_time(results: &Results) -> Markup {
-    let rows = results.servers.iter().filter_map(|server| {
-        let during = server.during?;
-        let share = during.in_time_share();
-        Some(Row {
-            name: &server.name,
-            part: share,
-            range: None,
-            label: format!("{} of {}", percent(share), during.probes),
-        })
-    });
-    let title = format!(
-        "Probes of /non-blocking answered within {} while /blocking ran",
-        tick(IN_TIME_MS)
-    );
-    bars("in-time", &title, rows.collect())
-}
-
-struct Row<'a> {
-    name: &'a str,
-    part: f64,
-    range: Option<(f64, f64)>,
-    label: String,
-}
-
-fn bars(name: &str, title: &str, rows: Vec<Row>) -> Markup {
-    const PITCH: usize = 50;
-    let said = rows.iter().map(|row| format!("{}: {}.", row.name, row.label));
-    let description: Vec<_> = said.collect();
-    let content = html! {
-        @for (i, row) in rows.iter().enumerate() {
-            svg y=(PITCH * i) width="100%" height=(PITCH) {
-                text.name y="18" { (sanitized(row.name, LONGEST_NAME)) }
-                text.value.end x="100%" y="18" { (row.label) }
-                rect.empty y="25" height="14" width="100%" {}
-                rect.(name) y="25" height="14" width=(percents(row.part)) {
-                    title { (row.name) ": " (row.label) }
-                }
-                @if let Some((from, to)) = row.range {
-                    line.range x1=(percents(from)) x2=(percents(to))
-                        y1="32" y2="32" {}
-                }
-            }
-        }
-    };
-    let height = PITCH * rows.len();
-    svg(name, Size::High(height), title, &description.join(" "), content)
-}
-
 /// What [`scaling`] shows.
 pub const SCALING: &str = "How many times as fast as with one thread, by the \
     medians: ideal, measured, and by Amdahl's law if the share p of the work \
@@ -363,12 +291,7 @@ mod tests {
     #[test]
     fn every_chart_is_well_formed_and_says_in_words_what_it_shows() {
         let results = results();
-        for chart in [
-            timeline(&results),
-            blocking(&results),
-            in_time(&results),
-            scaling(&results),
-        ] {
+        for chart in [timeline(&results), scaling(&results)] {
             let file = alone(&chart);
             let document = Document::parse(&file).unwrap();
             let svg = document.root_element();
@@ -402,13 +325,8 @@ mod tests {
     }
 
     #[test]
-    fn bars_and_lines_stand_where_the_figures_say() {
-        let results = results();
-        assert_snapshot!(
-            "blocking",
-            blocking(&results).0.replace("><", ">\n<")
-        );
-        assert_snapshot!("in_time", in_time(&results).0.replace("><", ">\n<"));
-        assert_snapshot!("scaling", scaling(&results).0.replace("><", ">\n<"));
+    fn lines_are_where_the_measurements_are() {
+        let scaling = scaling(&results()).0.replace("><", ">\n<");
+        assert_snapshot!("scaling", scaling);
     }
 }

@@ -118,20 +118,6 @@ pub fn html(results: &Results, timeline: &Markup) -> Markup {
                         @for doubt in doubts(results) { li { (doubt) } }
                     }
                 }
-                @if probed {
-                    (figure(
-                        "/non-blocking in time",
-                        &chart::in_time(results),
-                        "The share of the requests that were answered within \
-                         10 ms while /blocking ran. All runs.",
-                    ))
-                    (figure(
-                        "The time of /blocking",
-                        &chart::blocking(results),
-                        "Median of all runs, from the least to the greatest, \
-                         and the speed-up against step 1.",
-                    ))
-                }
                 (table("The numbers", table::servers(results)))
                 @if scaled {
                     (figure(
