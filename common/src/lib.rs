@@ -31,7 +31,7 @@ pub use log::log;
 pub use measurements::{BadLine, Summary, Table, TooManyNames, count_lines};
 pub use report::{Format, Rendered, Report, SummaryReport};
 pub use request::{RequestId, Upload, client_left};
-pub use serve::serve;
+pub use serve::{announce, serve};
 pub use settings::{
     About, BrokerSettings, BrokerUrl, LimitSettings, QueueSettings, Role,
     Settings, ThreadSettings, UploadSettings, about, parsed, read_settings,

@@ -41,7 +41,9 @@ pub(crate) fn cannot_serve(error: io::Error) -> ! {
     process::exit(1)
 }
 
-fn announce(addresses: &[SocketAddr]) {
+/// Prints the one line that says where the program listens, and what it was
+/// started with: for those that don't [`serve`] with actix-web.
+pub fn announce(addresses: &[SocketAddr]) {
     let urls = addresses.iter().map(|address| format!("http://{address}"));
     let urls = urls.collect::<Vec<_>>().join(" ");
     print_start(&format!("listening on {urls}"));

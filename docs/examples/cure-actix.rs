@@ -9,7 +9,7 @@ use actix_web::{
     http::KeepAlive,
     web::{Data, get},
 };
-use common::{Settings, count, stop_signal};
+use common::{QueueSettings, count, read_settings, serve, stop_signal};
 use tokio::{sync::Semaphore, task::spawn_blocking};
 
 /// How many requests are admitted, and how many of them compute at once.
@@ -21,7 +21,7 @@ struct Limits {
 #[actix_web::main]
 async fn main() -> io::Result<()> {
     let idea = "The freeze and its cure in actix-web.";
-    let settings = Settings::from_args("cure-actix", idea, "threads queue");
+    let settings: QueueSettings = read_settings("cure-actix", idea);
     let limits = Data::new(Limits {
         slots: Arc::new(Semaphore::new(settings.queue)),
         cores: Arc::new(Semaphore::new(settings.threads.get())),
@@ -47,25 +47,24 @@ async fn main() -> io::Result<()> {
     // When a client leaves, its handler is dropped. By default it isn't.
     .h1_allow_half_closed(false)
     // Ctrl-C finishes requests in progress, however long they take.
-    .shutdown_signal(stop_signal()?)
+    .shutdown_signal(stop_signal().cancelled_owned())
     .shutdown_timeout(u64::MAX)
     .bind(settings.address())
     .unwrap_or_else(|error| settings.cannot_listen(error));
 
-    settings.announce(&server.addrs());
-    server.run().await
+    serve(server.addrs(), server.run()).await
 }
 
 async fn non_blocking() -> &'static str {
     "This page is non-blocking."
 }
 
-async fn before(settings: Data<Settings>) -> String {
+async fn before(settings: Data<QueueSettings>) -> String {
     heavy(settings.iterations)
 }
 
 async fn after(
-    settings: Data<Settings>,
+    settings: Data<QueueSettings>,
     limits: Data<Limits>,
 ) -> Result<String> {
     limits.run(move || heavy(settings.iterations)).await

@@ -4,7 +4,7 @@
 use std::{io, sync::Arc};
 
 use axum::{Router, extract::State, http::StatusCode, routing::get};
-use common::{Settings, count};
+use common::{QueueSettings, announce, count, read_settings};
 #[cfg(unix)]
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::{
@@ -19,13 +19,13 @@ struct Limits {
 
 type Failed = (StatusCode, &'static str);
 
-type Shared = State<(Settings, Arc<Limits>)>;
+type Shared = State<(QueueSettings, Arc<Limits>)>;
 
 // With one thread, as in the steps, a freeze is no accident.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> io::Result<()> {
     let idea = "The freeze and its cure in axum.";
-    let settings = Settings::from_args("cure-axum", idea, "threads queue");
+    let settings: QueueSettings = read_settings("cure-axum", idea);
     let limits = Arc::new(Limits {
         slots: Arc::new(Semaphore::new(settings.queue)),
         cores: Arc::new(Semaphore::new(settings.threads.get())),
@@ -41,7 +41,7 @@ async fn main() -> io::Result<()> {
         .await
         .unwrap_or_else(|error| settings.cannot_listen(error));
 
-    settings.announce(&[listener.local_addr()?]);
+    announce(&[listener.local_addr()?]);
     // Ctrl-C finishes requests in progress, however long they take.
     axum::serve(listener, app).with_graceful_shutdown(stopped()).await
 }

@@ -4,7 +4,7 @@
 use std::{io, io::IsTerminal, sync::Arc};
 
 use axum::{Router, extract::State, http::StatusCode, routing::get};
-use common::{Settings, count};
+use common::{QueueSettings, announce, count, read_settings};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use tokio::sync::{Semaphore, oneshot};
 use tokio::{net::TcpListener, signal::ctrl_c};
@@ -16,7 +16,7 @@ struct Pool {
     slots: Arc<Semaphore>,
 }
 
-type Shared = State<(Settings, Arc<Pool>)>;
+type Shared = State<(QueueSettings, Arc<Pool>)>;
 
 type Failed = (StatusCode, &'static str);
 
@@ -24,7 +24,7 @@ type Failed = (StatusCode, &'static str);
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> io::Result<()> {
     let idea = "The cure with a pool of rayon's threads.";
-    let settings = Settings::from_args("cure-rayon", idea, "threads queue");
+    let settings: QueueSettings = read_settings("cure-rayon", idea);
     let color = io::stderr().is_terminal();
     tracing_subscriber::fmt().with_writer(io::stderr).with_ansi(color).init();
     let threads = ThreadPoolBuilder::new()
@@ -48,7 +48,7 @@ async fn main() -> io::Result<()> {
         .await
         .unwrap_or_else(|error| settings.cannot_listen(error));
 
-    settings.announce(&[listener.local_addr()?]);
+    announce(&[listener.local_addr()?]);
     let stopped = async { drop(ctrl_c().await) };
     axum::serve(listener, app).with_graceful_shutdown(stopped).await
 }

@@ -18,12 +18,17 @@ use actix_web::{
     rt::time::sleep,
     web::{Data, ServiceConfig, get},
 };
-use common::{Report, Settings, count, page, settings, stop_signal};
+use common::{Report, Settings, count, serve, settings, stop_signal};
+
+/// What all handlers share.
+struct State {
+    settings: Settings,
+}
 
 #[actix_web::main]
 async fn main() -> io::Result<()> {
-    let settings = Data::new(settings!());
-    let shared = settings.clone();
+    let state = Data::new(State { settings: settings!() });
+    let shared = state.clone();
 
     let server = HttpServer::new(move || {
         watch::this_thread();
@@ -32,25 +37,25 @@ async fn main() -> io::Result<()> {
             .app_data(shared.clone())
             .configure(routes)
     })
-    // By default actix-web starts one single-threaded worker per core. With
-    // just one, all connections share one thread, and a freeze is no accident.
+    // By default actix-web starts one server thread ("worker") per core. With
+    // just one, all connections share it, so a freeze is no accident.
     .workers(1)
-    // Who waits through a freeze is answered after it, however long it was.
+    // No request time-outs: requests that arrive during the freeze are
+    // answered after it.
     .client_request_timeout(Duration::ZERO)
     .keep_alive(KeepAlive::Os)
-    .shutdown_signal(stop_signal()?)
-    // Whatever was accepted is answered, however long it takes.
+    .shutdown_signal(stop_signal().cancelled_owned())
+    // Requests in progress are finished, however long it takes.
     .shutdown_timeout(u64::MAX)
-    .bind(settings.address())
-    .unwrap_or_else(|error| settings.cannot_listen(error));
+    .bind(state.settings.address())
+    .unwrap_or_else(|error| state.settings.cannot_listen(error));
 
-    settings.announce(&server.addrs());
-    server.run().await
+    serve(server.addrs(), server.run()).await
 }
 
 fn routes(config: &mut ServiceConfig) {
     config
-        .configure(page)
+        .configure(page::routes)
         .route("/non-blocking", get().to(non_blocking))
         .route("/waiting", get().to(waiting))
         .route("/blocking", get().to(blocking));
@@ -63,17 +68,17 @@ async fn non_blocking() -> &'static str {
 /// Waits, as for a database, and computes nothing.
 async fn waiting() -> &'static str {
     sleep(Duration::from_secs(3)).await;
-    "This page has waited for 3 seconds."
+    "This page waited for 3 seconds."
 }
 
-async fn blocking(settings: Data<Settings>) -> Result<Report> {
+async fn blocking(state: Data<State>) -> Result<Report> {
     let start = Instant::now();
-    let result = count_all(&settings).await?;
-    Ok(Report::new(&settings, result, start.elapsed()))
+    let result = count_all(&state).await?;
+    Ok(Report::new(result, start.elapsed()))
 }
 
-/// Counts right here, on the server's thread. Nothing in it awaits, so the
-/// thread can't turn to another request: `async` doesn't mean non-blocking.
-async fn count_all(settings: &Settings) -> Result<u64> {
-    Ok(count(settings.iterations))
+/// Counts right here, on the server thread. Nothing in it awaits, so the thread
+/// can't turn to another request: `async` doesn't mean non-blocking.
+async fn count_all(state: &State) -> Result<u64> {
+    Ok(count(state.settings.iterations))
 }
