@@ -50,6 +50,6 @@ async fn task() -> &'static str {
 
 /// Blocks a thread that has handed over its work before.
 async fn in_place() -> &'static str {
-    block_in_place(|| wait());
+    block_in_place(wait);
     "waited"
 }
