@@ -242,7 +242,7 @@ fn without_line_tables_it_says_what_is_missing() {
 #[test]
 fn the_files_to_copy_are_short() {
     for (file, most) in [("watch", 150), ("actix", 30), ("axum", 30)] {
-        let source = read(&format!("docs/examples/watch/{file}.rs")).unwrap();
+        let source = read(format!("docs/examples/watch/{file}.rs")).unwrap();
         let code = source.lines().map(str::trim);
         let code = code.filter(|it| !it.is_empty() && !it.starts_with("//"));
         let code = code.count();
