@@ -25,7 +25,7 @@ impl Default for Thread {
         static LINE_TABLES: Once = Once::new();
         LINE_TABLES.call_once(|| {
             // They are read now, so that the first report needn't wait.
-            let read = || drop(ProfilerGuard::new(1));
+            let read = || drop(wants_lines().then(|| ProfilerGuard::new(1)));
             thread::Builder::new().name("line tables".into()).spawn(read).ok();
         });
         let task = fs::read_link("/proc/thread-self").unwrap_or_default();
@@ -58,9 +58,8 @@ impl Thread {
         Some(format!("{does} ({share:.0} % of a core)"))
     }
 
-    /// WATCH_LINES=0 switches it off: see the risk of `stack`.
     pub fn line(&self) -> String {
-        if env::var("WATCH_LINES").is_ok_and(|lines| lines == "0") {
+        if !wants_lines() {
             return String::new();
         }
         let lines = self.lines().unwrap_or_default();
@@ -90,6 +89,11 @@ impl Thread {
             .map(|(file, line)| format!("{}:{line}", short(&file)));
         Some(lines.collect())
     }
+}
+
+/// WATCH_LINES=0 switches them off, and with them what `lines` risks.
+fn wants_lines() -> bool {
+    env::var("WATCH_LINES").map_or(true, |lines| lines != "0")
 }
 
 fn is_yours(file: &str) -> bool {
