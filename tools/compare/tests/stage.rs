@@ -622,7 +622,7 @@ fn a_row_for_each_thread_has_a_name_that_is_read() {
     let browser = &mut enter(&room).browser;
     browser.wait_for(
         "stage.lanes[1].threads.at(-1)?.threads.map(it => it[1]).join()
-            == 'main,server: answers,server: accepts'",
+            == 'main,signals,server: answers,server: accepts'",
     );
     browser.press("2");
     browser.press(" ");

@@ -138,7 +138,7 @@ impl Lane {
         self.log.about(self.number, about);
         let id = server.id();
         let lives = async {
-            let mut threads = Threads::of(id);
+            let mut threads = Threads::new(id);
             while !server.has_ended() {
                 if let Some(now) = threads.look() {
                     self.log.threads(self.number, now);

@@ -21,7 +21,7 @@ pub struct Threads {
 }
 
 impl Threads {
-    pub fn of(process: u32) -> Self {
+    pub fn new(process: u32) -> Self {
         Self {
             process: process.into(),
             folder: format!("/proc/{process}").into(),
@@ -55,7 +55,7 @@ impl Threads {
             let before = self.ran.get(&id).copied().unwrap_or(ticks);
             let share = (ticks - before.min(ticks)) as f64 / TICKS / time;
             let share = (share.min(1.0) * 100.0).round() / 100.0;
-            let name = plain(name, id == self.process);
+            let name = label(name, id == self.process);
             threads.push(json!([id, name, share]));
             idle.push(json!([id, name, 0]));
             ran.insert(id, ticks);
@@ -68,7 +68,7 @@ impl Threads {
 
 /// What a thread is called on the page. Linux keeps 15 characters of a name,
 /// and the first thread has that of the program.
-fn plain(name: &str, is_first: bool) -> String {
+fn label(name: &str, is_first: bool) -> String {
     match name {
         _ if is_first => "main".into(),
         "actix-rt|system" => "server: answers".into(),
@@ -98,10 +98,10 @@ mod tests {
 
     #[test]
     fn a_name_that_linux_has_cut_off_is_said_in_full_or_marked() {
-        assert_eq!(plain("step2-single-wo", true), "main");
-        assert_eq!(plain("actix-rt|system", false), "server: answers");
-        assert_eq!(plain("pool 1", false), "pool 1");
-        assert_eq!(plain("a-name-of-fifte", false), "a-name-of-fifte…");
+        assert_eq!(label("step2-single-wo", true), "main");
+        assert_eq!(label("actix-rt|system", false), "server: answers");
+        assert_eq!(label("pool 1", false), "pool 1");
+        assert_eq!(label("a-name-of-fifte", false), "a-name-of-fifte…");
     }
 
     #[test]
