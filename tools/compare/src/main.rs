@@ -7,7 +7,7 @@ use std::{
 
 use compare::{
     format::counted,
-    measure::{Failure, measure, ready},
+    measure::{Failure, carry_out, ready},
     options::Options,
     plan::Plan,
     show::{self, report::Report},
@@ -63,7 +63,7 @@ async fn compare(options: &Options) -> Result<bool, Failure> {
     let folder = options.report();
     let report = spawn_blocking(move || Report::create(&folder)).await??;
     let plan = Plan::new(options);
-    let results = measure(&plan, options.quiet).await?;
+    let results = carry_out(&plan, options.quiet).await?;
     let is_complete = results.is_complete();
     spawn_blocking(move || show::all(&results, &report)).await??;
     Ok(is_complete)

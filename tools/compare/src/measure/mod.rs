@@ -29,7 +29,7 @@ const TIME: Duration = Duration::from_secs(30);
 /// # Errors
 /// When the steps can't be built. A server that can't be measured is among the
 /// results, with the reason.
-pub async fn measure(plan: &Plan, quiet: bool) -> Result<Results, Failure> {
+pub async fn carry_out(plan: &Plan, quiet: bool) -> Result<Results, Failure> {
     let programs = programs::find(plan, quiet).await?;
     let say = |line: &str| {
         if !quiet {
@@ -73,7 +73,7 @@ pub async fn measure(plan: &Plan, quiet: bool) -> Result<Results, Failure> {
     }
     let mut settings = plan.settings.clone();
     settings.runs = rounds;
-    let scaling = scaling::measure(plan, rounds, &programs, &say).await;
+    let scaling = scaling::carry_out(plan, rounds, &programs, &say).await;
     let servers = plan.subjects.iter().zip(measured);
     let servers = servers.map(|(subject, (runs, error))| {
         let url = match &subject.source {
@@ -86,7 +86,7 @@ pub async fn measure(plan: &Plan, quiet: bool) -> Result<Results, Failure> {
 }
 
 fn summary(run: &Run) -> String {
-    let during = Latencies::of(run.during());
+    let during = Latencies::new(run.during());
     let (in_time, all) =
         during.map_or((0, 0), |during| (during.in_time, during.probes));
     let took = short(run.until_ms);

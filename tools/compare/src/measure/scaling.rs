@@ -16,7 +16,7 @@ use crate::{
 
 /// Measures each number of threads so many times. Nothing is probed meanwhile:
 /// that would take time from the threads.
-pub async fn measure(
+pub async fn carry_out(
     plan: &Plan,
     runs: usize,
     programs: &Programs,

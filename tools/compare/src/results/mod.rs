@@ -136,10 +136,10 @@ impl Server {
         Self {
             name: name.to_owned(),
             url: url.map(str::to_owned),
-            blocking: Spread::of(requests.map(|request| request.took_ms)),
+            blocking: Spread::new(requests.map(|request| request.took_ms)),
             speed_up: None,
-            idle: Latencies::of(runs.iter().flat_map(Run::idle)),
-            during: Latencies::of(runs.iter().flat_map(Run::during)),
+            idle: Latencies::new(runs.iter().flat_map(Run::idle)),
+            during: Latencies::new(runs.iter().flat_map(Run::during)),
             runs,
             error,
         }
@@ -184,7 +184,7 @@ impl Server {
 
 impl Latencies {
     /// `None` when there are no probes.
-    pub fn of<'a>(
+    pub fn new<'a>(
         probes: impl Iterator<Item = &'a Probe> + Clone,
     ) -> Option<Self> {
         let answered = probes.clone().filter_map(|probe| probe.latency_ms);
@@ -192,8 +192,8 @@ impl Latencies {
             probes: probes.clone().count(),
             failed: probes.clone().count() - answered.clone().count(),
             in_time: answered.clone().filter(|ms| *ms < IN_TIME_MS).count(),
-            answered: Percentiles::of(answered),
-            late: Percentiles::of(probes.map(|probe| probe.late_ms))?,
+            answered: Percentiles::new(answered),
+            late: Percentiles::new(probes.map(|probe| probe.late_ms))?,
         })
     }
 
@@ -211,7 +211,7 @@ impl Scaled {
         error: Option<String>,
         one: Option<Spread>,
     ) -> Self {
-        let blocking = Spread::of(runs_ms.iter().copied());
+        let blocking = Spread::new(runs_ms.iter().copied());
         let one = if threads == 1 { blocking } else { one };
         let speed_up =
             one.zip(blocking).map(|(one, this)| one.median_ms / this.median_ms);

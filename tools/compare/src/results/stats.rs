@@ -12,7 +12,7 @@ pub struct Spread {
 
 impl Spread {
     /// `None` when there are no times.
-    pub fn of(times: impl IntoIterator<Item = f64>) -> Option<Self> {
+    pub fn new(times: impl IntoIterator<Item = f64>) -> Option<Self> {
         let mut times: Vec<f64> = times.into_iter().collect();
         times.sort_by(f64::total_cmp);
         let (min_ms, max_ms) = (*times.first()?, *times.last()?);
@@ -38,7 +38,7 @@ pub struct Percentiles {
 
 impl Percentiles {
     /// `None` when there are no times.
-    pub fn of(times: impl IntoIterator<Item = f64>) -> Option<Self> {
+    pub fn new(times: impl IntoIterator<Item = f64>) -> Option<Self> {
         let mut times: Vec<f64> = times.into_iter().collect();
         times.sort_by(f64::total_cmp);
         let at = |percent| nearest_rank(&times, percent);
@@ -57,23 +57,23 @@ mod tests {
 
     #[test]
     fn the_median_of_an_even_number_lies_between_the_two_in_the_middle() {
-        let spread = Spread::of([4.0, 1.0, 3.0, 2.0]).unwrap();
+        let spread = Spread::new([4.0, 1.0, 3.0, 2.0]).unwrap();
         assert_eq!(spread.median_ms, 2.5);
         assert_eq!((spread.min_ms, spread.max_ms), (1.0, 4.0));
-        assert_eq!(Spread::of([]), None);
+        assert_eq!(Spread::new([]), None);
     }
 
     #[test]
     fn a_percentile_is_the_sample_of_the_nearest_rank() {
-        let of = |n: u32| Percentiles::of((1..=n).rev().map(f64::from));
-        let are = |p50_ms, p99_ms, worst_ms| {
+        let up_to = |n: u32| Percentiles::new((1..=n).rev().map(f64::from));
+        let three = |p50_ms, p99_ms, worst_ms| {
             Some(Percentiles { p50_ms, p99_ms, worst_ms })
         };
-        assert_eq!(of(1_000), are(500.0, 990.0, 1_000.0));
-        assert_eq!(of(101), are(51.0, 100.0, 101.0));
-        assert_eq!(of(100), are(50.0, 99.0, 100.0));
-        assert_eq!(of(5), are(3.0, 5.0, 5.0));
-        assert_eq!(of(1), are(1.0, 1.0, 1.0));
-        assert_eq!(of(0), None);
+        assert_eq!(up_to(1_000), three(500.0, 990.0, 1_000.0));
+        assert_eq!(up_to(101), three(51.0, 100.0, 101.0));
+        assert_eq!(up_to(100), three(50.0, 99.0, 100.0));
+        assert_eq!(up_to(5), three(3.0, 5.0, 5.0));
+        assert_eq!(up_to(1), three(1.0, 1.0, 1.0));
+        assert_eq!(up_to(0), None);
     }
 }

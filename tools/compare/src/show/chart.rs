@@ -69,12 +69,12 @@ pub fn timeline(results: &Results) -> Markup {
     if lanes.is_empty() {
         return html! {};
     }
-    let span = Span::of(lanes.iter().map(|(_, run)| *run));
+    let span = Span::new(lanes.iter().map(|(_, run)| *run));
     let bottom = TOP + LANE * lanes.len();
     let interval = results.settings.interval_ms as f64;
     let width = (span.part(interval) - span.part(0.0)) * 0.8;
     let latencies = lanes.iter().flat_map(|(_, run)| &run.probes);
-    let scale = Scale::of(latencies.filter_map(|probe| probe.latency_ms));
+    let scale = Scale::new(latencies.filter_map(|probe| probe.latency_ms));
     let meanings = Wait::ALL
         .map(|wait| (class(wait), wait.meaning()))
         .into_iter()
@@ -133,10 +133,10 @@ fn lane(
         @for probe in shown {
             // One that failed is as tall as can be.
             @let part = probe.latency_ms.map_or(1.0, |ms| scale.part(ms));
-            rect.(class(Wait::of(probe)))
+            rect.(class(Wait::new(probe)))
                 x=(percents(span.part(probe.at_ms))) y=(px(BASE - part * TALL))
                 width=(percents(width)) height=(px(part * TALL)) {
-                title { (said(probe)) }
+                title { (tooltip(probe)) }
             }
         }
         rect.blocking x=(percents(span.part(0.0))) y="83" rx="3"
@@ -146,7 +146,7 @@ fn lane(
     }
 }
 
-fn said(probe: &Probe) -> String {
+fn tooltip(probe: &Probe) -> String {
     let at = tick(probe.at_ms.round());
     match (&probe.latency_ms, &probe.error) {
         (Some(latency), _) => format!("{} at {at}", short(*latency)),
@@ -173,7 +173,7 @@ struct Scale {
 }
 
 impl Scale {
-    fn of(times: impl Iterator<Item = f64>) -> Self {
+    fn new(times: impl Iterator<Item = f64>) -> Self {
         let worst = times.fold(1_000.0, f64::max);
         Self { least: 0.1, most: worst * 1.3 }
     }

@@ -176,7 +176,7 @@ fn lateness(results: &Results) -> Option<String> {
 /// What threads bring: as many as there are cores, and more.
 pub fn scaling(results: &Results) -> Option<String> {
     let cores = results.machine.cores?;
-    let said = |within: bool, note: &str| {
+    let speed_up = |within: bool, note: &str| {
         let all = results.scaling.iter().filter(|it| it.threads > 1);
         let (threads, speed_up) = all
             .filter(|it| (it.threads <= cores) == within)
@@ -185,10 +185,11 @@ pub fn scaling(results: &Results) -> Option<String> {
         let threads = counted(threads, "thread");
         Some(format!("{speed_up:.2} times as fast with {threads}{note}"))
     };
-    let said = [said(true, ""), said(false, ", more than there are cores")];
-    let said: Vec<_> = said.into_iter().flatten().collect();
-    (!said.is_empty()).then(|| {
-        format!("Against one thread, /blocking is {}.", said.join(", and "))
+    let parts =
+        [speed_up(true, ""), speed_up(false, ", more than there are cores")];
+    let parts: Vec<_> = parts.into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| {
+        format!("Against one thread, /blocking is {}.", parts.join(", and "))
     })
 }
 

@@ -42,7 +42,7 @@ impl Wait {
         [Self::InTime, Self::Short, Self::Long, Self::Frozen, Self::Failed];
 
     /// That of a probe.
-    pub fn of(probe: &Probe) -> Self {
+    pub fn new(probe: &Probe) -> Self {
         match probe.latency_ms {
             None => Self::Failed,
             Some(..IN_TIME_MS) => Self::InTime,
@@ -84,7 +84,7 @@ pub struct Span {
 
 impl Span {
     /// From a little before the first until a little after the last.
-    pub fn of<'a>(runs: impl Iterator<Item = &'a Run>) -> Self {
+    pub fn new<'a>(runs: impl Iterator<Item = &'a Run>) -> Self {
         let end = runs.map(|run| run.until_ms).fold(0.0, f64::max);
         // Short runs aren't lost between what comes before and after.
         let before = (end / 5.0).min(BEFORE_MS);
@@ -123,7 +123,7 @@ pub fn timeline(results: &Results) -> String {
     if lanes.is_empty() {
         return String::new();
     }
-    let span = Span::of(lanes.iter().map(|(_, run)| *run));
+    let span = Span::new(lanes.iter().map(|(_, run)| *run));
     let mut text = format!("{:20}{}\n", "", axis(span));
     for (name, run) in lanes {
         let drawn = [marks(run, span), bar(run, span)];
@@ -156,7 +156,7 @@ fn marks(run: &Run, span: Span) -> String {
     for probe in &run.probes {
         if (span.from..span.to).contains(&probe.at_ms) {
             let place = &mut longest[column(probe.at_ms, span)];
-            *place = (*place).max(Some(Wait::of(probe)));
+            *place = (*place).max(Some(Wait::new(probe)));
         }
     }
     let mark = |wait: Option<Wait>| wait.map_or(" ".into(), Wait::mark);
@@ -216,7 +216,7 @@ mod tests {
     fn an_axis_has_round_ticks_from_zero_on() {
         let ticks = |ms| {
             let run = live(ms);
-            Span::of([&run].into_iter()).ticks().collect::<Vec<_>>()
+            Span::new([&run].into_iter()).ticks().collect::<Vec<_>>()
         };
         assert_eq!(ticks(3_000.0), [0.0, 1_000.0, 2_000.0, 3_000.0]);
         assert_eq!(ticks(100.0), [0.0, 50.0, 100.0]);
