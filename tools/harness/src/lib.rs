@@ -2,8 +2,8 @@
 //!
 //! ```no_run
 //! let server = harness::Server::start(&mut harness::command("target/debug/x"))?;
-//! let response = server.get("/non-blocking");
-//! assert_eq!(response.body(), "This page is non-blocking.");
+//! let response = server.open("/non-blocking").wait();
+//! assert!(response.ends_with("This page is non-blocking."));
 //! # Ok::<(), harness::StartError>(())
 //! ```
 
