@@ -401,8 +401,8 @@ impl Browser {
 fn find() -> Option<PathBuf> {
     let found = program();
     if found.is_none() {
-        let none = "the page isn't tested: no Chromium or Chrome is on PATH; \
-                    install one, or name one in the variable CHROME";
+        let none = "the page isn't tested: there is no Chromium, Chrome or \
+                    Edge here; install one, or name one in the variable CHROME";
         let required = env::var("REQUIRE_BROWSER").is_ok_and(|it| it == "1");
         assert!(!required, "REQUIRE_BROWSER=1, but {none}");
         skipped(none);
@@ -422,7 +422,26 @@ fn program() -> Option<PathBuf> {
         "google-chrome-stable",
     ];
     let path = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&path)
-        .flat_map(|directory| named.map(|name| directory.join(name)))
-        .find(|program| program.is_file())
+    let on_path = env::split_paths(&path)
+        .flat_map(|directory| named.map(|name| directory.join(name)));
+
+    let applications = [
+        "Google Chrome.app/Contents/MacOS/Google Chrome",
+        "Chromium.app/Contents/MacOS/Chromium",
+        "Microsoft Edge.app/Contents/MacOS/Microsoft Edge",
+    ];
+    let on_macos =
+        applications.map(|name| Path::new("/Applications").join(name));
+
+    let programs = [
+        r"Google\Chrome\Application\chrome.exe",
+        r"Chromium\Application\chrome.exe",
+        r"Microsoft\Edge\Application\msedge.exe",
+    ];
+    let on_windows = ["ProgramFiles", "ProgramFiles(x86)", "LocalAppData"]
+        .into_iter()
+        .filter_map(env::var_os)
+        .flat_map(|root| programs.map(|name| Path::new(&root).join(name)));
+
+    on_path.chain(on_macos).chain(on_windows).find(|program| program.is_file())
 }
