@@ -84,7 +84,7 @@ fn who_comes_second_waits_for_the_loop() {
 fn the_chapter_shows_it_before_all_else() {
     let chapter = read("docs/chapters/step1.md").unwrap();
     let shown = chapter.find("examples/twenty-lines.rs").unwrap();
-    for later in ["a *task*", "tokio", "step1-blocking/src/main.rs -->"] {
+    for later in ["*polled*", "tokio", "step1-blocking/src/main.rs -->"] {
         assert!(shown < chapter.find(later).unwrap(), "{later}");
     }
 }

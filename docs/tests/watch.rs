@@ -120,7 +120,7 @@ fn step_1_names_its_line_and_what_calls_it_while_it_counts() {
     let start = kernel[..kernel.find("fn count(").unwrap()].lines().count();
     let line = line.parse::<usize>().unwrap();
     assert!((start..start + 7).contains(&line), "{said}");
-    let call = place("docs/examples/watched.rs", "fn count_all", "count(se");
+    let call = place("docs/examples/watched.rs", "fn count_all", "count(state");
     assert_eq!(caller, call);
     let chapter = read("docs/chapters/find-the-freeze.md").unwrap();
     assert_eq!(chapter.matches(&call).count(), 2, "the report, the debugger");

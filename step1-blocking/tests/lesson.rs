@@ -70,7 +70,7 @@ fn ctrl_c_finishes_what_has_begun_and_drops_what_the_frozen_thread_has_not_taken
         Server::start(command.env("ITERATIONS", "8_000_000_000")).unwrap();
     let blocking = server.send("/blocking");
     let mut waiting: Vec<_> =
-        (0..5).map(|_| server.send("/non-blocking")).collect();
+        (0..5).map(|_| server.open("/non-blocking")).collect();
 
     server.terminate();
     let answer = blocking.wait();

@@ -195,14 +195,14 @@ impl Broker {
                     };
                     if quiet >= LOOKS {
                         self.lost.send((ALL, lost)).ok();
+                        quiet = 0;
                     }
                 }
             }
         }
     }
 
-    /// First the answer, then the acknowledgement: a share may be done twice,
-    /// but is never lost.
+    /// Replies, then acknowledges: a share may be done twice but is never lost.
     async fn run(&self, share: Message, pool: &Pool, permit: &Permit) {
         let reports = share.subject.replacen(SHARES, "reports", 1);
         let report = async |answer: Option<Answer>| {
