@@ -34,7 +34,8 @@ pub use request::{RequestId, Upload, client_left};
 pub use serve::{announce, serve};
 pub use settings::{
     About, BrokerSettings, BrokerUrl, LimitSettings, QueueSettings, Role,
-    Settings, ThreadSettings, UploadSettings, about, parsed, read_settings,
+    Settings, ThreadSettings, UploadSettings, about, default_threads,
+    parse_port, parse_threads, parsed, read_settings,
 };
 pub use stop::stop_signal;
 pub use timing::{milliseconds, short};

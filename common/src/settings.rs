@@ -46,7 +46,7 @@ pub struct Settings {
 
     /// The port to listen on; 0 takes a free one
     #[arg(long, env, default_value = "3000", allow_hyphen_values = true)]
-    #[arg(value_parser = parsed(port))]
+    #[arg(value_parser = parsed(parse_port))]
     pub port: u16,
 
     /// How far /blocking counts; 10_000_000_000 is accepted too
@@ -63,7 +63,7 @@ pub struct ThreadSettings {
 
     /// How many threads compute
     #[arg(long, env, default_value_t = default_threads())]
-    #[arg(allow_hyphen_values = true, value_parser = parsed(threads))]
+    #[arg(allow_hyphen_values = true, value_parser = parsed(parse_threads))]
     pub threads: NonZeroUsize,
 }
 
@@ -363,7 +363,11 @@ fn host(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-fn port(text: &str) -> Result<u16, String> {
+/// Reads a port; 0 stands for a free one.
+///
+/// # Errors
+/// With what is expected.
+pub fn parse_port(text: &str) -> Result<u16, String> {
     let expected = "expected a whole number from 0 to 65535; 0 takes a free \
                     port";
     text.parse().map_err(|_| expected.into())
@@ -373,7 +377,11 @@ fn iterations(text: &str) -> Result<u64, String> {
     whole_number(&text.replace('_', ""), "", 0, u64::MAX)
 }
 
-fn threads(text: &str) -> Result<NonZeroUsize, String> {
+/// Reads a number of threads: at least one.
+///
+/// # Errors
+/// With what is expected.
+pub fn parse_threads(text: &str) -> Result<NonZeroUsize, String> {
     let number = whole_number(text, "", 1, MOST_THREADS as u64)?;
     NonZeroUsize::new(number as usize).ok_or_else(String::new)
 }
@@ -418,7 +426,7 @@ fn whole_number(
 
 /// Four, or fewer where the machine, or the share of it that this process may
 /// use, has fewer cores.
-fn default_threads() -> NonZeroUsize {
+pub fn default_threads() -> NonZeroUsize {
     const FOUR: NonZeroUsize = NonZeroUsize::new(4).unwrap();
     thread::available_parallelism().map_or(FOUR, |cores| cores.min(FOUR))
 }

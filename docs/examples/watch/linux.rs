@@ -6,7 +6,7 @@ use std::{env, fs, path::Path, thread, time::Duration};
 
 use nix::sys::pthread::{Pthread, pthread_kill, pthread_self};
 use nix::sys::signal::Signal::SIGPROF;
-use pprof::ProfilerGuard;
+use pprof::{Frames, ProfilerGuard};
 
 /// Parts of the paths of files that aren't yours.
 const FOREIGN: [&str; 4] =
@@ -74,21 +74,28 @@ impl Thread {
     /// stack in a signal handler, which isn't quite safe.
     fn lines(&self) -> Option<Vec<String>> {
         let profiler = ProfilerGuard::new(1).ok()?;
-        let stack = (0..500).find_map(|_| {
+        (0..500).find_map(|_| {
             // Locked: it is undefined to signal a thread that has ended.
             super::lock(&self.id).map(|id| pthread_kill(id, SIGPROF).ok());
             thread::sleep(Duration::from_millis(2));
-            profiler.report().build().ok()?.data.into_keys().next()
-        })?;
-        let calls = stack.frames.iter().flatten();
-        let lines = calls
-            .map(|call| (call.filename(), call.lineno()))
-            // What is further out polls your code, and isn't it.
-            .take_while(|(file, _)| !file.ends_with("/watch.rs"))
-            .filter(|(file, _)| is_yours(file))
-            .map(|(file, line)| format!("{}:{line}", short(&file)));
-        Some(lines.collect())
+            let stacks = profiler.report().build().ok()?.data.into_keys();
+            // Line 0 is what the compiler added: another try finds yours.
+            stacks.map(|stack| your_lines(&stack)).find(|lines| {
+                lines.iter().take(2).all(|line| !line.ends_with(":0"))
+            })
+        })
     }
+}
+
+fn your_lines(stack: &Frames) -> Vec<String> {
+    let calls = stack.frames.iter().flatten();
+    calls
+        .map(|call| (call.filename(), call.lineno()))
+        // What is further out polls your code, and isn't it.
+        .take_while(|(file, _)| !file.ends_with("/watch.rs"))
+        .filter(|(file, _)| is_yours(file))
+        .map(|(file, line)| format!("{}:{line}", short(&file)))
+        .collect()
 }
 
 /// WATCH_LINES=0 switches them off, and with them what `lines` risks.

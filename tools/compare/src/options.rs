@@ -5,20 +5,16 @@ use std::{
     env,
     num::{NonZeroU64, NonZeroUsize},
     path::PathBuf,
-    thread,
 };
 
 use clap::{
     CommandFactory, Parser, builder::PossibleValuesParser, error::ErrorKind,
 };
 
-use common::parsed;
+use common::{default_threads, parse_port, parse_threads, parsed};
 use harness::STEPS;
 
 use crate::format::sanitized;
-
-/// The most that can be asked for: enough to see that more isn't faster.
-const MOST: usize = 1024;
 
 /// The stages in Node.js, in order.
 pub const NODE: [&str; 3] =
@@ -76,31 +72,31 @@ pub struct Options {
 
     /// How many threads the steps share the counting among
     #[arg(long, value_name = "N", env, default_value_t = default_threads())]
-    #[arg(allow_hyphen_values = true, value_parser = parsed(number))]
+    #[arg(allow_hyphen_values = true, value_parser = parsed(parse_threads))]
     pub threads: NonZeroUsize,
 
     /// How many /blocking requests to keep in flight
     #[arg(long, value_name = "K", default_value = "1")]
-    #[arg(allow_hyphen_values = true, value_parser = parsed(number))]
+    #[arg(allow_hyphen_values = true, value_parser = parsed(parse_threads))]
     pub concurrency: NonZeroUsize,
 
     /// Also measure step 3 with these numbers of threads (1 is always among
     /// them): what each extra thread adds
     #[arg(long, value_name = "N,…", value_delimiter = ',')]
-    #[arg(allow_hyphen_values = true, value_parser = parsed(number))]
+    #[arg(allow_hyphen_values = true, value_parser = parsed(parse_threads))]
     pub scaling: Vec<NonZeroUsize>,
 
     /// How often to measure each server [default: up to 3 times, as long as
     /// that takes half a minute]
     #[arg(long, value_name = "N")]
-    #[arg(allow_hyphen_values = true, value_parser = parsed(number))]
+    #[arg(allow_hyphen_values = true, value_parser = parsed(parse_threads))]
     pub runs: Option<NonZeroUsize>,
 
     /// Milliseconds from one probe of /non-blocking to the next; 50 with
     /// --live
     #[arg(long, value_name = "MS", default_value = "10")]
     #[arg(default_value_if("live", "true", "50"))]
-    #[arg(allow_hyphen_values = true, value_parser = parsed(number))]
+    #[arg(allow_hyphen_values = true, value_parser = parsed(parse_threads))]
     pub interval: NonZeroUsize,
 
     /// The folder for report.html, timeline.svg and results.json [default:
@@ -114,7 +110,7 @@ pub struct Options {
 
     /// The port of that page; 0 takes a free one
     #[arg(long, value_name = "PORT", default_value = "4000")]
-    #[arg(allow_hyphen_values = true, value_parser = parsed(port))]
+    #[arg(allow_hyphen_values = true, value_parser = parsed(parse_port))]
     pub live_port: u16,
 
     /// Build, start and ask each of them once, and print whether all is ready
@@ -259,21 +255,9 @@ fn peer(text: &str) -> Result<Peer, String> {
     })
 }
 
-fn port(text: &str) -> Result<u16, String> {
-    text.parse()
-        .map_err(|_| "expected a whole number from 0 to 65535".to_owned())
-}
-
 fn iterations(text: &str) -> Result<NonZeroU64, String> {
     let range = format!("expected a whole number from 1 to {}", u64::MAX);
     text.replace('_', "").parse().map_err(|_| range)
-}
-
-fn number(text: &str) -> Result<NonZeroUsize, String> {
-    match text.parse::<NonZeroUsize>() {
-        Ok(number) if number.get() <= MOST => Ok(number),
-        _ => Err(format!("expected a whole number from 1 to {MOST}")),
-    }
 }
 
 fn step(text: &str) -> Result<usize, String> {
@@ -281,12 +265,6 @@ fn step(text: &str) -> Result<usize, String> {
         Ok(step) if (1..=STEPS.len()).contains(&step) => Ok(step),
         _ => Err(format!("the steps are 1 to {}", STEPS.len())),
     }
-}
-
-/// The same as that of the steps: four, or fewer where there are fewer cores.
-fn default_threads() -> NonZeroUsize {
-    const FOUR: NonZeroUsize = NonZeroUsize::new(4).unwrap();
-    thread::available_parallelism().map_or(FOUR, |cores| cores.min(FOUR))
 }
 
 #[cfg(test)]
