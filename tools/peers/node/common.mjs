@@ -46,7 +46,7 @@ export function respond(routes) {
   };
 }
 
-// Serves this machine until a signal comes. What was accepted is answered.
+// Serves this machine until a signal comes. Requests in progress are finished.
 export function listen(server) {
   const name = basename(process.argv[1], ".mjs");
   server.on("error", (error) => fail(1, `can't listen: ${error.message}`));
