@@ -38,7 +38,7 @@ async fn main() -> io::Result<()> {
             .configure(routes)
     })
     // By default actix-web starts one server thread ("worker") per core. With
-    // just one, all connections share it, so a freeze is no accident.
+    // just one, all connections share it: when it's blocked, everyone waits.
     .workers(1)
     // No request time-outs: requests that arrive during the freeze are
     // answered after it.

@@ -48,7 +48,7 @@ async fn main() -> io::Result<()> {
         App::new().app_data(shared.clone()).configure(routes)
     })
     // By default actix-web starts one server thread ("worker") per core. With
-    // just one, all connections share it, so a freeze is no accident.
+    // just one, all connections share it: when it's blocked, everyone waits.
     .workers(1)
     .shutdown_signal(stop_signal().cancelled_owned())
     // Requests in progress are finished, however long it takes.
@@ -86,7 +86,7 @@ async fn blocking(state: Data<State>) -> Result<Report> {
     Ok(Report::new(result, start.elapsed()))
 }
 
-/// A worker that panics on purpose, to see what its request gets.
+/// Work that panics on purpose, to see what its request gets.
 async fn failing(state: Data<State>) -> Result<&'static str> {
     let permit = admit(&state)?;
     let job = spawn_blocking(move || {

@@ -39,7 +39,7 @@ async fn main() -> io::Result<()> {
         App::new().app_data(shared.clone()).configure(routes)
     })
     // By default actix-web starts one server thread ("worker") per core. With
-    // just one, all connections share it, so a freeze is no accident.
+    // just one, all connections share it: when it's blocked, everyone waits.
     .workers(1)
     .shutdown_signal(stop_signal().cancelled_owned())
     // Requests in progress are finished, however long it takes.
@@ -75,7 +75,7 @@ async fn blocking(state: Data<State>) -> Result<Report> {
     Ok(Report::new(result, start.elapsed()))
 }
 
-/// A worker that panics on purpose, to see what its request gets.
+/// Work that panics on purpose, to see what its request gets.
 async fn failing() -> Result<&'static str> {
     let result = block(|| panic!("/failing panics on purpose"));
     result.await.map_err(worker_failed)

@@ -40,7 +40,7 @@ async fn main() -> io::Result<()> {
         App::new().app_data(shared.clone()).configure(routes)
     })
     // By default actix-web starts one server thread ("worker") per core. With
-    // just one, all connections share it, so a freeze is no accident.
+    // just one, all connections share it: when it's blocked, everyone waits.
     .workers(1)
     .shutdown_signal(stop_signal().cancelled_owned())
     // Requests in progress are finished, however long it takes.
@@ -76,13 +76,13 @@ async fn blocking(state: Data<State>) -> Result<Report> {
     Ok(Report::new(result, start.elapsed()))
 }
 
-/// A worker that panics on purpose, to see what its request gets.
+/// Work that panics on purpose, to see what its request gets.
 async fn failing(state: Data<State>) -> Result<&'static str> {
     let receiver = state.pool.submit(|| panic!("/failing panics on purpose"));
     receiver.await.map_err(worker_failed)
 }
 
-/// Has each thread count a share. All are queued before the first is awaited:
+/// Has the pool count the shares. All are queued before the first is awaited:
 /// otherwise they would take turns.
 async fn count_all(state: &State) -> Result<u64> {
     let receivers = shares(state.settings.iterations, state.settings.threads)

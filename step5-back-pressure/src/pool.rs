@@ -14,8 +14,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// A request's slot in the pool. Its jobs share it: the last one releases it,
-/// whether or not a handler still waits for the result.
+/// A request's slot in the pool. Its handler and jobs share it: the last to end
+/// releases it, even if that is a job whose handler is gone.
 pub type Permit = Arc<OwnedSemaphorePermit>;
 
 pub struct Pool {
@@ -25,7 +25,7 @@ pub struct Pool {
     free: Arc<Semaphore>,
 }
 
-/// What `GET /pool` returns: jobs that wait for a thread, then requests.
+/// What `GET /pool` returns: `queued` counts jobs, `admitted` requests.
 #[derive(Serialize)]
 pub struct Status {
     threads: usize,
@@ -67,8 +67,8 @@ impl Pool {
         // `work` panics, the sender is dropped, and the receiver gets an error.
         let job = Box::new(move || {
             let result = work();
-            // Release the slot before replying, so that a client that retries
-            // at once gets in.
+            // Give up its part of the slot before replying, so that a client
+            // that retries at once gets in.
             drop(permit);
             drop(sender.send(result));
         });

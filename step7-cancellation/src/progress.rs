@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::State;
 
-/// How many rounds from one check of the flag to the next: milliseconds.
+/// How many rounds between checks of the flag; they take milliseconds.
 const CHUNK: u64 = 10_000_000;
 
 /// The requests that run, and how many others ended. As JSON, it's what an
@@ -72,7 +72,7 @@ impl Requests {
         let progress = Progress { id, total, ..Progress::default() };
         let progress = Arc::new(progress);
         self.lock().push(progress.clone());
-        // Unless the handler says otherwise: then it was dropped.
+        // Unless `end` says otherwise: the client left, or time ran out.
         let ending = &self.ended.cancelled;
         Request { progress, requests: self, ending }
     }

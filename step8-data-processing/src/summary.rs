@@ -21,7 +21,7 @@ use tokio::time::error::Elapsed;
 
 use crate::{State, pool::Permit, progress::Request, worker_failed};
 
-/// The most bytes of a piece.
+/// The most bytes in a piece.
 const PIECE: usize = 512 * 1024;
 
 /// Has the pool summarise a body while it arrives.
@@ -38,7 +38,7 @@ pub async fn summarise(
         let job = move || progress.work(piece.len(), || tables.add(&piece));
         state.pool.submit(permit, job).map_err(worker_failed)
     };
-    // With that many jobs, the body isn't read on: its client has to wait.
+    // With this many jobs under way, reading pauses: the client waits.
     let most = 2 * state.settings.threads.get();
     let pieces = cut(upload.body, state.settings.body_timeout);
     let mut results = pin!(pieces.map_ok(start_job).try_buffered(most));

@@ -59,12 +59,12 @@ async fn main() -> io::Result<()> {
         App::new().app_data(shared.clone()).configure(routes)
     })
     // By default actix-web starts one server thread ("worker") per core. With
-    // just one, all connections share it, so a freeze is no accident.
+    // just one, all connections share it: when it's blocked, everyone waits.
     .workers(1)
     // A handler is dropped when its client leaves.
     .h1_allow_half_closed(false)
     .shutdown_signal(state.stop.clone().cancelled_owned())
-    // After that, connections whose clients don't read are closed.
+    // This long after the signal, connections that are still open are closed.
     .shutdown_timeout(state.settings.shutdown_timeout.as_secs())
     .bind(state.settings.address())
     .unwrap_or_else(|error| state.settings.cannot_listen(error));
@@ -105,7 +105,7 @@ async fn blocking(state: Data<State>, id: RequestId) -> Result<Report> {
     Ok(Report::new(result, start.elapsed()))
 }
 
-/// A worker that panics on purpose, to see what its request gets.
+/// Work that panics on purpose, to see what its request gets.
 async fn failing(state: Data<State>) -> Result<&'static str> {
     let permit = admit(&state)?;
     let request = state.requests.begin("", 1);
@@ -147,7 +147,7 @@ fn admit(state: &State) -> Result<Permit> {
     })
 }
 
-/// Has each thread count a share. All are queued before the first is awaited:
+/// Has the pool count the shares. All are queued before the first is awaited:
 /// otherwise they would take turns.
 async fn count_all(
     state: &State,

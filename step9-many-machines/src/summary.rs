@@ -22,7 +22,7 @@ use tokio::time::error::Elapsed;
 use crate::share::{Answer, Lost, Task};
 use crate::{State, pool::Permit, progress::Request, submit};
 
-/// The most bytes of a piece.
+/// The most bytes in a piece.
 const PIECE: usize = 512 * 1024;
 
 /// Has the pool summarise a body while it arrives.
@@ -47,7 +47,7 @@ pub async fn summarise(
             Ok(lines.map_err(|_| Lost::Failed)?)
         }
     };
-    // With that many jobs, the body isn't read on: its client has to wait.
+    // With this many jobs under way, reading pauses: the client waits.
     let most = 2 * state.settings.threads.get();
     let pieces = cut(upload.body, state.settings.body_timeout);
     let mut results = pin!(pieces.map_ok(start_job).try_buffered(most));
