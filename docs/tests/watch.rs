@@ -114,12 +114,15 @@ fn step_1_names_its_line_and_what_calls_it_while_it_counts() {
     assert!(!request.is_answered(), "{said}");
     // On a busy machine it may get less than half of a core.
     assert!(said.contains(" computes (") || said.contains(" wants a core ("));
-    let (_, at) = said.split_once(" at common/src/count.rs:").expect(&said);
+    let (_, at) = said.split_once(" at common/src/count.rs").expect(&said);
     let (line, caller) = at.split_once(", called from ").expect(&said);
     let kernel = read("common/src/count.rs").unwrap();
     let start = kernel[..kernel.find("fn count(").unwrap()].lines().count();
-    let line = line.parse::<usize>().unwrap();
-    assert!((start..start + 7).contains(&line), "{said}");
+    // An optimised loop may have no line of its own; then it has a name.
+    match line.strip_prefix(':').map(|line| line.parse::<usize>().unwrap()) {
+        Some(line) => assert!((start..start + 7).contains(&line), "{said}"),
+        None => assert!(line.contains("count"), "{said}"),
+    }
     let call = place("docs/examples/watched.rs", "fn count_all", "count(state");
     assert_eq!(caller, call);
     let chapter = read("docs/chapters/find-the-freeze.md").unwrap();

@@ -78,11 +78,8 @@ impl Thread {
             // Locked: it is undefined to signal a thread that has ended.
             super::lock(&self.id).map(|id| pthread_kill(id, SIGPROF).ok());
             thread::sleep(Duration::from_millis(2));
-            let stacks = profiler.report().build().ok()?.data.into_keys();
-            // Line 0 is what the compiler added: another try finds yours.
-            stacks.map(|stack| your_lines(&stack)).find(|lines| {
-                lines.iter().take(2).all(|line| !line.ends_with(":0"))
-            })
+            let stack = profiler.report().build().ok()?.data.into_keys().next();
+            stack.map(|stack| your_lines(&stack))
         })
     }
 }
@@ -90,11 +87,15 @@ impl Thread {
 fn your_lines(stack: &Frames) -> Vec<String> {
     let calls = stack.frames.iter().flatten();
     calls
-        .map(|call| (call.filename(), call.lineno()))
+        .map(|call| (call.filename(), call))
         // What is further out polls your code, and isn't it.
         .take_while(|(file, _)| !file.ends_with("/watch.rs"))
         .filter(|(file, _)| is_yours(file))
-        .map(|(file, line)| format!("{}:{line}", short(&file)))
+        .map(|(file, call)| match call.lineno() {
+            // The compiler knows no line for what it has moved.
+            0 => format!("{} in {}", short(&file), call.name()),
+            line => format!("{}:{line}", short(&file)),
+        })
         .collect()
 }
 
