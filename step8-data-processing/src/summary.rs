@@ -102,7 +102,7 @@ impl Tables {
 
     fn merge(&self) -> Table {
         let tables = take(&mut *self.lock());
-        tables.into_iter().fold(Table::default(), Table::merge)
+        tables.into_iter().reduce(Table::merge).unwrap_or_default()
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Table>> {
