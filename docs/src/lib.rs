@@ -114,7 +114,7 @@ mod examples {
         "../chapters/step7.md"
         "../chapters/step8.md"
         "../chapters/step9.md"
-        "../chapters/past-one-engine.md"
+        "../chapters/beyond-one-broker.md"
         "../chapters/overload.md"
         "../chapters/exercises.md"
         "../chapters/comparison.md"

@@ -280,7 +280,7 @@ fn what_a_share_costs_follows_from_the_figures() {
     let count = |n| cell(&format!("4 · 10⁹ rounds in {n} shares (s)"), 2);
     let longer = count(1024) - count(16);
     let each = longer * 1e3 / 504.0;
-    let chapter = read("docs/chapters/past-one-engine.md").unwrap();
+    let chapter = read("docs/chapters/beyond-one-broker.md").unwrap();
     for claim in [
         format!("{way:.1} ms. What follows"),
         format!("{longer:.2} s longer"),
