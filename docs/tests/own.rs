@@ -163,7 +163,7 @@ fn step5(load: &Load, iterations: &str) -> Server {
     command
         .env("ITERATIONS", iterations)
         .env("THREADS", load.cores.to_string())
-        .env("QUEUE", load.places().to_string());
+        .env("QUEUE", load.slots().to_string());
     Server::start(&mut command).unwrap()
 }
 
@@ -205,9 +205,9 @@ fn the_last_who_gets_a_place_is_done_within_a_clients_patience() {
 
     let served = answers.iter().filter(|it| it.contains(" 200 ")).count();
     // More than have a place only if one was done before the last came.
-    assert!(served as f64 >= load.places() && served < 7, "{served} served");
+    assert!(served as f64 >= load.slots() && served < 7, "{served} served");
     let [least, most] =
-        [0.6 * quickest, 1.6 * slowest].map(|it| it * load.places());
+        [0.6 * quickest, 1.6 * slowest].map(|it| it * load.slots());
     assert!(
         least < last && last < most,
         "the last took {last} s, alone: {around:?} s"
@@ -221,7 +221,7 @@ fn below_what_it_can_do_nobody_is_refused_and_beyond_it_places_dont_help() {
     let load = load(cores(), iterations, 20.0);
     let server = step5(&load, iterations);
     let refused = |busy: f64| {
-        let requests = (4.0 * load.places()) as usize;
+        let requests = (4.0 * load.slots()) as usize;
         let pause = Duration::from_secs_f64(1.0 / (busy * load.most()));
         let refused = AtomicUsize::new(0);
         thread::scope(|scope| {
@@ -245,7 +245,7 @@ fn below_what_it_can_do_nobody_is_refused_and_beyond_it_places_dont_help() {
 #[test]
 fn a_second_machine_is_due_before_the_first_is_full() {
     let at = |rate| Load { job: 0.4, cores: 2.0, patience: 4.0, rate };
-    assert_eq!((at(3.0).most(), at(3.0).places()), (5.0, 20.0));
+    assert_eq!((at(3.0).most(), at(3.0).slots()), (5.0, 20.0));
     assert!((at(3.0).busy() - 0.6).abs() < 1e-9);
     let machines = [0.1, 3.0, 4.0, 5.0, 8.0].map(|rate| at(rate).machines());
     assert_eq!(machines, [1.0, 1.0, 2.0, 2.0, 3.0]);

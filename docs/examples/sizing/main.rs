@@ -1,4 +1,4 @@
-//! How many threads, how long a queue, how many machines.
+//! How many threads, how many slots, how many machines.
 
 mod plan;
 
@@ -13,9 +13,9 @@ fn main() -> ExitCode {
         .collect();
     let Some([job, cores, patience, rate]) = numbers.as_deref() else {
         eprintln!(
-            "expected four numbers above 0: seconds of a core that a request \
-             takes, cores, seconds that a client waits, requests a second; \
-             for instance 0.4 2 4 3"
+            "expected four numbers above 0: how many seconds a request keeps \
+             one core, cores, how many seconds a client waits, requests a \
+             second; for instance 0.4 2 4 3"
         );
         return ExitCode::from(2);
     };
@@ -23,7 +23,7 @@ fn main() -> ExitCode {
         Load { job: *job, cores: *cores, patience: *patience, rate: *rate };
     println!("threads   {}", load.cores);
     println!("at most   {:.1} requests a second", load.most());
-    println!("places    {}", load.places());
+    println!("slots     {}", load.slots());
     println!("busy      {:.0} % of one machine", 100.0 * load.busy());
     println!("machines  {}", load.machines());
     ExitCode::SUCCESS
