@@ -1,7 +1,6 @@
-//! All that was measured. This is what `results.json` holds; its fields are
-//! explained in `docs/chapters/results.md`.
+//! Everything that was measured: the content of `results.json`.
 
-// docs/chapters/results.md explains each field, held by a test.
+// docs/chapters/proofs.md explains each field; a test compares them.
 #![allow(missing_docs)]
 
 mod stats;
