@@ -79,8 +79,8 @@ fn main() {
         "size",
         "one request (ms)",
         "can be divided (%)",
-        "sooner with 2 cores, at most",
-        "two requests on 2 cores: as many more",
+        "speed-up with 2 cores, at most",
+        "two requests on 2 cores: times as much done",
     ];
     print("one-job", &columns, rows);
 }

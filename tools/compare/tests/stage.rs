@@ -638,7 +638,7 @@ fn a_row_for_each_thread_has_a_name_that_is_read() {
 fn keys_of_the_class() -> Vec<String> {
     let chapter = harness::workspace().join("docs/chapters/teaching.md");
     let chapter = fs::read_to_string(chapter).unwrap();
-    let (_, table) = chapter.split_once("## A class of 50 minutes").unwrap();
+    let (_, table) = chapter.split_once("## A 50-minute class").unwrap();
     let (table, _) = table.split_once("\n## ").unwrap();
     let rows = table.lines().filter(|line| line.starts_with("| "));
     let keys = rows.flat_map(|row| row.split("<kbd>").skip(1));
