@@ -3,6 +3,7 @@
 
 mod book;
 mod difference;
+mod english;
 mod own;
 mod press;
 mod seam;
