@@ -38,7 +38,8 @@ impl Drop for Mark {
 fn mark(name: Option<Arc<str>>) -> Option<Arc<str>> {
     HERE.with(|here| {
         let mut mark = lock(&here.as_ref()?.0.mark);
-        mem::replace(&mut *mark, (Instant::now(), name)).1
+        mark.0 += 1;
+        mem::replace(&mut mark.1, name)
     })
 }
 
@@ -56,8 +57,8 @@ struct Watched {
     name: String,
     system: system::Thread,
     runtime: (RuntimeMetrics, usize),
-    /// When a named poll began or ended, and its name while it runs.
-    mark: Mutex<(Instant, Option<Arc<str>>)>,
+    /// How many named polls have begun or ended, and the name of the current one.
+    mark: Mutex<(u64, Option<Arc<str>>)>,
     seen: Mutex<Seen>,
 }
 
@@ -65,7 +66,7 @@ struct Watched {
 struct Seen {
     /// Changes when the thread gets on: it parks, ends some polls, or one that
     /// has a name. `None` while it has nothing to do.
-    place: Option<(u64, Duration, Instant)>,
+    place: Option<(u64, Duration, u64)>,
     at: Instant,
     used: Option<f64>,
     reported: Option<String>,
@@ -82,7 +83,7 @@ impl Guard {
             name: thread::current().name().unwrap_or("a thread").into(),
             system: system::Thread::default(),
             runtime: (runtime.metrics(), worker),
-            mark: Mutex::new((at, None)),
+            mark: Mutex::default(),
             seen: Mutex::new(seen),
         });
         lock(&ALL).push(watched.clone());
@@ -130,20 +131,19 @@ impl Watched {
             *reports += 1;
             let does = self.system.does(&seen);
             let does = does.unwrap_or("is stuck".into());
-            let (polled, name) = lock(&self.mark).clone();
+            let name = lock(&self.mark).1.clone();
             let task = name.as_deref().unwrap_or("a task without a name");
             let who = format!("{task} on {}", self.name);
             // It may have ended before the line was taken.
             let line = Some(self.system.line());
             let line = line.filter(|_| self.place() == place);
             let line = line.unwrap_or(", until just now".into());
-            seen.at = if name.is_some() { polled } else { seen.at };
             report("frozen for", seen.at, &format!("{who} {does}{line}"));
             seen.reported = Some(who);
         }
     }
 
-    fn place(&self) -> Option<(u64, Duration, Instant)> {
+    fn place(&self) -> Option<(u64, Duration, u64)> {
         let (metrics, worker) = &self.runtime;
         let parks = metrics.worker_park_unpark_count(*worker);
         let busy = metrics.worker_total_busy_duration(*worker);
