@@ -9,7 +9,7 @@ use std::{
     path::PathBuf,
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicU32, Ordering::Relaxed},
-    thread,
+    thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
@@ -24,8 +24,9 @@ pub struct Nats {
     flags: Vec<String>,
 }
 
-/// A worker process, which is stopped when it is dropped.
-pub struct Worker(Child);
+/// A worker process, which is stopped when it is dropped, and what it writes to
+/// standard error. That is read meanwhile: a full pipe would block it.
+pub struct Worker(Child, Option<JoinHandle<String>>);
 
 /// A NATS server, or nothing when `nats-server` isn't there: then the test is
 /// skipped, unless `REQUIRE_NATS=1` says that it must not be.
@@ -151,7 +152,13 @@ impl Worker {
         let mut line = String::new();
         let stdout = child.stdout.as_mut().unwrap();
         BufReader::new(stdout).read_line(&mut line).unwrap();
-        let worker = Self(child);
+        let mut stderr = child.stderr.take().unwrap();
+        let stderr = thread::spawn(move || {
+            let mut text = String::new();
+            stderr.read_to_string(&mut text).unwrap();
+            text
+        });
+        let worker = Self(child, Some(stderr));
         let name = format!(" working as process {} (", worker.id());
         assert!(line.contains(&name), "{line}");
         worker
@@ -169,10 +176,8 @@ impl Worker {
 
     /// Waits for its end; returns what it wrote to standard error.
     pub fn wait(mut self) -> String {
-        let mut stderr = String::new();
-        self.0.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
         self.0.wait().unwrap();
-        stderr
+        self.1.take().unwrap().join().unwrap()
     }
 }
 
