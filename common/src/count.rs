@@ -22,10 +22,10 @@ pub fn count(rounds: u64) -> u64 {
     result
 }
 
-/// Divides `total` into `n` whole shares that differ by one at the most.
+/// Divides `total` into `n` whole shares that differ by at most one.
 ///
 /// Returns the shares, the larger ones first. They add up to `total` exactly,
-/// whatever `n` is: the remainder is handed out, a round each.
+/// whatever `n` is: the remainder is handed out one round at a time.
 ///
 /// ```
 /// use std::num::NonZeroUsize;
@@ -47,8 +47,8 @@ mod tests {
 
     use super::*;
 
-    /// The least of many short times: one of them isn't disturbed, even on a
-    /// machine that has other things to do.
+    /// The shortest of many times: even on a busy machine, one of them is
+    /// undisturbed.
     fn fastest(rounds: u64) -> Duration {
         let time = |_| {
             let start = Instant::now();
@@ -71,7 +71,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn shares_add_up_to_the_total_and_differ_by_one_at_the_most(
+        fn shares_add_up_to_the_total_and_differ_by_at_most_one(
             total: u64,
             n in 1_usize..2_000,
         ) {

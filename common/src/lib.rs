@@ -1,5 +1,5 @@
-//! What every step shares, and nothing of any lesson: no worker thread starts
-//! here, and nothing here waits for one.
+//! What all the steps share. The lessons aren't here: nothing here starts a
+//! worker thread or waits for one.
 //!
 //! | module | what it contains |
 //! |---|---|

@@ -14,19 +14,19 @@ const MOST_NAMES: usize = 10_000;
 /// The longest name, in bytes.
 const LONGEST_NAME: usize = 100;
 
-/// How much of a line that is wrong is shown, in characters.
+/// How much of a bad line is shown, in characters.
 const SHOWN: usize = 40;
 
-/// What the lines of a file, or some of them, come to for each name.
+/// The statistics of each name in the lines of a file, or in some of them.
 ///
 /// A line is `name;value`, as in the *One Billion Row Challenge*
 /// (<https://github.com/gunnarmorling/1brc>): a name of 1 to 100 bytes of UTF-8
 /// without `;`, and a value from -99.9 to 99.9 with one decimal. The last line
 /// may lack its line break. A carriage return isn't part of one.
 ///
-/// Tables of parts of a file are [merged](Self::merge) in any order to the one
-/// of all of it: values are summed up as whole numbers of tenths, since a sum
-/// of floating-point numbers depends on the order.
+/// The tables of a file's parts can be [merged](Self::merge) in any order into the
+/// table of the whole: values are added as whole tenths, because a sum of
+/// floating-point numbers depends on the order.
 ///
 /// ```
 /// let (mut table, mut other) = <(common::Table, common::Table)>::default();
@@ -36,11 +36,11 @@ const SHOWN: usize = 40;
 /// assert_eq!(summary.to_string(), "{Abha=18.0/18.0/18.0, Oslo=-3.4/-1.2/0.9}");
 /// ```
 ///
-/// It can travel, and one that comes from elsewhere is checked on its arrival.
+/// It can be sent to another process, and is checked when it arrives.
 #[derive(Debug, Default, Deserialize)]
 #[serde(try_from = "(bool, Vec<(String, Figures)>)")]
 pub struct Table {
-    // A seed of its own for each keeps others from guessing names that collide.
+    // Each has its own seed, so that nobody can guess names that collide.
     names: HashMap<Box<[u8]>, Figures, RandomState>,
     too_many: bool,
 }
@@ -48,14 +48,14 @@ pub struct Table {
 /// A [`Table`] in the order of the bytes of its names.
 ///
 /// As text it is `{Abha=-23.0/18.0/59.2, …}`: minimum, mean and maximum, the
-/// mean rounded to the nearest tenth, a half upwards. As JSON it is a list of
+/// mean rounded to the nearest tenth, halves upwards. As JSON it is a list of
 /// objects with `name`, `min`, `mean`, `max` and `count`.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Summary(BTreeMap<String, Figures>);
 
-/// The first line of a piece that isn't as it should be.
+/// The first bad line of a piece.
 ///
-/// It can travel, too, and is checked on its arrival.
+/// It, too, can be sent to another process, and is checked when it arrives.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(try_from = "(u64, String)")]
 #[error(
@@ -63,7 +63,7 @@ pub struct Summary(BTreeMap<String, Figures>);
      from -99.9 to 99.9 with one decimal, but it begins with: {begins}"
 )]
 pub struct BadLine {
-    /// Its number in the piece; the first has 1.
+    /// Its number in the piece, from 1.
     pub number: u64,
     begins: String,
 }
@@ -83,14 +83,14 @@ struct Figures {
 }
 
 impl Table {
-    /// Adds the lines of a piece, and returns how many they are. After an
-    /// error, those before the bad line are added.
+    /// Adds the lines of a piece, and returns their number. After an error, the
+    /// lines before the bad one have been added.
     ///
-    /// Too many names are no error here but in [`summary`](Self::summary): so
-    /// which error a file gets doesn't depend on how it was divided.
+    /// Too many names aren't an error here but in [`summary`](Self::summary), so
+    /// that a file's error doesn't depend on how the file was divided.
     ///
     /// # Errors
-    /// When a line isn't as it should be.
+    /// If a line is bad.
     pub fn add(&mut self, piece: &[u8]) -> Result<u64, BadLine> {
         let piece = without_last_break(piece);
         let (mut lines, mut begin) = (0, 0);
@@ -110,7 +110,7 @@ impl Table {
             figures.merge(one);
             return Some(());
         }
-        // Checked once: it holds for all lines with that name.
+        // Checked once for all the lines with that name.
         if !is_name(name) {
             return None;
         }
@@ -135,10 +135,10 @@ impl Table {
         self
     }
 
-    /// What all lines come to.
+    /// The statistics of all the lines.
     ///
     /// # Errors
-    /// When there are too many names.
+    /// If there are too many names.
     pub fn summary(self) -> Result<Summary, TooManyNames> {
         if self.too_many || self.names.len() > MOST_NAMES {
             return Err(TooManyNames);
@@ -167,7 +167,7 @@ impl TryFrom<(bool, Vec<(String, Figures)>)> for Table {
         let valid = |(name, figures): &(String, Figures)| {
             let Figures { count, sum, min, max } = *figures;
             is_name(name.as_bytes())
-                // Of one message; so sums of them can't overflow.
+                // In one message, so that sums of counts can't overflow.
                 && (1..1 << 32).contains(&count)
                 && -999 <= min
                 && min <= max
@@ -175,7 +175,7 @@ impl TryFrom<(bool, Vec<(String, Figures)>)> for Table {
                 && (count * min..=count * max).contains(&sum)
         };
         if names.len() > MOST_NAMES || !names.iter().all(valid) {
-            return Err("no table of measurements");
+            return Err("not a table of measurements");
         }
         let names = names.into_iter();
         let names = names.map(|(name, it)| (name.into_bytes().into(), it));
@@ -183,7 +183,7 @@ impl TryFrom<(bool, Vec<(String, Figures)>)> for Table {
     }
 }
 
-/// How many lines a piece has: so many does [`Table::add`] find.
+/// How many lines a piece has: as many as [`Table::add`] returns.
 #[must_use]
 pub fn count_lines(piece: &[u8]) -> u64 {
     1 + memchr_iter(b'\n', without_last_break(piece)).count() as u64
@@ -221,7 +221,7 @@ impl Figures {
         self.max = self.max.max(other.max);
     }
 
-    /// Rounded to the nearest tenth, a half upwards.
+    /// Rounded to the nearest tenth, halves upwards.
     fn mean(self) -> i64 {
         (2 * self.sum + self.count).div_euclid(2 * self.count)
     }
@@ -301,8 +301,8 @@ mod tests {
 
     use super::*;
 
-    /// What a table must do, as plainly as it can be said. The number of the
-    /// first bad line, or the summary.
+    /// What a table must do, as simply as possible. Returns the summary, or the
+    /// number of the first bad line.
     fn reference(file: &str) -> Result<String, u64> {
         let mut names = BTreeMap::<&str, Vec<i64>>::new();
         for (number, line) in (1..).zip(file.trim_end_matches('\n').split('\n'))
@@ -337,8 +337,8 @@ mod tests {
         Ok(format!("{{{}}}", all.join(", ")))
     }
 
-    /// Divides a file as a server might: after any of its lines. The pieces go
-    /// to so many tables in turn.
+    /// Divides a file as a server might, after any of its lines. The pieces go
+    /// to the tables in turn.
     fn divided(
         file: &str,
         cuts: &[Index],
@@ -400,7 +400,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_division_comes_to_the_same_for_files_that_are_well_formed(
+        fn a_well_formed_file_has_the_same_summary_however_it_is_divided(
             lines in vec(("[a-cé☃]{1,3}", -999_i64..=999), 1..60),
             cuts in vec(any::<Index>(), 0..8),
             tables in 1_usize..5,
@@ -441,7 +441,7 @@ mod tests {
         }
     }
 
-    /// What a file comes to, or the number of its first bad line.
+    /// A file's summary, or the number of its first bad line.
     fn of(file: &[u8]) -> Result<String, u64> {
         let mut table = Table::default();
         table.add(file).map_err(|bad| bad.number)?;
@@ -458,7 +458,7 @@ mod tests {
     }
 
     #[test]
-    fn names_stand_in_the_order_of_their_bytes() {
+    fn names_are_in_the_order_of_their_bytes() {
         // In UTF-16 the last two would change places.
         let file = "\u{1f600};1.0\n\u{ff5e};1.0\nb;1.0\nB;1.0\n a;1.0\n";
         assert_eq!(
@@ -469,7 +469,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_as_it_should_be_or_it_is_bad() {
+    fn a_line_is_well_formed_or_bad() {
         let long = |n: usize| ["n".repeat(n).as_bytes(), b";1.0"].concat();
         assert!(of(&long(100)).is_ok());
         for bad in [
@@ -528,7 +528,7 @@ mod tests {
         assert_eq!(
             one.add(b"bad\n").unwrap_err().number,
             1,
-            "that comes first"
+            "the bad line comes first"
         );
         assert_eq!(one.summary(), Err(TooManyNames));
 

@@ -10,10 +10,10 @@ use serde::Serialize;
 
 use crate::{Summary, about, milliseconds};
 
-/// What `/blocking` answers: the count, and how long it took.
+/// The result of `/blocking`: the count, and how long it took.
 ///
 /// As a response it is the text `Result is 10000000000`, or, for a client
-/// that would rather have `application/json`, an object with `step`,
+/// that prefers `application/json`, an object with `step`,
 /// `result`, `threads` and `elapsed_ms`. Both carry a `Server-Timing` header,
 /// which browsers show in their network panel
 /// (<https://www.w3.org/TR/server-timing/>).
@@ -26,7 +26,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// A report on `result`, which this step counted in the time `elapsed`.
+    /// A report on a `result` that took this step `elapsed` to count.
     pub fn new(result: u64, elapsed: Duration) -> Self {
         let about = about();
         Self {
@@ -58,7 +58,7 @@ pub enum Format {
     Json,
 }
 
-/// A response whose body is rendered already.
+/// A response whose body is already rendered.
 #[derive(Debug)]
 pub struct Rendered {
     format: Format,
@@ -67,7 +67,7 @@ pub struct Rendered {
 }
 
 impl Format {
-    /// The one that the client of this request prefers.
+    /// The format this request's client prefers.
     pub fn wanted_by(request: &HttpRequest) -> Self {
         if prefers_json(request) { Self::Json } else { Self::Text }
     }
@@ -103,11 +103,11 @@ impl Responder for Rendered {
     }
 }
 
-/// What `/summary` answers: what a file comes to, and how long it took from the
-/// request's head to here.
+/// The result of `/summary`: a file's summary, and how long it took, counted from
+/// the request's head.
 ///
 /// As a response it is the text of the [`Summary`] and a line break, or, for a
-/// client that would rather have `application/json`, an object with `step`,
+/// client that prefers `application/json`, an object with `step`,
 /// `rows`, `elapsed_ms` and `names`. Both carry a `Server-Timing` header.
 #[derive(Debug, Serialize)]
 pub struct SummaryReport {
@@ -118,7 +118,7 @@ pub struct SummaryReport {
 }
 
 impl SummaryReport {
-    /// A report on the `summary` of a file with so many rows.
+    /// A report on the `summary` of a file with that many rows.
     pub fn new(rows: u64, summary: Summary, elapsed: Duration) -> Self {
         let (step, elapsed_ms) = (about().step, milliseconds(elapsed));
         Self { step, rows, elapsed_ms, names: summary }
@@ -132,12 +132,12 @@ impl SummaryReport {
     }
 }
 
-/// Whether the request would rather have JSON than plain text, by the rules of
-/// RFC 9110, 12.5.1: of the ranges that fit a type, the most specific one says
-/// how much it is wanted. Of two that are wanted as much, the one that was
-/// named counts, and of two that were named, the first.
+/// Whether the request prefers JSON to plain text, according to RFC 9110, 12.5.1:
+/// of the ranges that match a type, the most specific one sets its weight. If two
+/// types have the same weight, the one that is named wins; if both are named, the
+/// first.
 ///
-/// An `Accept` that can't be read, or that wants neither, counts as none.
+/// An `Accept` that can't be parsed, or that accepts neither, is ignored.
 pub(crate) fn prefers_json(request: &HttpRequest) -> bool {
     let Ok(Accept(ranges)) = Accept::parse(request) else { return false };
     let wanted = |kind, subtype| {
@@ -164,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn json_is_for_those_who_prefer_it() {
+    fn json_is_for_clients_that_prefer_it() {
         let json = |accept: &str| {
             let request = TestRequest::default()
                 .insert_header((header::ACCEPT, accept))
@@ -178,7 +178,7 @@ mod tests {
         assert!(json("Application/JSON"));
         assert!(json("application/*"));
         assert!(json("*/*;q=0.9, application/json"));
-        assert!(json("text/plain;q=0, */*"), "all but plain text");
+        assert!(json("text/plain;q=0, */*"), "anything but plain text");
         assert!(json("application/json;q=0.2, text/*;q=0.1, text/html"));
         assert!(json("application/*;q=0.1, application/json, text/plain;q=.5"));
 
@@ -187,12 +187,12 @@ mod tests {
         assert!(!json("text/html, */*;q=0.8"));
         assert!(!json("image/png"));
         assert!(!json("nonsense"));
-        assert!(!json("application/json;q=0"), "not this");
+        assert!(!json("application/json;q=0"), "not JSON");
         assert!(!json("application/json;q=0.0, */*"));
         assert!(!json("application/json;q=0.000, application/*"));
         assert!(!json("*/*, application/json;q=0"));
         assert!(!json("text/*, application/json;q=0.9"));
-        assert!(!json("*/*;q=0"), "neither: so whatever there is");
+        assert!(!json("*/*;q=0"), "neither, so the default");
         assert!(!json("application/json;q=nonsense"));
         assert!(!json("application/jsonp, application/json5"));
         assert!(!prefers_json(&TestRequest::default().to_http_request()));

@@ -20,14 +20,14 @@ use crate::Format;
 /// The longest name that a client can give its request, in characters.
 const LONGEST: usize = 40;
 
-/// The name that a client gives its request, by which it finds it again: the
-/// value of `id=` in the query; empty if there is none.
+/// The name a client gives its request, to find it again: the value of `id=` in
+/// the query, or empty.
 ///
-/// It is shown to others, so nothing else of the query is in it, and it is
-/// refused with 400 unless it has at most 40 letters, digits, `.`, `-` or `_`.
+/// Others can see it, so it contains nothing else from the query, and it is
+/// refused with 400 unless it is at most 40 letters, digits, `.`, `-` or `_`.
 ///
-/// A GET with a body is refused with 413: nobody would read the body, and while
-/// it isn't read, actix-web doesn't see that the client has left.
+/// A GET with a body is refused with 413: nothing would read the body, and until
+/// it is read, actix-web doesn't notice that the client has left.
 #[derive(Debug, Deserialize)]
 pub struct RequestId {
     #[serde(default)]
@@ -48,7 +48,7 @@ impl FromRequest for RequestId {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(if request.method() == Method::GET && has_body(request) {
-            Err(ErrorPayloadTooLarge("No body is expected here."))
+            Err(ErrorPayloadTooLarge("This route takes no body."))
         } else {
             read(request)
         })
@@ -59,13 +59,13 @@ impl FromRequest for RequestId {
 ///
 /// With a `Content-Encoding`, such as `gzip`, it is refused with 415.
 pub struct Upload {
-    /// The name that the client gives its request.
+    /// The request's name.
     pub id: RequestId,
-    /// In bytes; 0 if the client doesn't say it.
+    /// In bytes; 0 if the client doesn't declare it.
     pub length: u64,
-    /// How the client wants its answer.
+    /// The format the client prefers.
     pub format: Format,
-    /// What arrives.
+    /// The bytes, as they arrive.
     pub body: Payload,
 }
 
@@ -94,7 +94,7 @@ impl FromRequest for Upload {
     }
 }
 
-/// Whether this is the error of a body that ended too early: its client left.
+/// Whether the body ended too early, that is, its client left.
 pub fn client_left(error: &Error) -> bool {
     error.as_error::<PayloadError>().is_some()
 }

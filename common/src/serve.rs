@@ -9,8 +9,8 @@ use futures::future::{Either, ready, select};
 
 use crate::{About, about, log};
 
-/// Runs the server until it has shut down. As soon as its thread runs, prints the
-/// one line that says where it listens, and what it was started with.
+/// Runs the server until it has shut down. As soon as its thread runs, prints one
+/// line: where it listens, and its settings.
 ///
 /// # Errors
 /// Those of the running server. If it can't start, this ends the process with
@@ -19,7 +19,7 @@ pub async fn serve(
     addresses: Vec<SocketAddr>,
     server: Server,
 ) -> io::Result<()> {
-    // The first poll starts the server's threads, and waits for them.
+    // The first poll starts the server threads, and waits for them.
     match select(server, ready(())).await {
         Either::Left((Err(error), _)) => cannot_serve(error),
         Either::Left((Ok(()), _)) => Ok(()),
@@ -30,8 +30,8 @@ pub async fn serve(
     }
 }
 
-/// Ends the process with status 1: prints on standard error what the system
-/// doesn't give, and what to change.
+/// Ends the process with status 1, and prints on standard error what the system
+/// refused, and what to change.
 pub(crate) fn cannot_serve(error: io::Error) -> ! {
     log(format!(
         "{}: can't serve: {error}\n\
@@ -41,15 +41,15 @@ pub(crate) fn cannot_serve(error: io::Error) -> ! {
     process::exit(1)
 }
 
-/// Prints the one line that says where the program listens, and what it was
-/// started with: for those that don't [`serve`] with actix-web.
+/// Prints one line: where the program listens, and its settings. For programs
+/// that don't [`serve`] with actix-web.
 pub fn announce(addresses: &[SocketAddr]) {
     let urls = addresses.iter().map(|address| format!("http://{address}"));
     let urls = urls.collect::<Vec<_>>().join(" ");
     print_start(&format!("listening on {urls}"));
 }
 
-/// Prints the one line of a process that has started.
+/// Prints a process's start line.
 pub(crate) fn print_start(doing: &str) {
     let About { step, settings, .. } = about();
     let line = format!("{step} {doing} ({})", settings.join(", "));

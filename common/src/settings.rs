@@ -32,11 +32,11 @@ const LONGEST_WAIT: u64 = 24 * 60 * 60;
 /// No time-out.
 const OFF: &str = "off";
 
-/// What every step is started with: flags, environment variables, defaults.
+/// The settings of every step: flags, environment variables, defaults.
 ///
-/// Later steps have one group more each, and deref to the one before: so
-/// `settings.iterations` reads the same in every step, and a setting that a step
-/// doesn't have is a compile error there.
+/// Later steps add one group each, which derefs to the one before. So
+/// `settings.iterations` reads the same in every step, and using a setting that a
+/// step doesn't have is a compile error.
 #[derive(Clone, Debug, Parser)]
 pub struct Settings {
     /// The address or name to listen on
@@ -119,20 +119,19 @@ pub struct BrokerSettings {
     #[arg(long, env, hide_env_values = true, value_parser = parsed(nats_url))]
     pub nats_url: Option<BrokerUrl>,
 
-    /// What to be instead of a server: a worker process
+    /// Run as a worker process instead of a server
     #[arg(requires = "nats_url")]
     pub role: Option<Role>,
 }
 
-/// What a process is that isn't a server.
+/// What a process does instead of serving.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum Role {
-    /// Does the work of servers
+    /// Do the servers' work
     Work,
 }
 
-/// Where a broker is, with the login that may be in the URL. To show it is to
-/// show its address.
+/// Where a broker is, perhaps with a login. Its `Debug` shows only the address.
 #[derive(Clone)]
 pub struct BrokerUrl(String);
 
@@ -216,16 +215,15 @@ impl Default for About {
 static ABOUT: OnceLock<About> = OnceLock::new();
 
 /// What this program is, and how it was started: read once, like the arguments
-/// themselves. Before [`settings!`](crate::settings) was called, all is empty.
+/// themselves. Empty until [`settings!`](crate::settings) is called.
 pub fn about() -> &'static About {
     ABOUT.get_or_init(About::default)
 }
 
-/// Reads the settings of the step that calls it, as the type that is expected
-/// there.
+/// Reads the settings of the step that calls it, as the type it expects.
 ///
-/// `--help` or a bad setting ends the process here, as in every command-line
-/// program: with status 0 or 2.
+/// `--help` or a bad setting ends the process here, with status 0 or 2, as in any
+/// command-line program.
 #[macro_export]
 macro_rules! settings {
     () => {
@@ -236,8 +234,8 @@ macro_rules! settings {
     };
 }
 
-/// Reads the settings of the step called `step`, whose one sentence is `idea`:
-/// what [`settings!`](crate::settings) stands for.
+/// Reads the settings of the step called `step`, which `idea` describes in one
+/// sentence. [`settings!`](crate::settings) expands to this.
 pub fn read_settings<S: Parser>(step: &'static str, idea: &'static str) -> S {
     let mut command = S::command().name(step).about(idea);
     let matches = command.get_matches_mut();
@@ -285,7 +283,7 @@ impl Settings {
         (host.unwrap_or(&self.host), self.port)
     }
 
-    /// Ends the process with status 1: prints on standard error that the step
+    /// Ends the process with status 1, and prints on standard error that the step
     /// can't listen on its address, why, and what to change.
     pub fn cannot_listen(&self, error: io::Error) -> ! {
         let (step, (host, port)) = (about().step, self.address());
@@ -293,8 +291,8 @@ impl Settings {
         let host = if is_ipv6 { format!("[{host}]") } else { host.into() };
         let hint = match error.kind() {
             io::ErrorKind::AddrInUse => {
-                "another program has the port, perhaps another step: stop it, \
-                 or choose another port with PORT=3001 (PORT=0 takes a free \
+                "another program is using the port, perhaps another step: stop \
+                 it, or choose another port with PORT=3001 (PORT=0 takes a free \
                  one)"
             }
             io::ErrorKind::PermissionDenied => {
@@ -311,13 +309,13 @@ impl Settings {
 }
 
 impl ThreadSettings {
-    /// Ends the process with status 1: prints on standard error that the
+    /// Ends the process with status 1, and prints on standard error that the
     /// threads can't be started, why, and what to change.
     pub fn cannot_start_threads(&self, error: io::Error) -> ! {
         let (step, threads) = (about().step, self.threads);
         log(format!(
             "{step}: can't start {threads} threads: {error}\n\
-             try fewer, as with THREADS=1, or let this user have more \
+             try fewer, for instance with THREADS=1, or allow this user more \
              processes and memory (see `ulimit -a`)"
         ));
         process::exit(1)
@@ -325,30 +323,29 @@ impl ThreadSettings {
 }
 
 impl BrokerSettings {
-    /// Prints the one line that says that a worker process is ready, and what it
-    /// was started with.
+    /// Prints one line: that a worker process is ready, and its settings.
     pub fn announce_worker(&self) {
         print_start(&format!("working as process {}", process::id()));
     }
 
-    /// Ends the process with status 1: prints on standard error that the broker
-    /// can't be used, why, and what to change.
+    /// Ends the process with status 1, and prints on standard error that the
+    /// broker can't be used, why, and what to change.
     pub fn cannot_use_broker(&self, error: impl Display) -> ! {
         let step = about().step;
         let url = self.nats_url.as_ref().map(BrokerUrl::address);
         let url = url.unwrap_or_default();
         log(format!(
             "{step}: can't use the broker {url}: {error}\n\
-             start it with `nats-server -js -a 127.0.0.1`, and check NATS_URL: \
-             where it is, and user and password as in \
+             start it with `nats-server -js -a 127.0.0.1`, and check NATS_URL, \
+             with the user and password if it needs them: \
              nats://user:password@host:4222"
         ));
         process::exit(1)
     }
 }
 
-/// Reads the value of a flag or a variable. What isn't UTF-8 is refused like
-/// any wrong value: clap's own message for it doesn't name the setting.
+/// Reads the value of a flag or a variable. A value that isn't UTF-8 is refused
+/// like any other bad value, because clap's own message doesn't name the setting.
 pub fn parsed<T: Clone + Send + Sync + 'static>(
     parse: fn(&str) -> Result<T, String>,
 ) -> impl TypedValueParser<Value = T> {
@@ -363,10 +360,10 @@ fn host(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// Reads a port; 0 stands for a free one.
+/// Reads a port; 0 means any free one.
 ///
 /// # Errors
-/// With what is expected.
+/// Describe what is expected.
 pub fn parse_port(text: &str) -> Result<u16, String> {
     let expected = "expected a whole number from 0 to 65535; 0 takes a free \
                     port";
@@ -380,7 +377,7 @@ fn iterations(text: &str) -> Result<u64, String> {
 /// Reads a number of threads: at least one.
 ///
 /// # Errors
-/// With what is expected.
+/// Describe what is expected.
 pub fn parse_threads(text: &str) -> Result<NonZeroUsize, String> {
     let number = whole_number(text, "", 1, MOST_THREADS as u64)?;
     NonZeroUsize::new(number as usize).ok_or_else(String::new)
@@ -424,8 +421,7 @@ fn whole_number(
     }
 }
 
-/// Four, or fewer where the machine, or the share of it that this process may
-/// use, has fewer cores.
+/// Four, or fewer if this process can't use that many cores.
 pub fn default_threads() -> NonZeroUsize {
     const FOUR: NonZeroUsize = NonZeroUsize::new(4).unwrap();
     thread::available_parallelism().map_or(FOUR, |cores| cores.min(FOUR))
@@ -435,14 +431,14 @@ pub fn default_threads() -> NonZeroUsize {
 mod tests {
     use super::*;
 
-    /// A step's settings from these arguments, or what its user is told.
+    /// A step's settings from these arguments, or the error message.
     fn parse<S: Parser>(arguments: &[&str]) -> Result<S, String> {
         let arguments = [&["step"], arguments].concat();
         S::try_parse_from(arguments).map_err(|error| error.to_string())
     }
 
-    /// Each value is refused, with a message that names flag and value, and says
-    /// what is expected.
+    /// Checks that each value is refused, with a message that contains the flag,
+    /// the value and what is expected.
     fn refused(flag: &str, values: &[&str], expected: &str) {
         for value in values {
             let message = parse::<BrokerSettings>(&[flag, value]).unwrap_err();
@@ -512,7 +508,7 @@ mod tests {
     }
 
     #[test]
-    fn unusual_values_that_make_sense_are_taken() {
+    fn unusual_values_that_make_sense_are_accepted() {
         let settings: BrokerSettings = parse(&[
             "--port=0",
             "--host=[::1]",
@@ -530,7 +526,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flag_that_a_step_lacks_or_nobody_has_is_refused_by_its_name() {
+    fn an_unknown_flag_is_refused_by_its_name() {
         for arguments in
             [&["--threads=2"], &["--prot=3000"], &["-p"], &["3000"]]
         {

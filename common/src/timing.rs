@@ -12,7 +12,7 @@ pub fn milliseconds(duration: Duration) -> f64 {
     duration.as_micros() as f64 / 1_000.0
 }
 
-/// A duration as people read it: three digits and a unit.
+/// A duration for people: three digits and a unit.
 ///
 /// ```
 /// use std::time::Duration;

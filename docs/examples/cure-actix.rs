@@ -70,7 +70,7 @@ async fn after(
     limits.run(move || heavy(settings.iterations)).await
 }
 
-/// Work that panics on purpose: its client gets 500, its slot is free again.
+/// Work that panics on purpose: its client gets 500, and its slot is released.
 async fn failing(limits: Data<Limits>) -> Result<String> {
     limits.run(|| panic!("/failing panics on purpose")).await
 }
@@ -93,7 +93,7 @@ impl Limits {
     }
 }
 
-/// Stands for your own work.
+/// In place of your own work.
 fn heavy(iterations: u64) -> String {
     format!("Result is {}", count(iterations))
 }

@@ -21,7 +21,7 @@ type Failed = (StatusCode, &'static str);
 
 type Shared = State<(QueueSettings, Arc<Limits>)>;
 
-// With one thread, as in the steps, a freeze is no accident.
+// On one thread, as in the steps, you can count on the freeze.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> io::Result<()> {
     let idea = "The freeze and its cure in axum.";
@@ -69,7 +69,7 @@ async fn after(State((settings, limits)): Shared) -> Result<String, Failed> {
     limits.run(move || heavy(settings.iterations)).await
 }
 
-/// Work that panics on purpose: its client gets 500, its slot is free again.
+/// Work that panics on purpose: its client gets 500, and its slot is released.
 async fn failing(State((_, limits)): Shared) -> Result<String, Failed> {
     limits.run(|| panic!("/failing panics on purpose")).await
 }
@@ -95,7 +95,7 @@ impl Limits {
     }
 }
 
-/// Stands for your own work.
+/// In place of your own work.
 fn heavy(iterations: u64) -> String {
     format!("Result is {}", count(iterations))
 }

@@ -1,5 +1,5 @@
-//! The freeze and its cure with a pool of rayon's threads, as production has it
-//! most often. What the work logs belongs to its request's span.
+//! The freeze and its cure with a rayon pool, the most common pattern in
+//! production. What the work logs belongs to its request's span.
 
 use std::{io, io::IsTerminal, sync::Arc};
 
@@ -20,10 +20,10 @@ type Shared = State<(QueueSettings, Arc<Pool>)>;
 
 type Failed = (StatusCode, &'static str);
 
-// With one thread, as in the steps, a freeze is no accident.
+// On one thread, as in the steps, you can count on the freeze.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> io::Result<()> {
-    let idea = "The cure with a pool of rayon's threads.";
+    let idea = "The freeze and its cure with a rayon pool.";
     let settings: QueueSettings = read_settings("cure-rayon", idea);
     let color = io::stderr().is_terminal();
     tracing_subscriber::fmt().with_writer(io::stderr).with_ansi(color).init();
@@ -66,7 +66,7 @@ async fn after(State((settings, pool)): Shared) -> Result<String, Failed> {
     work.instrument(info_span!("request", route = "/after")).await
 }
 
-/// Work that panics on purpose: its client gets 500, its slot is free again.
+/// Work that panics on purpose: its client gets 500, and its slot is released.
 async fn failing(State((_, pool)): Shared) -> Result<String, Failed> {
     pool.run(|| panic!("/failing panics on purpose")).await
 }
@@ -95,7 +95,7 @@ impl Pool {
     }
 }
 
-/// Stands for your own work.
+/// In place of your own work.
 fn heavy(iterations: u64) -> String {
     let result = count(iterations);
     info!("counted to {result}");

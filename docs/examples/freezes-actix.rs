@@ -97,7 +97,7 @@ async fn timers() -> &'static str {
     "waited"
 }
 
-/// Freezes the thread after its response, in a task that nobody has named.
+/// Freezes the thread after its response, in a task without a name.
 async fn spawned() -> &'static str {
     rt::spawn(async {
         rt::time::sleep(Duration::from_millis(1)).await;

@@ -39,7 +39,7 @@ async fn computes() -> &'static str {
     "computed"
 }
 
-/// A timer wakes the task on the thread that drives timers and I/O for all.
+/// A timer wakes the task on the thread that drives timers and I/O for the others.
 async fn task() -> &'static str {
     spawn(watch::marked("refresh the cache".into(), async {
         sleep(Duration::from_millis(50)).await;
@@ -48,7 +48,7 @@ async fn task() -> &'static str {
     "spawned"
 }
 
-/// Blocks a thread that has handed over its work before.
+/// Blocks a thread that has already handed over its other work.
 async fn in_place() -> &'static str {
     block_in_place(wait);
     "waited"

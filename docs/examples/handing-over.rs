@@ -1,5 +1,5 @@
-//! What it costs to hand a hundred megabytes to another thread: moved, shared
-//! or copied.
+//! The cost of handing a hundred megabytes to another thread: moved, shared or
+//! copied.
 
 mod figures;
 
@@ -25,12 +25,12 @@ fn main() {
     let mut share = || {
         let other = Arc::clone(&shared);
         let thread = thread::spawn(move || black_box(other).len());
-        assert_eq!(thread.join().expect("it looks"), SIZE);
+        assert_eq!(thread.join().expect("it only reads"), SIZE);
     };
     let mut copied = || {
         let copy = Vec::clone(&shared);
         let thread = thread::spawn(move || black_box(copy).len());
-        assert_eq!(thread.join().expect("it looks"), SIZE);
+        assert_eq!(thread.join().expect("it only reads"), SIZE);
     };
     let [nothing, moved, shared] =
         medians(101, [&mut nothing, &mut moved, &mut share]);

@@ -1,5 +1,5 @@
-//! What one request of real work takes, and what two cores bring: if the work
-//! of one request is divided, and if each core has a request of its own.
+//! How long one request of real work takes, and what you gain from two cores: if
+//! they divide one request, and if each works on its own.
 
 mod figures;
 
@@ -14,7 +14,7 @@ use image::{DynamicImage, ImageFormat, Rgb, RgbImage, load_from_memory};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// How often each is done.
+/// How often each is measured.
 const RUNS: usize = 21;
 
 const ORDERS: u64 = 200_000;
@@ -102,8 +102,8 @@ fn row(
     ])
 }
 
-/// How many more are done when two threads do one each than when one does: the
-/// median of some rounds, in each of which both are measured.
+/// How many times as much gets done by two threads with a request each as by one:
+/// the median of some rounds, each of which measures both.
 fn two_at_a_time(job: &(impl Fn() + Sync)) -> f64 {
     let time = |threads: usize| {
         let start = Instant::now();
@@ -119,7 +119,7 @@ fn two_at_a_time(job: &(impl Fn() + Sync)) -> f64 {
     more[RUNS / 2]
 }
 
-/// With the parameters that the crate recommends.
+/// With the crate's recommended parameters.
 fn hash(password: &str) -> [u8; 32] {
     let mut hash = [0; 32];
     Argon2::default()
@@ -143,7 +143,7 @@ fn read(document: &str) -> Vec<Order> {
     serde_json::from_str(document).expect("it was written here")
 }
 
-/// What each customer has spent: the part that threads could share.
+/// How much each customer has spent: the part that threads could share.
 fn totals(orders: &[Order]) -> BTreeMap<u64, u64> {
     let mut totals = BTreeMap::new();
     for order in orders {
@@ -152,7 +152,7 @@ fn totals(orders: &[Order]) -> BTreeMap<u64, u64> {
     totals
 }
 
-/// A JPEG as a camera writes it: large shapes, small ones, and noise.
+/// A JPEG like a camera's: large shapes, small ones, and noise.
 fn photo() -> Vec<u8> {
     let mut noise = 1_u32;
     let image = RgbImage::from_fn(4000, 3000, |x, y| {
@@ -174,7 +174,7 @@ fn decoded(jpeg: &[u8]) -> DynamicImage {
     load_from_memory(jpeg).expect("it was written here")
 }
 
-/// The part that threads could share: each makes some lines of it.
+/// The part that threads could share: each would make some of the lines.
 fn small(image: &DynamicImage) -> DynamicImage {
     image.thumbnail(400, 300)
 }

@@ -1,12 +1,12 @@
-//! Threads that compute can step back behind the server's own: what that brings
-//! while requests compute, and what it costs in a storm of requests.
+//! Threads that compute can have a lower priority than the server thread: what you
+//! gain while requests compute, and what you pay in a storm of requests.
 //!
-//! With `serve low` or `serve normal` and a number of slots this is step 5's
-//! server, whose pool has that priority; without, it measures both.
+//! With `serve low` or `serve normal` and a number of slots, this is step 5's
+//! server with a pool of that priority. Without arguments, it measures both.
 
-#[allow(dead_code)] // Nothing is compared way by way.
+#[allow(dead_code)] // Not everything is used here.
 mod figures;
-#[allow(dead_code)] // Nobody asks for `/pool`.
+#[allow(dead_code)] // This server has no `/pool`.
 mod pool {
     include!("../../step5-back-pressure/src/pool.rs");
 }
@@ -34,7 +34,7 @@ use pool::Pool;
 use serde_json::{Value, json};
 use thread_priority::{ThreadPriority, set_current_thread_priority};
 
-/// How far a request counts: some 30 ms.
+/// How far a request counts, which takes some 30 ms.
 const ROUNDS: u64 = 100_000_000;
 
 /// How long each measurement takes, and how many there are of each kind.
@@ -50,7 +50,7 @@ async fn main() -> io::Result<()> {
         return run_server(priority, slots.parse().expect("a number")).await;
     }
     let mut samples = [const { [const { Vec::new() }; 3] }; 2];
-    // In turns, so that a disturbance hits both.
+    // In turns, so that a disturbance affects both.
     for _ in 0..RUNS {
         for (priority, samples) in ["low", "normal"].iter().zip(&mut samples) {
             for (sample, samples) in measure(priority)?.into_iter().zip(samples)
@@ -83,7 +83,8 @@ fn spread(mut samples: Vec<f64>) -> Value {
     json!(format!("{median} ({min} to {max})"))
 }
 
-/// The two percentiles, and how much of its capacity a server keeps in a storm.
+/// The two percentiles, and the share of its capacity that a server keeps in a
+/// storm.
 fn measure(priority: &str) -> io::Result<[f64; 3]> {
     let server = Server::start(priority, 64)?;
     let at_4 = p99(server.port, 4)?;
@@ -120,8 +121,8 @@ impl Drop for Server {
     }
 }
 
-/// The 99th percentile of `/non-blocking` in milliseconds, asked for every 10 ms
-/// while so many clients have a `/blocking` in flight.
+/// The 99th percentile of `/non-blocking` in milliseconds, requested every 10 ms
+/// while each of the clients has a `/blocking` in flight.
 fn p99(port: u16, clients: usize) -> io::Result<f64> {
     let probe = || {
         let mut connection = connect(port)?;
@@ -130,7 +131,7 @@ fn p99(port: u16, clients: usize) -> io::Result<f64> {
         while due < end {
             thread::sleep(due.saturating_duration_since(Instant::now()));
             assert_eq!(get_status(&mut connection, "/non-blocking")?, 200);
-            // From when it was due: a late probe has waited, too.
+            // Counted from when it was due: a late probe has waited too.
             times.push(due.elapsed());
             due += Duration::from_millis(10);
         }
@@ -144,8 +145,8 @@ fn p99(port: u16, clients: usize) -> io::Result<f64> {
     })
 }
 
-/// How many requests are done for so many clients, each of which sends the next
-/// as soon as it has a response.
+/// How many requests are done if each client sends the next as soon as it has a
+/// response.
 fn done_by(port: u16, clients: usize) -> io::Result<usize> {
     let end = Instant::now() + TIME;
     let client = || -> io::Result<usize> {
@@ -219,8 +220,8 @@ async fn blocking(pool: Data<Pool>) -> Result<String> {
     Ok(format!("Result is {result}"))
 }
 
-/// Lowers the priority of each of the pool's threads: none takes a second job
-/// before all have one.
+/// Lowers the priority of each of the pool's threads. Thanks to the barrier, none
+/// takes a second job before each has one.
 async fn lower(pool: &Pool, threads: NonZeroUsize) {
     let permit = pool.admit().expect("nothing is admitted yet");
     let meeting = Arc::new(Barrier::new(threads.get()));

@@ -1,7 +1,7 @@
-//! What sharing costs, from the example of step 6, as figures for the book.
+//! What sharing costs: the measurements of step 6's example, for the book.
 
 #[path = "../../step6-shared-memory/examples/false_sharing.rs"]
-#[allow(dead_code)] // It prints a table of its own.
+#[allow(dead_code)] // It prints its own table.
 mod false_sharing;
 
 mod figures;

@@ -1,5 +1,5 @@
-//! What it costs to have a job done by another thread: one that is started
-//! for it, or one of a pool. One job at a time, from asking to the answer.
+//! The cost of having another thread do a job: a new thread, or one from a pool.
+//! One job at a time, from handing it over to having its result.
 
 #[path = "../../step4-worker-pool/src/pool.rs"]
 mod pool;
@@ -40,7 +40,7 @@ fn main() {
     print("small-jobs", &columns, rows);
 }
 
-/// How many rounds take so long, on this machine, now.
+/// How many rounds take that long, on this machine, right now.
 fn rounds(time: Duration) -> u64 {
     let mut rounds = 1_000;
     // The longer the sample, the better the guess: the last is about right.

@@ -1,5 +1,5 @@
-//! What a thread costs: the time to start one, and the memory that it takes
-//! while it sleeps.
+//! What a thread costs: the time to start one, and the memory it takes while it
+//! sleeps.
 
 mod figures;
 
@@ -22,7 +22,7 @@ fn main() {
         2_001,
         [&mut || thread::spawn(|| ()).join().expect("it does nothing")],
     );
-    // The first ones reserve memory for the allocator too, once.
+    // The first threads also make the allocator reserve memory, once.
     let first = Sleeping::start();
     let before = memory();
     let second = Sleeping::start();
@@ -44,7 +44,7 @@ fn main() {
 struct Sleeping(Option<Sender<()>>, Vec<JoinHandle<()>>);
 
 impl Sleeping {
-    /// Returns when all of them have started.
+    /// Returns once all of them have started.
     fn start() -> Self {
         let (wake, wait) = mpsc::channel();
         let wait = Arc::new(Mutex::new(wait));
@@ -74,7 +74,7 @@ impl Drop for Sleeping {
     }
 }
 
-/// What is reserved and what is used, in kibibytes.
+/// The memory that is reserved and that is used, in kibibytes.
 fn memory() -> (f64, f64) {
     let status = fs::read_to_string("/proc/self/status")
         .expect("this example needs Linux");

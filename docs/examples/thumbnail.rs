@@ -1,5 +1,6 @@
-//! A JPEG or PNG comes in, a small one goes out: one picture, one job. Uploads
-//! have limits in number, size and time; decoders in number, memory and time.
+//! A JPEG or PNG comes in, a small one goes out: one picture, one job. The number,
+//! size and time of uploads are limited, and the number, memory and time of
+//! decoders.
 //! Try: curl --data-binary @photo.jpg -o small.jpg localhost:3000/thumbnail/400
 
 #[cfg(test)]
@@ -24,14 +25,14 @@ use tokio::{sync::Semaphore, sync::SemaphorePermit, task::spawn_blocking};
 use tokio_util::sync::CancellationToken;
 use zune_jpeg::{JpegDecoder, zune_core::options::DecoderOptions};
 
-/// What decoders may take together.
+/// The memory that all decoders share.
 const MEMORY_MIB: u64 = 1024;
 
 #[derive(Parser)]
 struct Settings {
     #[arg(long, env, default_value_t = 3000)]
     port: u16,
-    /// Seconds for an upload, and again for the work on it
+    /// Seconds for an upload, and as many again for the work on it
     #[arg(long, env, default_value_t = 30)]
     timeout: u64,
 }
@@ -97,7 +98,7 @@ async fn thumbnail(
     let upload = timeout(state.limit, body.to_bytes_limited(20 << 20)).await;
     let upload = upload.map_err(|_| TOO_SLOW)?.map_err(|_| TOO_LARGE)?;
     let bytes = Cursor::new(upload.map_err(|_| DAMAGED)?);
-    // Cancelled when this handler is dropped, or ends.
+    // Cancelled when this handler ends or is dropped.
     let stop = CancellationToken::new();
     let _guard = stop.clone().drop_guard();
     let shared = state.clone();
@@ -121,7 +122,7 @@ async fn on_a_thread<T: Send + 'static>(
         let _thread = thread;
         work()
     });
-    // An error is a panic: it has ended this work, and nothing else.
+    // An error means a panic, which has ended this work and nothing else.
     work.await.unwrap_or(Err(FAILED))
 }
 

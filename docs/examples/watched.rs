@@ -1,4 +1,4 @@
-//! Step 1, watched: the freeze names its line while it is frozen.
+//! Step 1, watched: reports the line that freezes, while it is frozen.
 //!
 //! New: two lines in `main`, and two files to copy from examples/watch/.
 //! Watch: standard error, while /blocking counts.

@@ -19,12 +19,12 @@ STARTthat (it|they|you|nobody|somebody) [a-z]+ => begin with a noun
 \b(program|server|test|tool|setting|flag|function|method|compiler|system)s? (says?|tells?)\b => prints, checks, shows, sets, returns, rejects
 \blets? (each |the |a |an |its |one |two )?[a-z]+ (wait|count|compute|hang|sleep|do|take)\b => makes, has each thread count: to let is to permit
 \b(servers?|threads?|runtimes?|workers?|process|language|stack|decoders?|time|handlers?) of (rust|node|tokio|actix-web|rayon|this book|the (book|processor|browser|system|pool|server))\b => a Rust thread, this book's servers, CPU time
-\bserver's (own )?threads?\b => the server thread
+\bserver's (own )?thread\b => the server thread
 \bworkers? of (actix|the server) => server thread
 \bstands? (for|in|at|there|above|below|between|beside|here)\b => is, appears, comes after, means
 \b(what|that|which|it|threads?|cores?|steps?|pool|notes) (brings?|brought)\b => adds, gains, buys
 \b(is|was|are|be) an? [45]\d\d\b => the answer is 503, you get, fails with 415
-\b(threads?|cores?|sentences?|lines?|jobs?|slots?|chunks?|probes?|machines?|lanes?|tables?|permits?) an? (thread|core|sentence|line|job|slot|request|chunk|step|machine|share|round|piece|test|worker)\b => one thread per core, a sentence per step
+\b(threads?|cores?|sentences?|jobs?|slots?|chunks?|probes?|machines?|lanes?|tables?|permits?) an? (thread|core|sentence|line|job|slot|request|chunk|step|machine|share|round|piece|test|worker)\b => one thread per core, a sentence per step
 \bonce an? (chunk|round|piece|share|step|job)\b => once per chunk
 \blook(s|ed|ing)? at (the|a|its|that|this) (flag|clock|order|port|time|header)s?\b => check the flag
 \b(server|process|work|program|others|it|and|they|thread|loop|counting|rest) (goes|go|went) on\b => keeps running, continues
@@ -69,7 +69,8 @@ const NOT_YET: &str = "CHANGELOG CONTRIBUTING README docs/chapters/README
     docs/chapters/bad docs/chapters/exer docs/chapters/gloss docs/chapters/hand
     docs/chapters/how docs/chapters/over docs/chapters/past docs/chapters/proofs
     docs/chapters/results docs/chapters/settings docs/chapters/st docs/exercises
-    docs/proofs.toml docs/src docs/tests docs/examples common step tools";
+    docs/chapters/pictures/step docs/examples/sizing docs/src docs/tests
+    tools/compare tools/difference tools/harness tools/peers tools/page/tests";
 
 const STOPS: [char; 6] = [' ', '\n', '.', ':', ';', '|'];
 

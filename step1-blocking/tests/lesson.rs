@@ -19,16 +19,16 @@ fn non_blocking_waits_until_blocking_is_done() {
 
     assert_eq!(response.body(), "This page is non-blocking.");
     assert!(answer.ends_with("Result is 5000000000"), "{answer}");
-    // The two answers come one right after the other.
+    // The two responses arrive together.
     assert!(
         until_both < 2 * until_non_blocking,
         "/non-blocking was answered long before /blocking: but the only \
-         thread of the server was counting, who could have answered?"
+         server thread was counting, so who could have responded?"
     );
 }
 
 #[test]
-fn two_blocking_requests_run_one_after_the_other() {
+fn two_blocking_requests_run_one_at_a_time() {
     let mut command = harness::command(env!("CARGO_BIN_EXE_step1-blocking"));
     let server =
         Server::start(command.env("ITERATIONS", "1_000_000_000")).unwrap();
@@ -63,8 +63,7 @@ fn a_request_that_waits_through_a_long_freeze_is_answered_after_it() {
 
 #[cfg(unix)]
 #[test]
-fn ctrl_c_finishes_what_has_begun_and_drops_what_the_frozen_thread_has_not_taken()
- {
+fn ctrl_c_finishes_requests_in_progress_and_drops_untaken_connections() {
     let mut command = harness::command(env!("CARGO_BIN_EXE_step1-blocking"));
     let server =
         Server::start(command.env("ITERATIONS", "8_000_000_000")).unwrap();
@@ -78,7 +77,7 @@ fn ctrl_c_finishes_what_has_begun_and_drops_what_the_frozen_thread_has_not_taken
     for connection in &mut waiting {
         let mut answer = Vec::new();
         connection.stream().read_to_end(&mut answer).ok();
-        assert_eq!(answer, b"", "its handling had not begun");
+        assert_eq!(answer, b"", "the server thread had not taken it");
     }
     let ended = server.wait();
     assert_eq!(ended.status.code(), Some(0));

@@ -18,13 +18,13 @@ fn non_blocking_is_answered_while_blocking_runs() {
     assert_eq!(response.body(), "This page is non-blocking.");
     assert!(
         !blocking.is_answered(),
-        "/non-blocking was answered last: did the server's own thread count, \
+        "/non-blocking was answered last: did the server thread count, \
          or wait for the worker without `.await`?"
     );
 }
 
 #[test]
-fn a_worker_that_panics_is_a_500_and_the_server_goes_on() {
+fn a_worker_that_panics_gives_500_and_the_server_keeps_running() {
     let server = counting_to("1000");
     for _ in 0..3 {
         let response = server.get("/failing");
@@ -42,7 +42,7 @@ fn a_worker_that_panics_is_a_500_and_the_server_goes_on() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_thread_that_cannot_be_started_is_a_503() {
+fn a_thread_that_cannot_be_started_gives_503() {
     let server = counting_to("1000");
     assert_eq!(server.get("/non-blocking").status(), 200);
 

@@ -1,4 +1,4 @@
-//! What step 3 teaches: the work is divided, and the answers are joined.
+//! What step 3 teaches: the work is divided, and the results are joined.
 
 use harness::Server;
 
@@ -19,7 +19,7 @@ fn non_blocking_is_answered_while_blocking_runs() {
     assert_eq!(response.body(), "This page is non-blocking.");
     assert!(
         !blocking.is_answered(),
-        "/non-blocking was answered last: did the server's own thread count, \
+        "/non-blocking was answered last: did the server thread count, \
          or wait for the worker without `.await`?"
     );
 }
@@ -47,12 +47,12 @@ fn all_threads_are_started_before_the_first_is_awaited() {
         harness::command(env!("CARGO_BIN_EXE_step3-multi-worker"));
     command.env("ITERATIONS", "2_000_000_000").env("THREADS", "7");
     let server = Server::start(&mut command).unwrap();
-    // Once it has answered, all threads of the server itself have started.
+    // Once it has responded, the server has started all its own threads.
     server.get("/non-blocking");
     let before = server.threads();
 
     let blocking = server.send("/blocking");
-    // Once it has answered this too, it has started what /blocking needs.
+    // Once it has responded to this too, it has started the threads of /blocking.
     server.get("/non-blocking");
     assert_eq!(
         server.threads() - before,
@@ -63,7 +63,7 @@ fn all_threads_are_started_before_the_first_is_awaited() {
 }
 
 #[test]
-fn a_worker_that_panics_is_a_500_and_the_server_goes_on() {
+fn a_worker_that_panics_gives_500_and_the_server_keeps_running() {
     let server = counting_to("1000");
     for _ in 0..3 {
         let response = server.get("/failing");
@@ -81,7 +81,7 @@ fn a_worker_that_panics_is_a_500_and_the_server_goes_on() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_thread_that_cannot_be_started_is_a_503() {
+fn a_thread_that_cannot_be_started_gives_503() {
     let server = counting_to("1000");
     assert_eq!(server.get("/non-blocking").status(), 200);
 
@@ -102,10 +102,10 @@ fn a_thread_that_cannot_be_started_is_a_503() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn when_only_some_threads_can_be_started_it_is_a_503_too() {
+fn if_only_some_threads_can_be_started_the_response_is_503_too() {
     let mut command =
         harness::command(env!("CARGO_BIN_EXE_step3-multi-worker"));
-    // No thread ends, and gives its memory back, before the last is started.
+    // No thread ends and frees its memory before the last one is started.
     command.env("ITERATIONS", "1_000_000_000_000").env("THREADS", "1024");
     let server = Server::start(&mut command).unwrap();
 
@@ -118,12 +118,12 @@ fn when_only_some_threads_can_be_started_it_is_a_503_too() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn by_default_it_has_no_more_threads_than_cores_that_it_may_use() {
+fn by_default_it_has_at_most_one_thread_per_usable_core() {
     let mut there = std::process::Command::new("taskset");
     if there.arg("--version").output().is_err() {
         return harness::skipped(
-            "that it keeps to its cores isn't tested: there is no taskset \
-             here; install util-linux",
+            "whether it respects its cores isn't tested, because taskset is \
+             missing; install util-linux",
         );
     }
     let status = std::fs::read_to_string("/proc/self/status").unwrap();

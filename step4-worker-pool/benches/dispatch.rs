@@ -1,11 +1,11 @@
-//! What it costs to have a job done by another thread: jobs of 1 µs, 100 µs
-//! and 10 ms, a batch at a time, as many threads as there are cores.
+//! The cost of having another thread do a job: jobs of 1 µs, 100 µs and 10 ms, a
+//! batch at a time, with as many threads as there are cores.
 //!
 //! `cargo bench -p step4-worker-pool`
 //!
-//! The time of a batch divided by that of `inline` (the same jobs without any
-//! other thread) is what the threads bring, or cost. The same over HTTP:
-//! start a step with `--iterations 1000` and point any load generator at it,
+//! The time of a batch divided by that of `inline` (the same jobs without another
+//! thread) is what you gain from the threads, or pay for them. To measure it over
+//! HTTP, start a step with `--iterations 1000` and point any load generator at it,
 //! for instance `wrk -c 16 -d 10 http://127.0.0.1:3000/blocking`.
 
 #[path = "../src/pool.rs"]
@@ -24,7 +24,7 @@ use pool::Pool;
 use rayon::ThreadPoolBuilder;
 use tokio::{runtime, sync::oneshot, task::spawn_blocking};
 
-/// How many rounds take so long, on this machine, now.
+/// How many rounds take that long, on this machine, right now.
 fn rounds(time: Duration) -> u64 {
     const SAMPLE: u64 = 20_000_000;
     let start = Instant::now();

@@ -1,7 +1,7 @@
 //! Step 4 with rayon's pool.
 //!
 //! What you get: threads that are started once, work stealing, and much more for
-//! work on collections (`par_iter`), which is what it is made for. Its `spawn`
+//! work on collections (`par_iter`), which it is made for. Its `spawn`
 //! neither returns a result nor reports a panic, so the channel is still ours,
 //! and without a panic handler a panic ends the whole process.
 //! What is missing, as in step 4: a bound, and a status.
@@ -37,7 +37,7 @@ async fn main() -> io::Result<()> {
     let pool = ThreadPoolBuilder::new()
         .num_threads(settings.threads.get())
         .thread_name(|number| format!("pool {number}"))
-        // The message is on standard error already.
+        // The message is already on standard error.
         .panic_handler(|_| ())
         .build()
         .map_err(io::Error::other)

@@ -3,8 +3,8 @@
 //! What you get: a result, an error for a job that panics, and with a semaphore
 //! the bound of step 5.
 //! What is missing, compared with step 4: a queue that a fixed number of threads
-//! serve (here each job gets a thread, up to a limit of hundreds); with step 5: to
-//! know how many jobs are queued. A closure that has begun can't be aborted.
+//! serve (here each job gets a thread, up to a limit of hundreds); compared with
+//! step 5: the number of queued jobs. A closure that has started can't be aborted.
 //! Diff, in the folder of this crate:
 //! git diff --no-index ../step5-back-pressure/src/main.rs \
 //!     examples/spawn_blocking.rs

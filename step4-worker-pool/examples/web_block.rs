@@ -2,7 +2,7 @@
 //!
 //! What you get: one line, a result, an error for a job that panics.
 //! What is missing, compared with step 4: a fixed number of threads that are
-//! started once; with step 5: a bound, and a status. Its threads also read files
+//! started once; compared with step 5: a bound, and a status. Its threads also read files
 //! and look up names: up to 512 divided by the cores for each server thread, made
 //! for waiting, not for computing. With many requests, hundreds of threads share
 //! a few cores.
@@ -81,8 +81,8 @@ async fn failing() -> Result<&'static str> {
     result.await.map_err(worker_failed)
 }
 
-/// Has one thread count each share. They are started as they are needed, and end
-/// after ten idle seconds.
+/// Has one thread count each share. Threads are started when they're needed, and
+/// end after ten idle seconds.
 async fn count_all(state: &State) -> Result<u64> {
     let results = shares(state.settings.iterations, state.settings.threads)
         .map(|share| block(move || count(share)))

@@ -1,4 +1,4 @@
-//! The same step with a library's pool: same routes, same answers.
+//! The same step with a library's pool: same routes, same responses.
 
 use harness::Server;
 
@@ -32,7 +32,7 @@ fn each_answers_non_blocking_while_blocking_runs() {
 }
 
 #[test]
-fn each_answers_500_when_a_job_panics_and_goes_on() {
+fn each_returns_500_when_a_job_panics_and_keeps_running() {
     for example in EXAMPLES {
         let server = start(example, &[("ITERATIONS", "1000")]);
         for _ in 0..5 {
@@ -51,5 +51,5 @@ fn with_a_semaphore_spawn_blocking_refuses_too() {
     assert_eq!(refused.status(), 503);
     assert!(refused.headers().contains_key("retry-after"));
     assert!(blocking.wait().ends_with("Result is 1000000000"));
-    assert_eq!(server.get("/failing").status(), 500, "the place is free");
+    assert_eq!(server.get("/failing").status(), 500, "the slot is free");
 }

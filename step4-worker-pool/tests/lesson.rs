@@ -10,14 +10,14 @@ fn counting_to(iterations: &str) -> Server {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_thousand_requests_at_once_are_answered_without_one_thread_more() {
+fn a_thousand_requests_at_once_start_no_extra_thread() {
     let server = counting_to("1_000_003");
     server.get("/blocking");
     let threads = server.threads();
 
     let pending: Vec<_> =
         (0..1_000).map(|_| server.open("/blocking")).collect();
-    assert_eq!(server.threads(), threads, "not one more, not one less");
+    assert_eq!(server.threads(), threads, "no more and no fewer");
     for answer in pending.into_iter().map(|it| it.wait()) {
         assert!(answer.ends_with("Result is 1000003"), "{answer}");
     }
@@ -43,5 +43,5 @@ fn jobs_wait_in_a_queue_and_are_done_in_order() {
     let first = server.send("/blocking");
     let second = server.send("/blocking");
     assert!(second.wait().ends_with("Result is 1000000000"));
-    assert!(first.is_answered(), "who came first waits for no one");
+    assert!(first.is_answered(), "the first request waits for no one");
 }

@@ -1,4 +1,4 @@
-//! The laws of the pool, whatever is asked of it.
+//! What the pool guarantees, whatever its jobs do.
 
 mod pool {
     include!("../src/pool.rs");
@@ -33,7 +33,7 @@ impl Drop for Worse {
     }
 }
 
-/// So many jobs run at once, or this never ends.
+/// Returns only if that many jobs run at once.
 fn meet(pool: &Pool, threads: usize) {
     let meeting = Arc::new(Barrier::new(threads));
     let receivers: Vec<_> = (0..threads)
@@ -56,8 +56,11 @@ fn a_panic_whose_payload_panics_when_it_is_dropped_costs_no_thread() {
     let pool = start(2);
     for _ in 0..10 {
         let receiver = pool.submit(|| panic_any(Worse));
-        assert!(receiver.blocking_recv().is_err(), "told, not left waiting");
-        // An answer that nobody waits for any more panics when it is dropped.
+        assert!(
+            receiver.blocking_recv().is_err(),
+            "it gets an error, and isn't left waiting"
+        );
+        // A result that nobody is waiting for panics when it is dropped.
         let (go, wait) = mpsc::channel::<()>();
         drop(pool.submit(move || {
             wait.recv().ok();
@@ -69,7 +72,7 @@ fn a_panic_whose_payload_panics_when_it_is_dropped_costs_no_thread() {
 }
 
 #[test]
-fn dropping_the_pool_lets_the_threads_do_what_is_queued() {
+fn dropping_the_pool_finishes_the_queued_jobs() {
     let runs = Arc::new(AtomicUsize::new(0));
     let pool = start(2);
     let receivers: Vec<_> = (0..100)

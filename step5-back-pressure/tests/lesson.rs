@@ -1,4 +1,4 @@
-//! What step 5 teaches: who doesn't fit in is told so at once.
+//! What step 5 teaches: a request that doesn't fit is refused at once.
 
 use std::{
     process::Command,
@@ -21,7 +21,7 @@ fn start(iterations: &str, queue: &str) -> Server {
     Server::start(&mut command(iterations, queue)).unwrap()
 }
 
-/// A figure of `GET /pool`.
+/// A number from `GET /pool`.
 fn figure(server: &Server, name: &str) -> u64 {
     let figures: Value =
         serde_json::from_str(server.get("/pool").body()).unwrap();
@@ -52,7 +52,7 @@ fn beyond_the_bound_a_request_is_refused_at_once() {
 }
 
 #[test]
-fn the_pool_tells_how_full_it_is() {
+fn the_pool_reports_how_full_it_is() {
     let server = start("20_000_000_000", "5");
     let figures = server.get("/pool");
     assert_eq!(figures.headers()["content-type"], "application/json");
@@ -68,13 +68,13 @@ fn the_pool_tells_how_full_it_is() {
 }
 
 #[test]
-fn a_client_that_leaves_keeps_its_place_until_its_work_ends() {
+fn a_client_that_leaves_keeps_its_slot_until_its_work_ends() {
     let server = start("2_000_000_000", "1");
     drop(server.send("/blocking"));
     assert_eq!(server.get("/blocking").status(), 503);
     wait_for(&server, "admitted", 0);
     let answer = server.get("/blocking");
-    assert_eq!(answer.body(), "Result is 2000000000", "there is room again");
+    assert_eq!(answer.body(), "Result is 2000000000", "a slot is free again");
 }
 
 #[cfg(target_os = "linux")]
@@ -95,7 +95,7 @@ fn a_thousand_connections_at_once_are_all_answered_and_cost_little_memory() {
         }
     }
     assert!(answered >= 8 && refused > 0, "{answered}, {refused}");
-    assert_eq!(server.threads(), threads, "not one more, not one less");
+    assert_eq!(server.threads(), threads, "no more and no fewer");
     let grown = server.status("VmHWM:").saturating_sub(memory);
     assert!(grown <= 16 * 1024, "{grown} KiB more");
     wait_for(&server, "admitted", 0);
@@ -103,7 +103,7 @@ fn a_thousand_connections_at_once_are_all_answered_and_cost_little_memory() {
 
 #[cfg(unix)]
 #[test]
-fn a_stop_under_load_answers_what_was_admitted() {
+fn a_shutdown_under_load_finishes_admitted_requests() {
     let server = start("500_000_000", "4");
     let pending: Vec<Pending> =
         (0..8).map(|_| server.open("/blocking")).collect();

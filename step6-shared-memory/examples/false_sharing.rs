@@ -15,13 +15,13 @@ use crossbeam_utils::CachePadded;
 /// How many rounds each thread counts.
 pub const ROUNDS: u64 = 20_000_000;
 
-/// How often each way is measured, one after the other in turn.
+/// How often each way is measured. The ways take turns.
 const RUNS: usize = 7;
 
-/// A way to count: its name, and what it does with so many threads.
+/// A way to count: its name, and what it does with that many threads.
 pub type Way = (&'static str, fn(usize) -> u64);
 
-/// All of them, the one to compare with last.
+/// All the ways; the last is the one the others are compared with.
 pub const WAYS: [Way; 4] = [
     ("one atomic for all", one_atomic),
     ("one each, in one cache line", neighbours),
@@ -31,7 +31,9 @@ pub const WAYS: [Way; 4] = [
 
 fn main() {
     let cores = thread::available_parallelism().map_or(1, |cores| cores.get());
-    println!("{cores} cores; {ROUNDS} rounds a thread; median of {RUNS} runs");
+    println!(
+        "{cores} cores; {ROUNDS} rounds per thread; median of {RUNS} runs"
+    );
     for threads in [1, cores.max(2)] {
         table(threads);
     }
@@ -75,7 +77,7 @@ fn one_atomic(threads: usize) -> u64 {
     total.into_inner()
 }
 
-/// Each has its own, but the line that holds several goes from core to core
+/// Each thread has its own, but the cache line they are in goes from core to core
 /// all the same: false sharing.
 fn neighbours(threads: usize) -> u64 {
     let totals: Vec<AtomicU64> = (0..threads).map(|_| 0.into()).collect();
@@ -87,7 +89,7 @@ fn neighbours(threads: usize) -> u64 {
     totals.into_iter().map(AtomicU64::into_inner).sum()
 }
 
-/// Each has a line of its own: what is left is the price of an atomic.
+/// Each thread has its own cache line. What remains is the price of an atomic.
 fn padded(threads: usize) -> u64 {
     let total = |_| CachePadded::new(AtomicU64::new(0));
     let totals: Vec<_> = (0..threads).map(total).collect();
@@ -99,7 +101,7 @@ fn padded(threads: usize) -> u64 {
     totals.into_iter().map(|it| it.into_inner().into_inner()).sum()
 }
 
-/// Each counts in a register, and adds it to the shared count once.
+/// Each thread counts in a register, and adds to the shared count once.
 fn merged(threads: usize) -> u64 {
     let total = AtomicU64::new(0);
     thread::scope(|scope| {

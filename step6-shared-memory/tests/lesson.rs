@@ -1,4 +1,4 @@
-//! What step 6 teaches: what threads share can be watched.
+//! What step 6 teaches: you can watch what threads share.
 
 use std::{io::Read, process::Command};
 
@@ -16,22 +16,22 @@ fn counting_to(iterations: &str) -> Server {
     Server::start(&mut command(iterations)).unwrap()
 }
 
-/// What the next event says.
+/// The next event.
 fn now(server: &Server) -> Value {
     let first = events(server.open("/progress")).next();
-    first.expect("how things stand")
+    first.expect("an event")
 }
 
-/// What an event says of the request that has this name.
+/// What an event contains about the request with this name.
 fn running<'a>(event: &'a Value, id: &str) -> Option<&'a Value> {
     let running = event["running"].as_array().expect("a list");
     running.iter().find(|request| request["id"] == id)
 }
 
-/// Waits until an event is as wanted. Returns it.
+/// Waits for an event that is as wanted. Returns it.
 fn wait_for(server: &Server, wanted: impl FnMut(&Value) -> bool) -> Value {
     let mut events = events(server.open("/progress"));
-    events.find(wanted).expect("the stream goes on")
+    events.find(wanted).expect("the stream doesn't end")
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn each_ending_is_counted() {
 }
 
 #[test]
-fn nobody_sees_more_of_a_query_than_the_name() {
+fn nothing_of_a_query_but_the_name_is_shown() {
     let server = counting_to("2_000_000_000");
     let _it = server.open("/blocking?token=secret&id=a.b-C_1&mail=x@example");
     let event = wait_for(&server, |event| running(event, "a.b-C_1").is_some());
@@ -101,7 +101,7 @@ fn a_name_that_could_be_markup_or_a_book_is_refused() {
     }
 }
 
-/// The first line that begins so, in what comes from the server.
+/// The server's first line that begins like this.
 fn first_line(lines: &mut impl Iterator<Item = String>, start: &str) -> String {
     let line = lines.find(|line| line.starts_with(start));
     line.unwrap_or_else(|| panic!("no {start}"))
@@ -127,7 +127,7 @@ fn events_come_with_a_comment_when_there_is_nothing_new() {
         assert!(headers.iter().any(|it| it == header), "{headers:?}");
     }
     first_line(&mut lines, "data: ");
-    // Nothing happens now: the next is a comment, and no event.
+    // Nothing is happening, so the next line is a comment, not an event.
     let next = lines.find(|it| it.starts_with("data: ") || it.starts_with(':'));
     assert_eq!(next.as_deref(), Some(": nothing new"));
 }
@@ -148,20 +148,20 @@ fn an_old_client_gets_the_events_without_chunks() {
         String::from_utf8_lossy(&head[..read]).into_owned() + &stream.wait();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     assert!(!head.contains("transfer-encoding"), "{head}");
-    // Close is what HTTP/1.0 means if nothing is said.
+    // In HTTP/1.0, close is the default.
     assert!(!head.contains("keep-alive"), "{head}");
     assert!(body.starts_with("data: {") && body.ends_with("}\n\n"), "{body}");
 }
 
 #[cfg(unix)]
 #[test]
-fn a_stop_ends_the_events_once_nothing_runs_any_more() {
+fn a_shutdown_ends_the_events_once_nothing_is_running() {
     let server = counting_to("1_000_000_000");
     let idle = server.open("/progress");
     let watched = events(server.open("/progress"));
     let request = server.send("/blocking?id=it");
     server.terminate();
-    let last = watched.last().expect("the stream isn't cut at once");
+    let last = watched.last().expect("the stream isn't cut off at once");
     assert_eq!(last["done"], 1);
     assert!(Pending::wait(idle).ends_with("\r\n0\r\n\r\n"), "a proper end");
     assert!(request.wait().ends_with("Result is 1000000000"));

@@ -1,6 +1,6 @@
-//! How a request ends is what its handler says, and nothing else.
+//! A request ends the way its handler does.
 
-#[allow(dead_code)] // Nothing is counted here, and no time is limited.
+#[allow(dead_code)] // Nothing counts here, and nothing has a time limit.
 mod progress {
     include!("../src/progress.rs");
 }
@@ -10,7 +10,7 @@ use progress::Requests;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-/// What `progress` needs of the step's.
+/// What `progress` uses of the step's state.
 #[allow(dead_code)]
 struct State {
     settings: LimitSettings,
@@ -19,18 +19,18 @@ struct State {
 
 fn endings(requests: &Requests) -> Value {
     let (json, idle) = requests.status();
-    assert!(idle, "none runs any more");
+    assert!(idle, "no request is running");
     serde_json::from_str(&json.unwrap()).unwrap()
 }
 
 #[test]
-fn each_request_is_counted_once_as_its_handler_says_or_as_cancelled() {
+fn each_request_is_counted_once_by_its_handlers_result_or_as_cancelled() {
     let requests = Requests::default();
     requests.refuse();
     for _ in 0..2 {
         requests.begin("done", 1).end(Ok::<_, ()>(())).unwrap();
     }
-    // However far it came: a share that failed may have been the last.
+    // No matter how far it got: the share that failed may have been the last.
     for _ in 0..3 {
         requests.begin("failed", 0).end(Err::<(), _>(())).unwrap_err();
     }

@@ -1,4 +1,4 @@
-//! What step 7 teaches: work that nobody waits for any more is stopped.
+//! What step 7 teaches: work that nobody is waiting for is stopped.
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -12,7 +12,7 @@ use std::{
 use harness::{Pending, Server, events};
 use serde_json::Value;
 
-const FOR_EVER: &str = "18446744073709551615";
+const FOREVER: &str = "18446744073709551615";
 
 fn command(iterations: &str) -> Command {
     let program = env!("CARGO_BIN_EXE_step7-cancellation");
@@ -25,10 +25,10 @@ fn counting_to(iterations: &str) -> Server {
     Server::start(&mut command(iterations)).unwrap()
 }
 
-/// Waits until an event of `/progress` is as wanted. Returns it.
+/// Waits for an event of `/progress` that is as wanted. Returns it.
 fn wait_for(server: &Server, wanted: impl FnMut(&Value) -> bool) -> Value {
     let mut events = events(server.open("/progress"));
-    events.find(wanted).expect("the stream goes on")
+    events.find(wanted).expect("the stream doesn't end")
 }
 
 fn running<'a>(event: &'a Value, id: &str) -> Option<&'a Value> {
@@ -36,14 +36,14 @@ fn running<'a>(event: &'a Value, id: &str) -> Option<&'a Value> {
     running.iter().find(|request| request["id"] == id)
 }
 
-/// Waits until the request of that name counts.
+/// Waits until the request with that name is counting.
 fn wait_for_rounds(server: &Server, id: &str) {
     wait_for(server, |event| {
         running(event, id).is_some_and(|it| it["done"].as_u64() > Some(0))
     });
 }
 
-/// Waits until so many were cancelled, and nothing runs or is queued.
+/// Waits until that many are cancelled, and nothing runs or is queued.
 fn wait_for_the_end(server: &Server, cancelled: u64) -> Value {
     let end = wait_for(server, |event| {
         event["cancelled"] == cancelled
@@ -53,7 +53,7 @@ fn wait_for_the_end(server: &Server, cancelled: u64) -> Value {
     end
 }
 
-/// Waits until the figures of `GET /pool` are as expected.
+/// Waits until the numbers from `GET /pool` are as expected.
 fn wait_for_pool(server: &Server, expected: &[(&str, u64)]) {
     let start = Instant::now();
     loop {
@@ -71,7 +71,7 @@ fn wait_for_pool(server: &Server, expected: &[(&str, u64)]) {
 #[cfg(target_os = "linux")]
 #[test]
 fn when_the_client_goes_away_its_threads_stop() {
-    // Ticks of ten milliseconds, of all threads of the process.
+    // Ticks of ten milliseconds, for all the process's threads.
     let ticks = |server: &Server| -> u64 {
         let path = format!("/proc/{}/stat", server.id());
         let stat = std::fs::read_to_string(path).unwrap();
@@ -79,7 +79,7 @@ fn when_the_client_goes_away_its_threads_stop() {
         let fields: Vec<&str> = rest.split(' ').collect();
         fields[11..13].iter().map(|it| it.parse::<u64>().unwrap()).sum()
     };
-    let server = counting_to(FOR_EVER);
+    let server = counting_to(FOREVER);
     let client = server.open("/blocking?id=it");
     wait_for(&server, |event| {
         running(event, "it").is_some_and(|it| it["busy"] == 2)
@@ -90,12 +90,12 @@ fn when_the_client_goes_away_its_threads_stop() {
     let before = ticks(&server);
     thread::sleep(Duration::from_millis(300));
     let used = ticks(&server) - before;
-    assert!(used <= 5, "{used} ticks of processor time in 300 ms of idling");
+    assert!(used <= 5, "{used} ticks of CPU time while idle for 300 ms");
 }
 
 #[test]
-fn a_client_has_gone_away_whatever_it_sent_before() {
-    let server = counting_to(FOR_EVER);
+fn a_client_that_left_is_noticed_whatever_it_sent_before() {
+    let server = counting_to(FOREVER);
     let mut half_closed = server.open("/blocking?id=half-closed");
     wait_for_rounds(&server, "half-closed");
     half_closed.stream().shutdown(Shutdown::Write).unwrap();
@@ -112,11 +112,11 @@ fn a_client_has_gone_away_whatever_it_sent_before() {
 
 #[test]
 fn a_body_that_would_hide_the_clients_end_is_refused() {
-    let server = counting_to(FOR_EVER);
+    let server = counting_to(FOREVER);
     for body in ["Content-Length: 1000000", "Transfer-Encoding: chunked"] {
         let head = format!("GET /blocking HTTP/1.1\r\nHost: x\r\n{body}\r\n");
         let mut pending = server.write(format!("{head}\r\n"));
-        // It may be refused before it is sent.
+        // It may be refused before all of it is sent.
         pending.stream().write_all(&[b'x'; 1_000]).ok();
         let mut answer = [0; 12];
         std::io::Read::read_exact(pending.stream(), &mut answer).unwrap();
@@ -157,8 +157,8 @@ fn cancelling_one_request_leaves_its_neighbours_alone() {
 }
 
 #[test]
-fn a_queued_request_gives_its_place_back_as_soon_as_its_client_leaves() {
-    let mut command = command(FOR_EVER);
+fn a_queued_request_frees_its_slot_as_soon_as_its_client_leaves() {
+    let mut command = command(FOREVER);
     let server = Server::start(command.env("QUEUE", "2")).unwrap();
     let running = server.open("/blocking?id=running");
     wait_for_rounds(&server, "running");
@@ -176,12 +176,12 @@ fn a_queued_request_gives_its_place_back_as_soon_as_its_client_leaves() {
 }
 
 #[test]
-fn when_one_share_fails_it_is_no_cancellation() {
-    let server = counting_to(FOR_EVER);
+fn a_failed_share_does_not_count_as_cancelled() {
+    let server = counting_to(FOREVER);
     let neighbour = server.open("/blocking?id=neighbour");
     wait_for_rounds(&server, "neighbour");
     let failing = server.open("/failing");
-    // It was queued behind its neighbour; now a thread is free for it.
+    // It was queued behind its neighbour. Now a thread is free for it.
     drop(neighbour);
     let answer = failing.wait();
     assert!(answer.starts_with("HTTP/1.1 500 "), "{answer}");
@@ -189,7 +189,7 @@ fn when_one_share_fails_it_is_no_cancellation() {
     assert_eq!((&end["failed"], &end["done"]), (&1.into(), &0.into()));
 }
 
-/// A number below `n`, another one in each run.
+/// A random number below `n`.
 fn random(n: u64) -> u64 {
     RandomState::new().hash_one(0) % n
 }
@@ -206,7 +206,7 @@ fn requests_opened_and_dropped_at_random_leave_nothing_behind() {
             1 => failing.push(server.open("/failing")),
             _ => dropped.push(server.open("/blocking")),
         }
-        // None is left long enough to be answered.
+        // None stays long enough to get its response.
         while dropped.len() > 8 || (!dropped.is_empty() && random(2) == 0) {
             dropped.swap_remove(random(dropped.len() as u64) as usize);
         }
@@ -229,10 +229,10 @@ fn requests_opened_and_dropped_at_random_leave_nothing_behind() {
 
 #[test]
 fn past_its_time_limit_a_request_gets_504_and_its_work_stops() {
-    let mut command = command(FOR_EVER);
+    let mut command = command(FOREVER);
     let server = Server::start(command.env("TIMEOUT", "1")).unwrap();
     assert!(server.line().contains("timeout 1 s"), "{}", server.line());
-    // The second is queued behind the first when its time is over.
+    // The second is still queued behind the first when its time is up.
     let requests = [server.open("/blocking"), server.open("/blocking")];
     for answer in requests.map(Pending::wait) {
         assert!(answer.starts_with("HTTP/1.1 504 "), "{answer}");
@@ -266,7 +266,7 @@ fn a_bad_queue_or_time_is_named() {
 
 #[cfg(unix)]
 #[test]
-fn a_stop_under_load_answers_what_was_admitted() {
+fn a_shutdown_under_load_finishes_admitted_requests() {
     let mut command = command("500_000_000");
     let server = Server::start(command.env("QUEUE", "4")).unwrap();
     let pending: Vec<Pending> =
@@ -287,8 +287,8 @@ fn a_stop_under_load_answers_what_was_admitted() {
 
 #[cfg(unix)]
 #[test]
-fn what_a_stop_leaves_no_time_for_gets_503_whatever_it_waits_for() {
-    let mut command = command(FOR_EVER);
+fn requests_that_outlast_the_shutdown_get_503_whatever_they_wait_for() {
+    let mut command = command(FOREVER);
     let server = Server::start(command.env("SHUTDOWN_TIMEOUT", "2")).unwrap();
     let paths = ["/blocking", "/blocking", "/failing", "/waiting"];
     let pending = paths.map(|path| server.send(path));
@@ -301,7 +301,7 @@ fn what_a_stop_leaves_no_time_for_gets_503_whatever_it_waits_for() {
 
 #[cfg(unix)]
 #[test]
-fn clients_that_do_not_read_do_not_hold_up_the_stop() {
+fn clients_that_do_not_read_do_not_hold_up_the_shutdown() {
     let mut command = command("1000");
     let server = Server::start(command.env("SHUTDOWN_TIMEOUT", "2")).unwrap();
     let _stalled = server.open("/progress");
@@ -310,7 +310,7 @@ fn clients_that_do_not_read_do_not_hold_up_the_stop() {
         let mut deaf = server.write(&question);
         let stream = deaf.stream();
         stream.set_nonblocking(true).unwrap();
-        // Asks on until the server can't send its answers any more.
+        // Keeps sending until the server can't send its responses any more.
         let blocked = loop {
             match stream.write_all(question.repeat(100).as_bytes()) {
                 Ok(()) => thread::sleep(Duration::from_millis(1)),

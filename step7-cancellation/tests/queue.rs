@@ -1,6 +1,6 @@
-//! What the pool does with jobs that nobody waits for any more.
+//! What the pool does with jobs that nobody is waiting for.
 
-#[allow(dead_code)] // What `/pool` answers isn't shown here.
+#[allow(dead_code)] // `/pool` isn't used here.
 mod pool {
     include!("../src/pool.rs");
 }
@@ -43,7 +43,7 @@ fn a_job_whose_handler_has_gone_never_starts_wherever_it_is_queued() {
             .collect();
         assert!(pool.admit().is_none(), "all slots are taken");
         drop(permits.remove(gone));
-        drop(pool.admit().expect("its place is free at once"));
+        drop(pool.admit().expect("its slot is free at once"));
         drop((go, busy, seen));
         let ran: Vec<usize> = order.iter().collect();
         let expected: Vec<usize> = (0..3).filter(|i| *i != gone).collect();
@@ -61,7 +61,10 @@ fn a_million_requests_that_come_and_go_do_not_fill_the_memory() {
     drop(go);
     let start = Instant::now();
     while pool.admit().is_none() {
-        assert!(start.elapsed() < Duration::from_secs(30), "no room again");
+        assert!(
+            start.elapsed() < Duration::from_secs(30),
+            "no slot became free"
+        );
         thread::yield_now();
     }
 }

@@ -1,4 +1,4 @@
-//! Prints measurements, the same for the same seed:
+//! Prints measurements; the same seed gives the same ones:
 //!
 //! ```sh
 //! cargo run --release -p step8-data-processing --example measurements -- \
@@ -13,7 +13,7 @@ use std::{
     process::ExitCode,
 };
 
-/// As many as the best-known files of this kind have.
+/// As many as in the best-known files of this kind.
 const NAMES: usize = 413;
 
 const SYLLABLES: [&str; 16] = [
@@ -53,7 +53,7 @@ fn main() -> ExitCode {
         }
     };
     match print(rows, Random(seed)) {
-        // Whoever read it has enough.
+        // The reader has had enough.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
         Err(error) => {
             eprintln!("can't print the measurements: {error}");
@@ -71,7 +71,7 @@ fn print(rows: u64, mut random: Random) -> io::Result<()> {
             let word: String = (0..syllables)
                 .map(|_| SYLLABLES[random.below(16) as usize])
                 .collect();
-            // In tenths, its mean.
+            // Its mean, in tenths.
             (format!("{word} {number}"), random.below(600) as i64 - 200)
         })
         .collect();

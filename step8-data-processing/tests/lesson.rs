@@ -1,5 +1,5 @@
-//! What step 8 teaches: the job is data, cut, shared and merged; however much
-//! there is, the memory stays what it was.
+//! What step 8 teaches: the job is data, which is cut, shared and merged. However
+//! much there is, it takes no more memory.
 
 use std::{
     fmt::Write as _,
@@ -25,7 +25,7 @@ fn server() -> Server {
     Server::start(&mut command("2")).unwrap()
 }
 
-/// The head of an upload of that length.
+/// The head of an upload with that length.
 fn head(length: u64) -> String {
     format!(
         "POST /summary?id=it HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
@@ -33,10 +33,10 @@ fn head(length: u64) -> String {
     )
 }
 
-/// Uploads a file, and returns the status and the body of the answer.
+/// Uploads a file, and returns the response's status and body.
 fn upload(server: &Server, file: &[u8]) -> (u16, String) {
     let mut pending = server.write(head(file.len() as u64));
-    // It may be refused before it is sent.
+    // It may be refused before all of it is sent.
     pending.stream().write_all(file).ok();
     split(&pending.wait())
 }
@@ -46,7 +46,7 @@ fn split(answer: &str) -> (u16, String) {
     (head[9..12].parse().unwrap(), body.to_owned())
 }
 
-/// So many rows, of some four megabytes for 200,000.
+/// That many rows; 200,000 are some four megabytes.
 fn rows(count: u64) -> String {
     let mut file = String::new();
     for row in 0..count {
@@ -65,16 +65,16 @@ fn rows(count: u64) -> String {
     file
 }
 
-/// The first event of `/progress` that is as wanted.
+/// Waits for an event of `/progress` that is as wanted. Returns it.
 fn wait_for(server: &Server, wanted: impl FnMut(&Value) -> bool) -> Value {
     let mut events = events(server.open("/progress"));
-    events.find(wanted).expect("the stream goes on")
+    events.find(wanted).expect("the stream doesn't end")
 }
 
 #[test]
-fn the_answer_is_the_same_for_any_number_of_threads() {
+fn the_result_is_the_same_for_any_number_of_threads() {
     let file = rows(100_000);
-    // All in one piece, by one thread, without a server.
+    // All in one piece, on one thread, without a server.
     let mut table = Table::default();
     assert_eq!(table.add(file.as_bytes()).unwrap(), 100_000);
     let expected = format!("{}\n", table.summary().unwrap());
@@ -86,7 +86,7 @@ fn the_answer_is_the_same_for_any_number_of_threads() {
 }
 
 #[test]
-fn the_answer_comes_as_json_too() {
+fn the_result_comes_as_json_too() {
     let server = server();
     let file = "Oslo;-3.4\nAbha;59.2\nAbha;-23.0\nOslo;-3.5";
     let request = |accept: &str| {
@@ -113,10 +113,10 @@ fn the_answer_comes_as_json_too() {
 }
 
 #[test]
-fn the_first_bad_line_is_named_whatever_thread_finds_it() {
+fn the_first_bad_line_is_named_whichever_thread_finds_it() {
     let mut lines: Vec<String> =
         rows(70_000).lines().map(str::to_owned).collect();
-    // The first is at the end of a long piece, the others begin theirs.
+    // The first one ends a long piece, the others begin theirs.
     for bad in [28_000, 29_000, 60_000, 69_999] {
         lines[bad] = "no value".into();
     }
@@ -131,7 +131,7 @@ fn the_first_bad_line_is_named_whatever_thread_finds_it() {
 }
 
 #[test]
-fn what_is_no_file_of_measurements_is_refused_with_a_reason() {
+fn a_file_without_measurements_is_refused_with_a_reason() {
     let server = server();
     let names: String = (0..10_001).map(|it| format!("{it};1.0\n")).collect();
     for (body, status, text) in [
@@ -145,7 +145,7 @@ fn what_is_no_file_of_measurements_is_refused_with_a_reason() {
         assert_eq!(is, status, "{said}");
         assert!(said.starts_with(text), "{said}");
     }
-    // Nothing of it but forty characters, none of which a terminal obeys.
+    // Only forty characters of it, none of which a terminal obeys.
     let (_, said) = upload(&server, &b"\x1b]0;title\x07".repeat(1_000));
     assert!(!said.contains(['\x1b', '\x07']), "{said:?}");
     assert!(said.len() < 400, "{said:?}");
@@ -181,7 +181,7 @@ fn the_memory_does_not_grow_with_the_file() {
 }
 
 #[test]
-fn who_leaves_in_the_middle_gives_the_place_back() {
+fn a_client_that_leaves_in_mid_upload_frees_its_slot() {
     let mut command = command("2");
     let server = Server::start(command.env("QUEUE", "1")).unwrap();
     let mut leaves = server.write(head(1_000_000_000));
@@ -196,7 +196,7 @@ fn who_leaves_in_the_middle_gives_the_place_back() {
     drop(leaves);
     let event = wait_for(&server, |event| event["cancelled"] == 1);
     assert_eq!(event["running"], Value::Array(Vec::new()));
-    // It is free a moment after that is said.
+    // The slot is free a moment after the event.
     let is_free = |_| {
         thread::sleep(Duration::from_millis(20));
         upload(&server, b"a;1.0").0 == 200
@@ -205,7 +205,7 @@ fn who_leaves_in_the_middle_gives_the_place_back() {
 }
 
 #[test]
-fn who_sends_nothing_more_gets_408_and_gives_the_place_back() {
+fn a_client_that_stops_sending_gets_408_and_frees_its_slot() {
     let mut command = command("2");
     command.env("QUEUE", "1").env("BODY_TIMEOUT", "1");
     let server = Server::start(&mut command).unwrap();
@@ -234,7 +234,7 @@ fn many_uploads_at_once_are_each_answered() {
 
 #[cfg(unix)]
 #[test]
-fn a_stop_lets_an_upload_that_is_under_way_be_finished() {
+fn an_upload_in_progress_is_finished_at_a_shutdown() {
     let server = server();
     let file = rows(100_000);
     let (first, rest) = file.as_bytes().split_at(file.len() / 2);
@@ -251,7 +251,7 @@ fn a_stop_lets_an_upload_that_is_under_way_be_finished() {
 }
 
 #[test]
-fn a_body_of_unknown_length_counts_to_its_end() {
+fn a_body_of_unknown_length_is_read_to_its_end() {
     let server = server();
     let mut chunked: Pending = server.write(
         "POST /summary HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
@@ -266,7 +266,7 @@ fn a_body_of_unknown_length_counts_to_its_end() {
     assert_eq!((status, &*body), (200, "{Oslo=1.0/1.5/2.0}\n"));
     wait_for(&server, |event| event["done"] == 1);
 
-    // It ends too early: there is nobody left to be told.
+    // It ends too early; there is no one left to tell.
     let mut early = server.write(head(100));
     early.stream().write_all(b"Oslo;1.0\n").unwrap();
     early.stream().shutdown(std::net::Shutdown::Write).unwrap();
@@ -277,13 +277,13 @@ fn a_body_of_unknown_length_counts_to_its_end() {
 }
 
 #[test]
-fn how_an_upload_ended_is_counted_once_and_truly() {
+fn each_upload_is_counted_once_by_how_it_ended() {
     let mut command = command("2");
     command.env("BODY_TIMEOUT", "1");
     let server = Server::start(&mut command).unwrap();
     let chunked = "POST /summary HTTP/1.1\r\nHost: x\r\n\
                    Transfer-Encoding: chunked\r\n\r\n9\r\nOslo;1.0\n\r\n";
-    // Nothing of it was left to do; but the end of the body never came.
+    // There was nothing left to do, but the end of the body never came.
     let mut breaks = server.write(chunked);
     wait_for(&server, |event| event["running"][0]["total"] == 0);
     breaks.stream().shutdown(Shutdown::Both).unwrap();
@@ -295,7 +295,7 @@ fn how_an_upload_ended_is_counted_once_and_truly() {
     drop(breaks);
     wait_for(&server, |event| event["cancelled"] == 2);
 
-    // The client is there, but says nothing more.
+    // The client is still there, but sends nothing more.
     let mut stalls = server.write(chunked);
     let mut response = [0; 12];
     stalls.stream().read_exact(&mut response).unwrap();

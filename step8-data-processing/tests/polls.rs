@@ -1,4 +1,4 @@
-//! However large the table, the server thread is never busy with it for long.
+//! No table, however large, keeps the server thread busy for long.
 
 #[allow(dead_code)] // No request is admitted or refused here.
 mod pool {
@@ -29,7 +29,7 @@ use progress::Requests;
 use tokio::sync::oneshot::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
-/// What the handlers share, as in the step.
+/// What all handlers share, as in the step.
 struct State {
     settings: UploadSettings,
     pool: Pool,
@@ -75,7 +75,7 @@ async fn ten_thousand_names_of_a_hundred_bytes_take_no_poll_longer_than_10_ms()
         writeln!(file, "{:0100};1.0", row % 10_000).unwrap();
     }
     for accept in ["text/plain", "application/json"] {
-        // The shortest of some: the machine may have other work.
+        // The shortest of several: the machine may have other work.
         let mut shortest = Duration::MAX;
         for _ in 0..5 {
             let longest = longest_poll(&state, &file, accept).await;

@@ -1,11 +1,11 @@
-//! What the way over a broker costs: small requests, a large file, and one
-//! count in ever more shares; against the step's own threads.
+//! What the detour through a broker costs, compared with the step's own threads:
+//! small requests, a large file, and one count in more and more shares.
 
 #[path = "../../docs/examples/figures/mod.rs"]
 #[allow(dead_code)] // It measures single functions too.
 mod figures;
 #[path = "../tests/nats/mod.rs"]
-#[allow(dead_code)] // The tests need more of it.
+#[allow(dead_code)] // The tests use more of it.
 mod nats;
 
 use std::{fmt::Write, time::Instant};
@@ -19,7 +19,7 @@ use sysinfo::{Pid, ProcessesToUpdate, System};
 /// Requests one at a time, of two shares of some hundred rounds.
 const REQUESTS: usize = 1_000;
 
-/// How often everything else is done.
+/// How often everything else is measured.
 const RUNS: usize = 5;
 
 const ROUNDS: &str = "4_000_000_000";
@@ -27,7 +27,7 @@ const ROUNDS: &str = "4_000_000_000";
 /// As many bytes as step 8 reads in half a second.
 const FILE: usize = 447_000_000;
 
-/// Requests over which the memory is watched.
+/// The memory is watched during this many requests.
 const MANY: usize = 10_000;
 
 fn main() {
@@ -41,7 +41,7 @@ fn main() {
     print("engine", &columns, rows);
 }
 
-/// A server with two threads of its own, and one that hands out so many shares.
+/// A server with two threads of its own, and one that hands out `shares` shares.
 fn servers(nats: &Nats, rounds: &str, shares: &str) -> [Server; 2] {
     let mut own = nats.command();
     own.env_remove("NATS_URL").env("THREADS", "2").env("ITERATIONS", rounds);
@@ -49,7 +49,7 @@ fn servers(nats: &Nats, rounds: &str, shares: &str) -> [Server; 2] {
     [own, nats.server(rounds, shares)]
 }
 
-/// How many seconds a request takes whose result is checked.
+/// How many seconds a request takes. Checks its result.
 fn seconds(server: &Server, expected: &str, file: Option<&str>) -> f64 {
     let start = Instant::now();
     let response = match file {
@@ -61,7 +61,7 @@ fn seconds(server: &Server, expected: &str, file: Option<&str>) -> f64 {
     seconds
 }
 
-/// The times of both, which take turns, in order.
+/// The sorted times of both, which take turns.
 fn times(
     servers: &[Server; 2],
     runs: usize,
@@ -149,7 +149,7 @@ fn processes(ids: &[u32], mut see: impl FnMut(&sysinfo::Process)) {
     ids.iter().filter_map(|it| system.process(*it)).for_each(&mut see);
 }
 
-/// What processes have had of the processor, in seconds.
+/// The CPU time that processes have used, in seconds.
 fn processor(ids: &[u32]) -> f64 {
     let mut milliseconds = 0;
     processes(ids, |it| milliseconds += it.accumulated_cpu_time());

@@ -1,11 +1,11 @@
-//! How requests end when, at any moment, a worker process or the broker is
-//! killed.
+//! How requests end when a worker process or the broker is killed at a random
+//! moment.
 
 #[path = "../../docs/examples/figures/mod.rs"]
 #[allow(dead_code)] // It measures single functions too.
 mod figures;
 #[path = "../tests/nats/mod.rs"]
-#[allow(dead_code)] // The tests need more of it.
+#[allow(dead_code)] // The tests use more of it.
 mod nats;
 
 use std::{
@@ -67,21 +67,24 @@ fn main() {
         "at most (s)",
     ];
     let rows = vec![
-        row("a worker killed: its time, less an undisturbed one's", killed),
-        row("the broker killed: until the answer", ended),
-        row("the broker back: until an exact one, less its own time", back),
+        row("a worker killed: time beyond an undisturbed request", killed),
+        row("the broker killed: time until the response", ended),
+        row(
+            "the broker back: time until an exact result, beyond its own",
+            back,
+        ),
     ];
     print("kills", &columns, rows);
 }
 
-/// How long a request takes whose result is checked.
+/// How long a request takes. Checks its result.
 fn seconds(server: &Server) -> f64 {
     let start = Instant::now();
     assert_eq!(server.get("/blocking").body(), RESULT);
     start.elapsed().as_secs_f64()
 }
 
-/// Some part of that time.
+/// A random part of that time.
 fn some_of(time: f64) -> Duration {
     let now = SystemTime::UNIX_EPOCH.elapsed().expect("it is after 1970");
     Duration::from_secs_f64(time * f64::from(now.subsec_nanos()) / 1e9)

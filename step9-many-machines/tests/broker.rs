@@ -1,5 +1,5 @@
-//! What a server does with what arrives, from workers that a test plays, and
-//! with what doesn't.
+//! What a server does with the reports that arrive, from workers played by a test,
+//! and with those that don't.
 
 #![allow(dead_code)] // The step's own program uses the rest of its modules.
 
@@ -36,13 +36,13 @@ use progress::Requests;
 use share::{Answer, Lost, Task};
 use tokio_util::sync::CancellationToken;
 
-/// What the step's `main` has, as far as these modules use it.
+/// The part of the state in the step's `main` that these modules use.
 struct State {
     settings: BrokerSettings,
     stop: CancellationToken,
 }
 
-/// How a server gets on with a share, on its own task.
+/// A server that waits for a share, on its own task.
 type Waiting = JoinHandle<(Result<Answer, Lost>, serde_json::Value)>;
 
 async fn connect(nats: &Nats) -> Broker {
@@ -117,7 +117,7 @@ fn part(lines: &str) -> Result<(u64, Table), BadLine> {
 }
 
 #[test]
-fn what_travels_has_this_form_or_another_version() {
+fn a_new_form_of_a_message_needs_a_new_version() {
     let form = |task| postcard::to_stdvec(&task).unwrap();
     let hint = "raise the version in broker.rs: SHARES";
     assert_eq!(form(Task::Count(300)), [0, 0xac, 2], "{hint}");
@@ -134,7 +134,7 @@ fn what_travels_has_this_form_or_another_version() {
 }
 
 #[test]
-fn an_answer_is_used_only_if_it_is_one_to_all_of_the_share() {
+fn a_result_is_used_only_if_it_covers_the_whole_share() {
     let Some(nats) = nats(&["-js"]) else { return };
     System::new().block_on(async {
         let broker = connect(&nats).await;
@@ -159,7 +159,7 @@ fn an_answer_is_used_only_if_it_is_one_to_all_of_the_share() {
             (two(), summary("a;1.0\nb;2.0\nc;3.0"), false),
             (two(), summary("a;1.0\nb;2.0\nc"), false),
             (two(), answer(Answer::Count(2)), false),
-            // A bad line without a number; one that begins with a line break.
+            // A bad line without a number, and one that begins with a line break.
             (
                 two(),
                 {
@@ -180,7 +180,7 @@ fn an_answer_is_used_only_if_it_is_one_to_all_of_the_share() {
         ] {
             let waiting = submit(&broker, task);
             let share = worker.take().await;
-            // However far it says it is.
+            // However far it claims to be.
             worker.report(&share, &answer(Answer::SoFar(u64::MAX))).await;
             worker.report(&share, &answer(Answer::SoFar(7))).await;
             worker.report(&share, &report).await;
@@ -200,7 +200,7 @@ fn an_answer_is_used_only_if_it_is_one_to_all_of_the_share() {
 }
 
 #[test]
-fn a_share_that_no_worker_survives_has_failed() {
+fn a_share_that_no_worker_survives_fails() {
     let Some(nats) = nats(&["-js"]) else { return };
     System::new().block_on(async {
         let broker = connect(&nats).await;
@@ -208,19 +208,23 @@ fn a_share_that_no_worker_survives_has_failed() {
         let waiting = submit(&broker, Task::Count(1));
         for _ in 0..5 {
             let share = worker.take().await;
-            // As its death, but at once.
+            // Like its death, but at once.
             share.ack_with(AckKind::Nak(None)).await.unwrap();
         }
         let other = submit(&broker, Task::Count(2));
         let share = worker.take().await;
-        assert_eq!(*share.payload, [0, 2], "it isn't handed out again");
+        assert_eq!(
+            *share.payload,
+            [0, 2],
+            "the first share isn't handed out again"
+        );
         worker.report(&share, &bytes(Some(Answer::Count(2)))).await;
         share.ack().await.unwrap();
         assert!(other.await.unwrap().0.is_ok());
-        // The broker gives it up when somebody is there for the next one.
+        // The broker gives up on it when someone asks for the next one.
         let idle = pin!(worker.take());
         let Either::Left((ended, _)) = select(waiting, idle).await else {
-            panic!("it is handed out again");
+            panic!("the first share is handed out again");
         };
         let got = ended.unwrap().0.err();
         assert!(matches!(got, Some(Lost::Failed)), "{got:?}");
@@ -228,7 +232,7 @@ fn a_share_that_no_worker_survives_has_failed() {
 }
 
 #[test]
-fn a_share_that_stays_untouched_is_lost_and_one_that_has_to_wait_is_not() {
+fn a_share_that_nobody_takes_is_lost_but_one_that_waits_its_turn_is_not() {
     let Some(nats) = nats(&["-js"]) else { return };
     System::new().block_on(async {
         let (broker, other) = (connect(&nats).await, connect(&nats).await);
@@ -236,19 +240,22 @@ fn a_share_that_stays_untouched_is_lost_and_one_that_has_to_wait_is_not() {
         let long = submit(&other, Task::Count(1));
         let share = worker.take().await;
         let waiting = submit(&broker, Task::Count(2));
-        // For longer than a share may stay untouched.
+        // For longer than a share may go without an acknowledgement.
         for _ in 0..12 {
             share.ack_with(AckKind::Progress).await.unwrap();
             sleep(Duration::from_millis(200)).await;
         }
-        assert!(!waiting.is_finished(), "the worker works for the other");
-        // From here on it is as suspended.
+        assert!(
+            !waiting.is_finished(),
+            "the worker is busy with the other share"
+        );
+        // From here on, the worker acts as if suspended.
         for waiting in [waiting, long] {
             let (answer, _) = waiting.await.unwrap();
             let got = answer.err();
             assert!(matches!(got, Some(Lost::NoWorkers)), "{got:?}");
         }
-        // Nothing of them stays in the queue.
+        // Neither stays in the queue.
         while worker.queued().await > 0 {
             sleep(Duration::from_millis(20)).await;
         }
@@ -256,14 +263,14 @@ fn a_share_that_stays_untouched_is_lost_and_one_that_has_to_wait_is_not() {
 }
 
 #[test]
-fn a_share_that_is_acknowledged_without_an_answer_is_lost() {
+fn a_share_that_is_acknowledged_without_a_result_is_lost() {
     let Some(nats) = nats(&["-js"]) else { return };
     System::new().block_on(async {
         let broker = connect(&nats).await;
         let worker = Worker::start(&nats).await;
         let waiting = submit(&broker, Task::Count(1));
         worker.take().await.ack().await.unwrap();
-        // Somebody works: that nobody does isn't what ends it.
+        // A worker is active, so it isn't a lack of workers that ends it.
         let other = submit(&broker, Task::Count(2));
         let share = worker.take().await;
         let got = waiting.await.unwrap().0.err();
@@ -281,7 +288,7 @@ fn a_broker_that_refuses_a_share_is_named_and_the_share_is_lost() {
         let waiting = submit(&broker, Task::Count(1));
         let client = async_nats::connect(nats.url()).await.unwrap();
         let jetstream = jetstream::new(client);
-        // Somebody deletes the queue, and has another one of that name.
+        // Someone deletes the queue, and creates another with that name.
         jetstream.delete_stream("shares-1").await.unwrap();
         let name = "shares-1".into();
         let foreign = Config { name, max_messages: 1, ..Default::default() };

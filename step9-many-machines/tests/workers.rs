@@ -1,9 +1,9 @@
-//! What a broker is for: whoever dies, the result is exact, or the answer is
-//! 503. With real processes.
+//! What a broker is for: whichever process dies, the result is exact or the
+//! response is 503. With real processes.
 
 #![cfg(unix)]
 
-#[allow(dead_code)] // Some is for measurements.
+#[allow(dead_code)] // Some of it is for measurements.
 mod nats;
 
 use std::{fmt::Write as _, fs, io::Write, process::Command, thread};
@@ -14,11 +14,11 @@ use harness::{Server, StartError, events};
 use nats::{Nats, Worker, free_port, nats, wait_for};
 use rustix::process::{Pid, Signal, kill_process};
 
-/// Rounds that take a worker some tenths of a second.
+/// Rounds that take a worker a few tenths of a second.
 const LONG: &str = "2_000_000_000";
 const LONG_RESULT: &str = "Result is 2000000000";
 
-/// More than any worker can count.
+/// More than any worker can ever count.
 const ENDLESS: &str = "1_000_000_000_000_000";
 
 const NO_WORKERS: &str = "No workers are connected. Try again later.";
@@ -30,17 +30,17 @@ fn signal(process: u32, signal: Signal) {
     kill_process(process, signal).unwrap();
 }
 
-/// Waits until so many shares of the only request are in progress.
+/// Waits until that many shares of the only request are in progress.
 fn wait_until_busy(server: &Server, shares: u64) {
     let mut events = events(server.open("/progress"));
     let busy = events.find(|event| {
         let request = &event["running"][0];
         request["busy"] == shares && request["done"].as_u64() > Some(0)
     });
-    busy.expect("the stream goes on");
+    busy.expect("the stream doesn't end");
 }
 
-/// The body of an answer that is 503 and says when to come back.
+/// The body of a response that must be 503 with `Retry-After`.
 fn unavailable(answer: &str) -> &str {
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     assert!(head.starts_with("HTTP/1.1 503 "), "{answer}");
@@ -54,7 +54,7 @@ fn post(server: &Server, file: &str) -> (u16, String) {
 }
 
 #[test]
-fn shares_go_to_workers_and_their_answers_come_back() {
+fn shares_go_to_workers_and_their_results_come_back() {
     let Some(nats) = nats(&["-js"]) else { return };
     let workers = nats.workers();
     let server = nats.server("1_000_003", "7");
@@ -65,7 +65,7 @@ fn shares_go_to_workers_and_their_answers_come_back() {
     let response = server.get("/failing");
     assert_eq!((response.status().as_u16(), &**response.body()), (500, FAILED));
     assert_eq!(server.get("/blocking").body(), "Result is 1000003");
-    // A line for each.
+    // One line per share.
     let lines = workers.map(Worker::kill).concat();
     assert_eq!(lines.matches("a share of ").count(), 17, "{lines}");
     assert_eq!(lines.matches("panics on purpose").count(), 1, "{lines}");
@@ -144,7 +144,7 @@ fn nobody_works_for_a_client_that_left_or_a_server_that_died() {
 }
 
 #[test]
-fn without_workers_the_answer_is_503_and_nothing_stays_in_the_queue() {
+fn without_workers_the_response_is_503_and_nothing_stays_in_the_queue() {
     let Some(nats) = nats(&["-js"]) else { return };
     let server = nats.server(LONG, "2");
     let answer = server.send("/blocking").wait();
@@ -165,14 +165,14 @@ fn a_request_ends_with_its_broker_and_the_next_one_works() {
     wait_until_busy(&server, 2);
     nats.kill();
     assert_eq!(unavailable(&request.wait()), NO_BROKER);
-    // While it is away, those that come now are told at once.
+    // While the broker is away, requests that arrive are refused at once.
     assert_eq!(unavailable(&server.send("/blocking").wait()), NO_BROKER);
     nats.restart();
     wait_for("the next one works", || {
         let answer = small.send("/blocking").wait();
         answer.ends_with("Result is 1000") || unavailable(&answer).is_empty()
     });
-    // Frozen: the connection stays, but nothing comes.
+    // Frozen: the connection stays, but nothing arrives.
     let request = server.send("/blocking");
     wait_until_busy(&server, 2);
     signal(nats.id(), Signal::STOP);
@@ -182,7 +182,7 @@ fn a_request_ends_with_its_broker_and_the_next_one_works() {
 }
 
 #[test]
-fn two_servers_get_each_its_own_results() {
+fn two_servers_each_get_their_own_results() {
     let Some(nats) = nats(&["-js"]) else { return };
     let _workers = nats.workers();
     let servers = [nats.server("1_000_001", "5"), nats.server("999", "3")];
@@ -198,7 +198,7 @@ fn two_servers_get_each_its_own_results() {
     });
 }
 
-/// How a program ended that must not start.
+/// How a program that must not start has ended.
 fn refused(command: &mut Command) -> (Option<i32>, String) {
     match Server::start(command) {
         Ok(server) => panic!("it started: {}", server.line()),
@@ -226,7 +226,7 @@ fn check_refused(nats: &Nats, url: &str, cause: &str) {
 }
 
 #[test]
-fn it_does_not_start_with_a_broker_that_it_cannot_use() {
+fn it_does_not_start_with_a_broker_it_cannot_use() {
     let Some(secret) = nats(&["-js", "--user", "me", "--pass", "s3cret"])
     else {
         return;
@@ -243,7 +243,7 @@ fn it_does_not_start_with_a_broker_that_it_cannot_use() {
     fs::write(config, "max_payload: 500000").unwrap();
     let small = Nats::start(&["-js", "-c", config]);
     check_refused(&small, &small.url(), "max_payload is below 600000");
-    // Somebody else has a queue of that name.
+    // Someone else has a queue with that name.
     let taken = Nats::start(&["-js"]);
     System::new().block_on(async {
         let client = async_nats::connect(taken.url()).await.unwrap();
@@ -255,10 +255,10 @@ fn it_does_not_start_with_a_broker_that_it_cannot_use() {
 }
 
 #[test]
-fn user_and_password_or_a_token_let_it_in_and_are_not_shown() {
+fn it_logs_in_with_user_and_password_or_a_token_and_never_shows_them() {
     for (flags, secret) in [
         (vec!["-js", "--auth", "t0ken"], "t0ken"),
-        // What has another meaning in a URL is written as its number.
+        // Characters with a special meaning in a URL are percent-encoded.
         (vec!["-js", "--user", "me", "--pass", "p@s/%"], "me:p%40s%2F%25"),
     ] {
         let Some(nats) = nats(&flags) else { return };

@@ -1,12 +1,12 @@
-//! What every step must do: the same file in every step. What is the same code
-//! in all of them is tested once, in `once.rs`.
+//! What every step must do: this file is a test of every step. Code that they all
+//! share is tested once, in `once.rs`.
 
 use harness::{Server, StartError, command};
 
 const STEP: &str = env!("CARGO_PKG_NAME");
 const PROGRAM: &str = env!(concat!("CARGO_BIN_EXE_", env!("CARGO_PKG_NAME")));
 
-/// The step, counting to so many on so many threads, if it has a choice.
+/// The step, which counts that far, on that many threads if it has the setting.
 fn start(iterations: &str, threads: &str) -> Server {
     let mut command = command(PROGRAM);
     command.env("ITERATIONS", iterations).env("THREADS", threads);
@@ -39,7 +39,7 @@ fn it_prints_one_line_and_answers_each_route() {
     let timing = response.headers()["server-timing"].to_str().unwrap();
     let duration = timing.strip_prefix("count;dur=").expect(timing);
     assert!(duration.parse::<f64>().expect(timing) > 0.0, "{timing}");
-    assert!(!waiting.is_answered(), "it waits, and nobody waits for it");
+    assert!(!waiting.is_answered(), "it waits, and holds up no one");
     let waited = waiting.wait();
     assert!(waited.starts_with("HTTP/1.1 200 "), "{waited}");
     assert!(waited.ends_with("This page waited for 3 seconds."), "{waited}");
@@ -56,7 +56,7 @@ fn it_prints_one_line_and_answers_each_route() {
 
     let response = server.get("/nothing");
     assert_eq!(response.status(), 404);
-    assert!(response.body().contains("/blocking"), "it says what there is");
+    assert!(response.body().contains("/blocking"), "it names the routes");
     for path in ["/", "/blocking", "/non-blocking"] {
         let response = server.request("POST", path, "*/*");
         assert_eq!(response.status(), 405, "POST {path}");
@@ -64,12 +64,12 @@ fn it_prints_one_line_and_answers_each_route() {
     }
 
     let ended = server.kill();
-    assert_eq!(ended.stdout.trim_end(), line, "nothing but that line");
+    assert_eq!(ended.stdout.trim_end(), line, "only that line");
     assert_eq!(ended.stderr, "", "nothing to complain about");
 }
 
 #[test]
-fn a_worker_that_panics_is_a_500_and_harms_nobody() {
+fn a_worker_that_panics_gives_500_and_harms_nobody() {
     // More threads than rounds, and nothing to count.
     for (iterations, threads) in [("7", "64"), ("0", "1")] {
         let server = start(iterations, threads);
@@ -122,7 +122,7 @@ fn head_does_no_work_and_from_step_2_on_counting_freezes_nobody() {
     if number() > 1 {
         let blocking = server.send("/blocking");
         assert_eq!(server.get("/non-blocking").status(), 200);
-        assert!(!blocking.is_answered(), "the server's own thread is free");
+        assert!(!blocking.is_answered(), "the server thread is free");
     }
 }
 
@@ -164,7 +164,7 @@ fn a_port_in_use_is_named_with_a_way_out() {
 
 #[cfg(unix)]
 #[test]
-fn a_stop_finishes_what_runs_and_a_second_one_does_not_wait() {
+fn a_first_signal_finishes_running_requests_and_a_second_does_not_wait() {
     let server = start("2_000_000_000", "2");
     let waiting = server.send("/waiting");
     let running = server.send("/blocking");

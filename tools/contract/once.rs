@@ -1,5 +1,5 @@
-//! What every step must do, and is the same code in all of them: tested with one
-//! step that has all of it.
+//! What every step must do with code that they all share: tested with one step
+//! that has everything.
 
 use std::process::Command;
 
@@ -8,7 +8,7 @@ use harness::{Server, StartError, command};
 const STEP: &str = env!("CARGO_PKG_NAME");
 const PROGRAM: &str = env!(concat!("CARGO_BIN_EXE_", env!("CARGO_PKG_NAME")));
 
-/// How the step ended that should not have started.
+/// How a step that should not start has ended.
 fn refused(command: &mut Command) -> (Option<i32>, String) {
     match Server::start(command) {
         Ok(server) => panic!("it started: {}", server.line()),
@@ -41,10 +41,10 @@ fn a_bad_setting_is_named_with_its_value_and_what_is_accepted() {
 }
 
 #[test]
-fn a_flag_counts_more_than_its_variable_and_other_variables_nothing() {
+fn a_flag_overrides_its_variable_and_other_variables_are_ignored() {
     let mut command = command(PROGRAM);
     command.env("ITERATIONS", "5").args(["--iterations", "7"]);
-    // Systems export the first, and the second is another step's.
+    // Some systems export the first, and the second is another step's.
     command.env("HOST", "0.0.0.0").env("NATS_URL", "nonsense");
     let server = Server::start(&mut command).unwrap();
     assert!(server.url().starts_with("http://127.0.0.1:"), "{}", server.url());
@@ -60,8 +60,8 @@ fn a_flag_counts_more_than_its_variable_and_other_variables_nothing() {
 }
 
 #[test]
-fn an_address_that_is_not_this_machines_is_named() {
-    // 192.0.2.0/24 is for documentation: no machine has such an address.
+fn an_address_of_another_machine_is_named() {
+    // 192.0.2.0/24 is for documentation: no machine has an address in it.
     let (status, stderr) =
         refused(command(PROGRAM).args(["--host", "192.0.2.1"]));
     assert_eq!(status, Some(1), "{stderr}");
@@ -87,7 +87,7 @@ fn an_ipv6_address_has_brackets_or_none() {
     assert!(stderr.contains(&named), "{stderr}");
 }
 
-/// With `unshare`, which needs to be allowed.
+/// Uses `unshare`, which the system must allow.
 #[cfg(target_os = "linux")]
 #[test]
 fn it_serves_on_ipv6_where_there_is_no_ipv4() {
@@ -110,7 +110,7 @@ fn it_serves_on_ipv6_where_there_is_no_ipv4() {
 /// Full, and closed.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_standard_error_that_cannot_be_written_costs_no_answer() {
+fn a_standard_error_that_cannot_be_written_costs_no_response() {
     for redirection in ["2>/dev/full", "2>&-"] {
         let mut command = command("sh");
         command.args(["-c", &format!("exec \"$0\" {redirection}"), PROGRAM]);
@@ -127,8 +127,8 @@ fn a_standard_error_that_cannot_be_written_costs_no_answer() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn it_never_says_that_it_listens_before_it_has_what_its_threads_need() {
-    // From too few open files for a server to enough for one.
+fn it_never_claims_to_listen_before_its_threads_have_what_they_need() {
+    // From too few open files for a server to just enough.
     for files in [10, 12, 14, 16, 18, 20, 22, 24, 26, 28] {
         let mut command = command("sh");
         let script = format!("ulimit -n {files}; exec \"$0\"");
@@ -140,7 +140,7 @@ fn it_never_says_that_it_listens_before_it_has_what_its_threads_need() {
                 let ended = server.wait();
                 assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
             }
-            // With its own sentence, or a panic of tokio's or actix's.
+            // With its own message, or with a panic from tokio or actix.
             Err(StartError::Ended { status, stderr, .. }) => {
                 assert_ne!(status.code(), Some(0), "{files}: {stderr}");
                 assert!(stderr.contains("open files"), "{files}: {stderr}");
@@ -150,9 +150,9 @@ fn it_never_says_that_it_listens_before_it_has_what_its_threads_need() {
     }
 }
 
-/// What isn't HTTP/1.1, or is in a form that it shouldn't have.
+/// Requests that aren't HTTP/1.1, or are malformed.
 #[test]
-fn a_request_that_is_none_gets_a_4xx_or_silence_and_harms_nobody() {
+fn a_malformed_request_gets_4xx_or_silence_and_harms_nobody() {
     let mut command = command(PROGRAM);
     let server = Server::start(command.env("ITERATIONS", "1000")).unwrap();
     for request in [
@@ -169,7 +169,7 @@ fn a_request_that_is_none_gets_a_4xx_or_silence_and_harms_nobody() {
         &format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(200_000)),
     ] {
         let mut pending = server.write("");
-        // It may be refused before its end.
+        // It may be refused before all of it is sent.
         let stream = pending.stream();
         std::io::Write::write_all(stream, request.as_bytes()).ok();
         stream.shutdown(std::net::Shutdown::Write).ok();

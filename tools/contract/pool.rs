@@ -1,6 +1,6 @@
-//! The laws of the pool's door, from step 5 on, whatever is asked of it.
+//! What the pool guarantees about admission, from step 5 on, whatever its jobs do.
 
-#[allow(dead_code)] // What `/pool` answers isn't serialised here.
+#[allow(dead_code)] // `/pool` isn't served here.
 mod pool {
     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/pool.rs"));
 }
@@ -33,7 +33,7 @@ fn figure(pool: &Pool, name: &str) -> usize {
 fn wait_for(what: impl Fn() -> bool) {
     let start = Instant::now();
     while !what() {
-        assert!(start.elapsed() < Duration::from_secs(30), "it never comes");
+        assert!(start.elapsed() < Duration::from_secs(30), "it never happened");
         thread::yield_now();
     }
 }
@@ -49,7 +49,7 @@ impl Drop for Worse {
     }
 }
 
-/// So many jobs run at once, or this never ends.
+/// Returns only if that many jobs run at once.
 fn meet(pool: &Pool, permit: &Permit, threads: usize) {
     let meeting = Arc::new(Barrier::new(threads));
     let receivers: Vec<_> = (0..threads)
@@ -62,7 +62,7 @@ fn meet(pool: &Pool, permit: &Permit, threads: usize) {
     assert_eq!(leaders.filter(|leader| *leader).count(), 1);
 }
 
-/// What a job of the test does.
+/// What one of the test's jobs does.
 #[derive(Clone, Copy, Debug)]
 enum Work {
     Answers,
@@ -96,7 +96,7 @@ proptest! {
             let Some(permit) = pool.admit() else {
                 refused += 1;
                 prop_assert_eq!(figure(&pool, "admitted"), slots);
-                // Who waits for an answer gives the place back after it.
+                // These requests have their results, and release their slots.
                 waiting.clear();
                 continue;
             };
@@ -122,14 +122,14 @@ proptest! {
         wait_for(|| figure(&pool, "admitted") == 0);
         prop_assert_eq!(figure(&pool, "threads"), threads);
         prop_assert_eq!(figure(&pool, "queued"), 0);
-        meet(&pool, &pool.admit().expect("nobody is there"), threads);
+        meet(&pool, &pool.admit().expect("all slots are free"), threads);
     }
 }
 
 #[test]
-fn many_threads_at_the_door_never_get_in_beyond_the_bound() {
-    const PLACES: usize = 3;
-    let pool = start(4, PLACES);
+fn many_threads_at_once_never_exceed_the_bound() {
+    const SLOTS: usize = 3;
+    let pool = start(4, SLOTS);
     let [inside, most, ran, refused] =
         [(); 4].map(|()| Arc::new(AtomicUsize::new(0)));
     thread::scope(|scope| {
@@ -155,17 +155,17 @@ fn many_threads_at_the_door_never_get_in_beyond_the_bound() {
     let (ran, refused) = (ran.load(SeqCst), refused.load(SeqCst));
     assert_eq!(ran + refused, 16_000);
     assert!(ran > 0 && refused > 0, "{ran} ran, {refused} were refused");
-    assert!(most.load(SeqCst) <= PLACES);
+    assert!(most.load(SeqCst) <= SLOTS);
     wait_for(|| figure(&pool, "admitted") == 0);
 }
 
 #[test]
-fn who_has_the_answer_finds_the_place_free() {
+fn a_client_with_its_result_finds_the_slot_free() {
     let pool = start(2, 1);
     for i in 0..10_000 {
         let permit = pool.admit().unwrap_or_else(|| panic!("refused: {i}"));
         let receiver = pool.submit(&permit, move || i);
-        // As when the client has it before the handler has ended: not yet.
+        // As when a client has its result before the handler has ended.
         assert_eq!(receiver.blocking_recv(), Ok(i));
         drop(permit);
     }

@@ -1,4 +1,4 @@
-//! What every example here prints: figures for the book, as JSON.
+//! What every example here prints: measurements for the book, as JSON.
 
 use std::{
     thread,
@@ -8,7 +8,7 @@ use std::{
 use serde_json::{Value, json};
 use sysinfo::{CpuRefreshKind, RefreshKind, System};
 
-/// Prints a table, the machine that it was measured on, and the command.
+/// Prints a table, the machine it was measured on, and the command.
 pub fn print(example: &str, columns: &[&str], rows: Vec<Value>) {
     let cpu = RefreshKind::nothing().with_cpu(CpuRefreshKind::nothing());
     let system = System::new_with_specifics(cpu);
@@ -28,8 +28,8 @@ pub fn print(example: &str, columns: &[&str], rows: Vec<Value>) {
     println!("{figures:#}");
 }
 
-/// The median times of so many runs, in microseconds, to three digits. The
-/// ways take turns, so that a disturbance hits them all.
+/// The median times of the runs, in microseconds, to three digits. The ways take
+/// turns, so that a disturbance affects them all.
 pub fn medians<const N: usize>(
     runs: usize,
     mut ways: [&mut dyn FnMut(); N],
@@ -48,7 +48,7 @@ pub fn medians<const N: usize>(
     })
 }
 
-/// No measurement here is better than that.
+/// No measurement here is more precise than that.
 pub fn three_digits(value: f64) -> f64 {
     let shown = format!("{value:.2e}");
     shown.parse().expect("it was a number before")

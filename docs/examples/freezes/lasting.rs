@@ -1,5 +1,5 @@
-//! For the tests of watch.rs: freezes that last until their connection to
-//! RELEASE, an address, is closed.
+//! For the tests of watch.rs: freezes that last until their connection to the
+//! address RELEASE is closed.
 
 use std::io::Read;
 use std::net::TcpStream;

@@ -1,5 +1,5 @@
-//! What Linux says about a thread, for watch.rs: whether it computes, waits or
-//! wants a core, and at which line of your code it is.
+//! What Linux knows about a thread, for watch.rs: whether it computes, waits or
+//! wants a core, and which line of your code it has reached.
 
 use std::sync::{Mutex, Once};
 use std::{env, fs, path::Path, thread, time::Duration};
@@ -24,7 +24,7 @@ impl Default for Thread {
     fn default() -> Self {
         static LINE_TABLES: Once = Once::new();
         LINE_TABLES.call_once(|| {
-            // They are read now, so that the first report needn't wait.
+            // Read now, so that the first report doesn't have to wait for them.
             let read = || drop(wants_lines().then(|| ProfilerGuard::new(1)));
             thread::Builder::new().name("line tables".into()).spawn(read).ok();
         });
@@ -75,7 +75,7 @@ impl Thread {
     fn lines(&self) -> Option<Vec<String>> {
         let profiler = ProfilerGuard::new(1).ok()?;
         (0..500).find_map(|_| {
-            // Locked: it is undefined to signal a thread that has ended.
+            // Locked: signalling a thread that has ended is undefined.
             super::lock(&self.id).map(|id| pthread_kill(id, SIGPROF).ok());
             thread::sleep(Duration::from_millis(2));
             let stack = profiler.report().build().ok()?.data.into_keys().next();
@@ -88,18 +88,18 @@ fn your_lines(stack: &Frames) -> Vec<String> {
     let calls = stack.frames.iter().flatten();
     calls
         .map(|call| (call.filename(), call))
-        // What is further out polls your code, and isn't it.
+        // The frames further out poll your code, but aren't yours.
         .take_while(|(file, _)| !file.ends_with("/watch.rs"))
         .filter(|(file, _)| is_yours(file))
         .map(|(file, call)| match call.lineno() {
-            // The compiler knows no line for what it has moved.
+            // Code that the compiler has moved has no line.
             0 => format!("{} in {}", short(&file), call.name()),
             line => format!("{}:{line}", short(&file)),
         })
         .collect()
 }
 
-/// WATCH_LINES=0 switches them off, and with them what `lines` risks.
+/// WATCH_LINES=0 switches them off, and the risk of `lines` too.
 fn wants_lines() -> bool {
     env::var("WATCH_LINES").map_or(true, |lines| lines != "0")
 }

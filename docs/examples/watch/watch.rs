@@ -1,4 +1,4 @@
-//! Reports a frozen server thread while it is frozen: for how long, which
+//! Reports a frozen server thread while it is frozen: for how long, on which
 //! route, whether it computes, waits or wants a core, and at which line.
 
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
@@ -7,7 +7,7 @@ use std::{future, io::Write, mem, pin::pin, thread};
 
 use tokio::runtime::{Handle, RuntimeMetrics, worker_index};
 
-/// A thread that gets nowhere for this long is frozen.
+/// A thread that makes no progress for this long is frozen.
 const THRESHOLD: Duration = Duration::from_millis(100);
 const REPORTS_PER_MINUTE: u32 = 10;
 
@@ -64,8 +64,8 @@ struct Watched {
 
 /// Where a thread was when first seen there, and what it had used until then.
 struct Seen {
-    /// Changes when the thread gets on: it parks, ends some polls, or one that
-    /// has a name. `None` while it has nothing to do.
+    /// Changes when the thread makes progress: it parks, or ends some polls or one
+    /// that has a name. `None` while it has nothing to do.
     place: Option<(u64, Duration, u64)>,
     at: Instant,
     used: Option<f64>,
@@ -87,7 +87,7 @@ impl Guard {
             seen: Mutex::new(seen),
         });
         lock(&ALL).push(watched.clone());
-        // Dropped when the runtime ends, which its thread may outlive.
+        // Dropped when the runtime ends, because its thread may live longer.
         let guard = Self(watched.clone());
         runtime.spawn(async { (guard, future::pending::<()>().await) });
         Some(Self(watched))
@@ -134,7 +134,7 @@ impl Watched {
             let name = lock(&self.mark).1.clone();
             let task = name.as_deref().unwrap_or("a task without a name");
             let who = format!("{task} on {}", self.name);
-            // It may have ended before the line was taken.
+            // The freeze may have ended before the line was found.
             let line = Some(self.system.line());
             let line = line.filter(|_| self.place() == place);
             let line = line.unwrap_or(", until just now".into());

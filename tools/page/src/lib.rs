@@ -1,5 +1,5 @@
-//! The live page at `/` of every step: a heartbeat, buttons, and what came of each
-//! request. Its files are part of the program.
+//! The live page at `/` of every step: a heartbeat, buttons, and the result of each
+//! request. Its files are compiled into the program.
 
 use std::future::ready;
 
@@ -16,7 +16,7 @@ use actix_web::{
 use common::{About, Format, about};
 use serde_json::{Value, json};
 
-/// Path, content type and text of each file that the page is made of.
+/// Path, content type and text of each of the page's files.
 const FILES: [(&str, &str, &str); 4] = [
     ("/", "text/html; charset=utf-8", include_str!("page.html")),
     ("/page.css", "text/css; charset=utf-8", include_str!("page.css")),
@@ -24,13 +24,13 @@ const FILES: [(&str, &str, &str); 4] = [
     ("/page.svg", "image/svg+xml", include_str!("page.svg")),
 ];
 
-/// Routes that only some of the steps have, and that the page makes use of.
+/// Routes that the page uses, and that only some of the steps have.
 const OPTIONAL: [&str; 4] = ["/failing", "/pool", "/progress", "/summary"];
 
-/// The one path that takes a body, and nothing but POST.
+/// The only path that takes a body, and it takes only POST.
 const UPLOAD: &str = "/summary";
 
-/// Adds the page at `/` with its files, and the answer to a path or a method
+/// Adds the page at `/` with its files, and the response for a path or a method
 /// that no route has.
 pub fn routes(config: &mut ServiceConfig) {
     for (path, content_type, text) in FILES {
@@ -42,7 +42,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .default_service(to(elsewhere));
 }
 
-/// A route for both: actix-web doesn't send the body to a HEAD.
+/// A route for both. actix-web leaves out the body for HEAD.
 fn get_or_head() -> Route {
     route().guard(Any(Get()).or(Head()))
 }
@@ -86,8 +86,8 @@ fn part_of_the_page(
         .body(text)
 }
 
-/// What any other request gets: actix-web asks here also when the path is
-/// known and only the method isn't.
+/// The response to every other request. actix-web calls this as well if the path
+/// is known and only the method isn't.
 async fn elsewhere(request: HttpRequest) -> HttpResponse {
     let known = request.resource_map().has_resource(request.path());
     let takes_post = request.path() == UPLOAD;
@@ -98,7 +98,7 @@ async fn elsewhere(request: HttpRequest) -> HttpResponse {
     let text = if known {
         response.status(StatusCode::METHOD_NOT_ALLOWED);
         let (allowed, text) = if takes_post {
-            ("POST", "Only POST works here.")
+            ("POST", "Only POST is allowed here.")
         } else {
             ("GET, HEAD", "Only GET and HEAD work here.")
         };
@@ -113,7 +113,7 @@ async fn elsewhere(request: HttpRequest) -> HttpResponse {
         .body(text)
 }
 
-/// What GET would answer, as far as it's known without doing the work, and
+/// What GET would return, as far as that's known without doing the work, and
 /// without a body (RFC 9110, 9.3.2).
 fn head(request: &HttpRequest) -> HttpResponse {
     let mut response = HttpResponse::Ok();
@@ -147,7 +147,7 @@ mod tests {
         test::{TestRequest, call_service, init_service, read_body},
     };
 
-    /// What a step with `/failing`, but without `/pool`, answers.
+    /// The response of a step with `/failing`, but without `/pool`.
     async fn get(path: &str) -> (StatusCode, HeaderMap, String) {
         let failing =
             actix_web::web::get().to(HttpResponse::InternalServerError);
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn every_file_comes_with_the_headers_that_keep_others_out() {
+    async fn every_file_has_the_headers_that_keep_others_out() {
         for (path, content_type, text) in FILES {
             let (status, headers, body) = get(path).await;
             assert_eq!(status, 200);
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn what_the_step_is_comes_as_json_with_the_routes_that_it_has() {
+    async fn the_step_is_described_as_json_with_its_routes() {
         let (status, headers, body) = get("/page.json").await;
         assert_eq!(status, 200);
         assert_eq!(header(&headers, "content-type"), "application/json");
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_never_makes_markup_of_what_it_gets() {
+    fn the_page_never_turns_data_into_markup() {
         let script = include_str!("page.js");
         for trap in
             ["innerHTML", "outerHTML", "insertAdjacent", "write(", "eval("]
