@@ -44,7 +44,7 @@ pub struct Settings {
     #[arg(allow_hyphen_values = true, value_parser = parsed(host))]
     pub host: String,
 
-    /// The port to listen on; 0 takes a free one
+    /// The port to listen on; 0 picks a free one
     #[arg(long, env, default_value = "3000", allow_hyphen_values = true)]
     #[arg(value_parser = parsed(parse_port))]
     pub port: u16,
@@ -292,14 +292,14 @@ impl Settings {
         let hint = match error.kind() {
             io::ErrorKind::AddrInUse => {
                 "another program is using the port, perhaps another step: stop \
-                 it, or choose another port with PORT=3001 (PORT=0 takes a free \
+                 it, or choose another port with PORT=3001 (PORT=0 picks a free \
                  one)"
             }
             io::ErrorKind::PermissionDenied => {
                 "choose a port from 1024 on, for instance with PORT=3000"
             }
             _ => {
-                "choose a name or an address of this machine, as with \
+                "choose one of this machine's names or addresses, for instance \
                  --host 127.0.0.1, and check PORT"
             }
         };
@@ -355,7 +355,7 @@ pub fn parsed<T: Clone + Send + Sync + 'static>(
 
 fn host(text: &str) -> Result<String, String> {
     if text.is_empty() || text.contains(char::REPLACEMENT_CHARACTER) {
-        return Err("expected a name or an address of this machine".into());
+        return Err("expected one of this machine's names or addresses".into());
     }
     Ok(text.to_owned())
 }
@@ -365,7 +365,7 @@ fn host(text: &str) -> Result<String, String> {
 /// # Errors
 /// Describe what is expected.
 pub fn parse_port(text: &str) -> Result<u16, String> {
-    let expected = "expected a whole number from 0 to 65535; 0 takes a free \
+    let expected = "expected a whole number from 0 to 65535; 0 picks a free \
                     port";
     text.parse().map_err(|_| expected.into())
 }
@@ -450,7 +450,7 @@ mod tests {
 
     #[test]
     fn a_bad_value_is_named_with_what_is_expected() {
-        refused("--host", &["", "\u{fffd}"], "a name or an address");
+        refused("--host", &["", "\u{fffd}"], "names or addresses");
         refused(
             "--port",
             &[
@@ -466,7 +466,7 @@ mod tests {
                 "99999999999999999999",
                 "\u{fffd}",
             ],
-            "a whole number from 0 to 65535; 0 takes a free port",
+            "a whole number from 0 to 65535; 0 picks a free port",
         );
         refused(
             "--iterations",

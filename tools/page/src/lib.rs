@@ -100,7 +100,7 @@ async fn elsewhere(request: HttpRequest) -> HttpResponse {
         let (allowed, text) = if takes_post {
             ("POST", "Only POST is allowed here.")
         } else {
-            ("GET, HEAD", "Only GET and HEAD work here.")
+            ("GET, HEAD", "Only GET and HEAD are allowed here.")
         };
         response.insert_header((header::ALLOW, allowed));
         text

@@ -98,8 +98,8 @@ fn noted(browser: &mut Browser) -> BTreeSet<String> {
     serde_json::from_value(browser.evaluate("noted")).unwrap()
 }
 
-/// For how long the noted states say that there was no response. Never that the
-/// server was frozen.
+/// For how long, according to the noted states, there was no response. They must
+/// never claim that the server was frozen.
 fn longest_claim(browser: &mut Browser) -> f64 {
     let states = noted(browser);
     let frozen = states.iter().any(|state| state.contains("rozen"));
@@ -138,7 +138,7 @@ fn seconds(text: &str) -> f64 {
 }
 
 /// The 29 of "Done after 3.0 s: 29 heartbeats answered."
-fn heartbeats_meanwhile(browser: &mut Browser) -> u64 {
+fn heartbeats_answered(browser: &mut Browser) -> u64 {
     wait_for_text(browser, "state", "Done after ");
     let state = text(browser, "#state");
     let (_, count) = state.split_once(": ").expect(&state);
@@ -208,7 +208,7 @@ fn step_2_answers_the_heartbeat_while_a_worker_counts() {
     wait_for_text(&mut browser, "state", "Waiting for /blocking: ");
     look_around(&mut browser, "alive");
     wait_for_results(&mut browser, 1);
-    assert!(heartbeats_meanwhile(&mut browser) >= 3);
+    assert!(heartbeats_answered(&mut browser) >= 3);
     let said = noted(&mut browser);
     let expected = "Waiting for /blocking; the heartbeat is answered.";
     assert!(said.contains(expected), "{said:?}");
@@ -264,7 +264,7 @@ fn a_worker_that_fails_is_seen_and_the_server_is_not_harmed() {
 
 /// In step 5 the page counts what was refused, in step 7 the server does.
 #[test]
-fn slots_that_are_taken_and_who_was_refused_are_seen_at_one_glance() {
+fn taken_slots_and_refused_requests_are_seen_at_a_glance() {
     for step in ["step5-back-pressure", "step7-cancellation"] {
         let settings = [("ITERATIONS", "20_000_000_000"), ("QUEUE", "2")];
         let server = start_with(step, &settings);
@@ -302,7 +302,7 @@ fn while_one_waits_the_heartbeat_goes_on_even_in_step_1() {
     let Some(mut browser) = page(&server) else { return };
     send(&mut browser, "/waiting");
     wait_for_results(&mut browser, 1);
-    assert!(heartbeats_meanwhile(&mut browser) >= 3);
+    assert!(heartbeats_answered(&mut browser) >= 3);
 }
 
 #[test]
@@ -375,7 +375,7 @@ fn in_the_last_of_seven_tabs_a_request_gets_its_connection_and_its_bar() {
 }
 
 #[test]
-fn a_tab_that_sent_nothing_claims_no_more_than_that_nothing_comes() {
+fn a_tab_that_sent_nothing_claims_only_that_nothing_arrives() {
     let server = start("step1-blocking", "3_000_000_000");
     let Some(mut busy) = page(&server) else { return };
     let mut idle = more_tabs(&busy, &server, 1).remove(0);

@@ -1,4 +1,4 @@
-// What all stages share, and nothing of any lesson.
+// What all the stages share. The lessons are elsewhere.
 import { availableParallelism } from "node:os";
 import { basename } from "node:path";
 
@@ -10,7 +10,7 @@ export const threads = setting(
   1024,
 );
 
-// The work: adds one, so many times.
+// The work: adds one, this many times.
 export function count(iterations) {
   let counter = 0;
   for (let i = 0; i < iterations; i++) {
@@ -19,15 +19,15 @@ export function count(iterations) {
   return counter;
 }
 
-// The total in so many exact shares.
+// Divides the total into exact shares.
 export function shares(total, parts) {
   const rest = total % parts;
   const share = (total - rest) / parts;
   return Array.from({ length: parts }, (_, i) => share + (i < rest ? 1 : 0));
 }
 
-// Answers what the route returns. That it fails isn't the client's fault: 500,
-// and the reason only where we read it.
+// Responds with what the route returns. A failure isn't the client's fault: it
+// gets 500, and only our log has the reason.
 export function respond(routes) {
   return async ({ url }, response) => {
     response.setHeader("Content-Type", "text/plain; charset=utf-8");
@@ -46,7 +46,7 @@ export function respond(routes) {
   };
 }
 
-// Serves this machine until a signal comes. Requests in progress are finished.
+// Serves this machine until a signal arrives. Requests in progress are finished.
 export function listen(server) {
   const name = basename(process.argv[1], ".mjs");
   server.on("error", (error) => fail(1, `can't listen: ${error.message}`));

@@ -1,4 +1,4 @@
-// Stage 2: one worker does the loop and sends its answer back as a message.
+// Stage 2: one worker runs the loop and sends its result back as a message.
 import { createServer } from "node:http";
 import { Worker } from "node:worker_threads";
 import { iterations, listen, respond } from "./common.mjs";
@@ -8,7 +8,7 @@ const routes = {
   "/blocking": async () => `Result is ${await spawnWorker(iterations)}`,
 };
 
-// Starts a worker. However it ends, its promise is settled, and only once.
+// Starts a worker. However it ends, its promise is settled exactly once.
 function spawnWorker(workerData) {
   return new Promise((resolve, reject) => {
     const file = new URL("worker.mjs", import.meta.url);

@@ -1,4 +1,4 @@
-// Stage 3: N workers each do a share; their answers are joined.
+// Stage 3: N workers count a share each; their results are joined.
 import { createServer } from "node:http";
 import { Worker } from "node:worker_threads";
 import { iterations, listen, respond, shares, threads } from "./common.mjs";
@@ -8,7 +8,7 @@ const routes = {
   "/blocking": async () => `Result is ${await countAll()}`,
 };
 
-// Lets each worker count a share. If one fails, the others run on to their end.
+// Has each worker count a share. If one fails, the others keep running.
 async function countAll() {
   const counts = await Promise.all(
     shares(iterations, threads).map(spawnWorker),
@@ -16,7 +16,7 @@ async function countAll() {
   return counts.reduce((sum, count) => sum + count);
 }
 
-// Starts a worker. However it ends, its promise is settled, and only once.
+// Starts a worker. However it ends, its promise is settled exactly once.
 function spawnWorker(workerData) {
   return new Promise((resolve, reject) => {
     const file = new URL("worker.mjs", import.meta.url);

@@ -1,4 +1,4 @@
-// Counts its share in a thread of its own, and sends the count back.
+// Counts its share on its own thread, and sends the count back.
 import { parentPort, workerData } from "node:worker_threads";
 import { count } from "./common.mjs";
 
