@@ -6,7 +6,7 @@
 //! |---|---|---|
 //! | `chapters/` | the book, in Markdown | hand, and `cargo run -p docs -- renew` |
 //! | `results/` | what was measured | the command that each page names |
-//! | `proofs.toml` | what is taught, where, and what runs behind it | hand |
+//! | `proofs.toml` | what is taught, where, and what backs it up | hand |
 //! | `examples/` | programs that the chapters run, and those that measure | hand |
 //! | `exercises/` | each exercise's test, and its solution as a patch | hand |
 //! | `theme/`, `book.toml` | how mdBook shows it | hand |

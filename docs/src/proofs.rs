@@ -1,4 +1,4 @@
-//! The table of what is taught, where, and what runs behind it.
+//! The table of what is taught, where, and what backs it up.
 
 use std::fmt::Write;
 
@@ -18,7 +18,7 @@ const SOURCE: &str = "docs/proofs.toml";
 pub struct Proofs {
     /// What the book teaches.
     pub concept: Vec<Claim>,
-    /// What the handbook has wrong.
+    /// What the handbook gets wrong.
     pub correction: Vec<Claim>,
     /// What people ask in public trackers.
     pub question: Vec<Claim>,
@@ -32,7 +32,7 @@ pub struct Claim {
     pub name: String,
     /// Where it is taught: a chapter and its heading, `step1.md#the-freeze`.
     pub taught: String,
-    /// What runs behind it: one or more of
+    /// What backs it up: one or more of
     /// a test (`path/to/file.rs::function`), a program (`path/to/file.rs`), an
     /// example or commands in a chapter (`step1.md#the-freeze`), measurements
     /// (`docs/results/name.json`).
@@ -58,7 +58,7 @@ pub fn mistakes(claim: &Claim) -> Vec<String> {
         })
         .collect();
     if claim.proof.is_empty() {
-        mistakes.push(format!("{}: nothing runs behind it", claim.name));
+        mistakes.push(format!("{}: nothing backs it up", claim.name));
     }
     mistakes
 }
@@ -73,12 +73,12 @@ pub fn tables() -> Result<String, String> {
     let mut errors = Vec::new();
     for (title, claims) in [
         ("What is taught", &proofs.concept),
-        ("What the handbook has wrong", &proofs.correction),
+        ("What the handbook gets wrong", &proofs.correction),
         ("What people ask", &proofs.question),
     ] {
         let _ = write!(
             tables,
-            "\n## {title}\n\n| | | what runs behind it |\n|--:|---|---|\n"
+            "\n## {title}\n\n| | | what backs it up |\n|--:|---|---|\n"
         );
         for (number, claim) in (1..).zip(claims) {
             errors.extend(mistakes(claim));
