@@ -20,11 +20,11 @@ use crate::pool::{Permit, Pool};
 use crate::progress::Progress;
 use crate::share::{Answer, Lost, Task};
 
-/// The queue. It has a version: a worker takes no shares of another.
+/// The queue. Its name has a version: a worker takes no shares of any other.
 const SHARES: &str = "shares-1";
-/// When nothing is heard of a share for so long, another worker gets it.
+/// When nothing is heard of a share for this long, another worker gets it.
 const SILENCE: Duration = Duration::from_secs(1);
-/// How many looks at a queue that nobody touches: ten seconds.
+/// How often to look at a queue that nobody touches: for ten seconds.
 const LOOKS: u32 = if cfg!(test) { 16 } else { 80 };
 
 const ALL: RangeInclusive<u64> = 0..=u64::MAX;
@@ -53,7 +53,7 @@ impl Broker {
                 async {}
             });
         let connected = async {
-            // In the URL they would be ignored.
+            // Credentials left in the URL would be ignored.
             let options = match url.login() {
                 (Some(user), Some(password)) => {
                     options.user_and_password(user, password)
@@ -63,7 +63,7 @@ impl Broker {
             };
             let url: ServerAddr = url.address().parse()?;
             let client = options.connect(url).await?;
-            // For a piece, or what it comes to.
+            // Large enough for a piece, or for its result.
             if client.max_payload() < 600_000 {
                 return Err("its max_payload is below 600000".into());
             }
@@ -92,7 +92,7 @@ impl Broker {
         let client = self.context.client();
         let (id, mut lost) = (client.new_inbox(), self.lost.subscribe());
         let published = async {
-            // The client would keep it, and send it later.
+            // Otherwise, the client would keep the share and send it later.
             if client.connection_state() != State::Connected {
                 return Err("disconnected".into());
             }
@@ -115,7 +115,7 @@ impl Broker {
             published.map_err(|error| Lost::Broker(error.to_string()))?;
         let context = self.context.clone();
         let remove = async move {
-            // In a new queue the number is another's.
+            // In a new queue, the number belongs to another share.
             if context.client().connection_state() == State::Connected {
                 let queue = context.get_stream_no_info(SHARES).await?;
                 queue.delete_message(number).await?;
@@ -151,7 +151,7 @@ impl Broker {
         }
     }
 
-    /// Watches the queue while shares are waited for: which of them are lost?
+    /// Watches the queue while anyone is waiting for a share: which are lost?
     async fn watch(self, mut consumer: PullConsumer) -> Result<(), Error> {
         let client = self.context.client();
         let hear = |what| client.subscribe(format!("$JS.{what}.{SHARES}.>"));
@@ -160,7 +160,7 @@ impl Broker {
         let (mut reached, mut quiet, mut next) = (true, 0, Instant::now());
         loop {
             select! {
-                // Somebody works, for this server or another.
+                // Somebody is working, for this server or another.
                 Some(_) = acks.next(), if reached => quiet = 0,
                 Some(event) = dead.next() => {
                     let event = serde_json::from_slice(&event.payload);
@@ -272,7 +272,7 @@ pub async fn work(settings: &BrokerSettings) -> io::Result<()> {
             // A broker that was started again has no queue.
             let queue = queue(&broker.context).await;
             while let Ok(consumer) = &queue {
-                // One: what waits here could be elsewhere.
+                // Only one: a share that waits here could run elsewhere.
                 let one = consumer.batch().max_messages(1).expires(SILENCE);
                 let share = async { one.messages().await?.try_next().await };
                 match select! {

@@ -16,7 +16,7 @@ pub enum Task {
     Fail,
 }
 
-/// How far it is, now and then; finally a count, or lines and their table.
+/// Progress reports, and finally a count, or lines and their table.
 #[derive(Serialize, Deserialize)]
 pub enum Answer {
     SoFar(u64),
@@ -59,7 +59,7 @@ impl Task {
         }
     }
 
-    /// Whether an answer that arrived is one to this task, and to all of it.
+    /// Whether an answer that arrived answers this task, and covers all of it.
     pub fn fits(&self, answer: &Answer) -> bool {
         match (self, answer) {
             (Self::Count(rounds), Answer::Count(count)) => count == rounds,
