@@ -4,7 +4,7 @@
 //! | module | what it contains |
 //! |---|---|
 //! | `count` | the work: [`count`], and [`shares`], its exact division |
-//! | `measurements` | the other work: [`Table`], which summarises lines of a file |
+//! | `table` | the other work: [`Table`], which summarises lines of a file |
 //! | `settings` | [`Settings`] and its larger kinds: flags and environment |
 //! | `serve` | [`serve`]: runs the server, and prints the start line |
 //! | `report` | [`Report`] and [`SummaryReport`]: results as text or JSON |
@@ -17,18 +17,17 @@
 mod count;
 mod events;
 mod log;
-mod measurements;
 mod report;
 mod request;
 mod serve;
 mod settings;
 mod stop;
+mod table;
 mod timing;
 
 pub use count::{count, shares};
 pub use events::{EventStream, events};
 pub use log::log;
-pub use measurements::{BadLine, Summary, Table, TooManyNames, count_lines};
 pub use report::{Format, Rendered, Report, SummaryReport};
 pub use request::{RequestId, Upload, client_left};
 pub use serve::{announce, serve};
@@ -38,4 +37,5 @@ pub use settings::{
     parse_port, parse_threads, parsed, read_settings,
 };
 pub use stop::stop_signal;
+pub use table::{BadLine, Summary, Table, TooManyNames, count_lines};
 pub use timing::{milliseconds, short};

@@ -84,7 +84,7 @@ impl FromRequest for Upload {
             )));
         }
         let length = headers.get(header::CONTENT_LENGTH);
-        let length = length.and_then(|it| it.to_str().ok()?.parse().ok());
+        let length = length.and_then(|value| value.to_str().ok()?.parse().ok());
         ready(read(request).map(|id| Self {
             id,
             length: length.unwrap_or(0),
@@ -100,8 +100,10 @@ pub fn client_left(error: &Error) -> bool {
 }
 
 fn read(request: &HttpRequest) -> Result<RequestId, Error> {
-    let valid =
-        |it: char| it.is_ascii_alphanumeric() || ['.', '-', '_'].contains(&it);
+    let valid = |character: char| {
+        character.is_ascii_alphanumeric()
+            || ['.', '-', '_'].contains(&character)
+    };
     match Query::<RequestId>::from_query(request.query_string()) {
         Ok(Query(it)) if it.len() <= LONGEST && it.chars().all(valid) => Ok(it),
         _ => Err(ErrorBadRequest(format!(

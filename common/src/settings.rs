@@ -384,7 +384,8 @@ pub fn parse_threads(text: &str) -> Result<NonZeroUsize, String> {
 }
 
 fn queue(text: &str) -> Result<usize, String> {
-    whole_number(text, "", 1, LONGEST_QUEUE as u64).map(|it| it as usize)
+    whole_number(text, "", 1, LONGEST_QUEUE as u64)
+        .map(|number| number as usize)
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
@@ -437,74 +438,40 @@ mod tests {
         S::try_parse_from(arguments).map_err(|error| error.to_string())
     }
 
-    /// Checks that each value is refused, with a message that contains the flag,
-    /// the value and what is expected.
-    fn refused(flag: &str, values: &[&str], expected: &str) {
-        for value in values {
-            let message = parse::<BrokerSettings>(&[flag, value]).unwrap_err();
-            for part in [flag, &format!("'{value}'"), expected] {
-                assert!(message.contains(part), "no {part} in: {message}");
-            }
-        }
-    }
-
     #[test]
     fn a_bad_value_is_named_with_what_is_expected() {
-        refused("--host", &["", "\u{fffd}"], "names or addresses");
-        refused(
-            "--port",
-            &[
-                "",
-                "-1",
-                "65536",
-                "http",
-                "3_000",
-                "3000 ",
-                "3000.5",
-                "0x10",
-                "3000/tcp",
-                "99999999999999999999",
-                "\u{fffd}",
-            ],
-            "a whole number from 0 to 65535; 0 picks a free port",
-        );
-        refused(
-            "--iterations",
-            &[
-                "",
-                "-1",
-                "_",
-                "ten",
-                "1e10",
-                "1.5",
-                "10 billion",
-                "18446744073709551616",
-            ],
-            "a whole number from 0 to 18446744073709551615",
-        );
-        let no_numbers = ["", "0", "-1", "four", "1_0", "1.5", "2 threads"];
-        refused("--threads", &no_numbers, "a whole number from 1 to 1024");
-        refused("--threads", &["1025"], "a whole number from 1 to 1024");
-        refused("--queue", &no_numbers, "a whole number from 1 to 10000");
-        refused("--queue", &["10001"], "a whole number from 1 to 10000");
-        let no_seconds = ["", "-1", "86401", "soon", "1.5", "5s", "inf"];
-        let seconds = "a whole number of seconds from";
-        refused(
-            "--timeout",
-            &no_seconds,
-            &format!("{seconds} 1 to 86400, or off"),
-        );
-        refused(
-            "--shutdown-timeout",
-            &no_seconds,
-            &format!("{seconds} 0 to 86400"),
-        );
-        refused(
-            "--body-timeout",
-            &no_seconds,
-            &format!("{seconds} 1 to 86400"),
-        );
-        refused("--nats-url", &[""], "such as nats://127.0.0.1:4222");
+        let numbers = "|-1|four|1_0|1.5|2 threads";
+        let seconds = "|-1|86401|soon|1.5|5s|inf";
+        for (flag, values, expected) in [
+            ("host", "|\u{fffd}", "a name or an address"),
+            (
+                "port",
+                "|-1|65536|http|3_000|3000 |3000.5|0x10|99999999999999999999",
+                "a whole number from 0 to 65535; 0 picks a free port",
+            ),
+            (
+                "iterations",
+                "|-1|_|ten|1e10|1.5|10 billion|18446744073709551616|\u{fffd}",
+                "a whole number from 0 to 18446744073709551615",
+            ),
+            ("threads", numbers, "a whole number from 1 to 1024"),
+            ("threads", "0|1025", "a whole number from 1 to 1024"),
+            ("queue", numbers, "a whole number from 1 to 10000"),
+            ("queue", "0|10001", "a whole number from 1 to 10000"),
+            ("timeout", seconds, "of seconds from 1 to 86400, or off"),
+            ("shutdown-timeout", seconds, "of seconds from 0 to 86400"),
+            ("body-timeout", seconds, "of seconds from 1 to 86400"),
+            ("nats-url", "", "such as nats://127.0.0.1:4222"),
+        ] {
+            for value in values.split('|') {
+                let flag = format!("--{flag}");
+                let message = parse::<BrokerSettings>(&[&flag, value]);
+                let message = message.unwrap_err();
+                for part in [&flag, &format!("'{value}'"), expected] {
+                    assert!(message.contains(part), "no {part} in: {message}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Measurements, and what others say, as text for people.
+//! Measurements and other programs' output as text.
 
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ pub fn ratio(ratio: Option<f64>) -> String {
     ratio.map_or(NONE.into(), |ratio| format!("{ratio:.2}"))
 }
 
-/// What others have said, as one line of at most `most` characters, without
+/// Another program's output as one line of at most `most` characters, without
 /// what a terminal would obey.
 pub fn sanitized(text: &str, most: usize) -> String {
     let text = text.trim();
@@ -64,8 +64,7 @@ pub fn failure(message: impl ToString) -> String {
     }
 }
 
-/// The last line with something in it. What a panic adds about backtraces
-/// says nothing.
+/// The last line that isn't empty, nor what a panic adds about backtraces.
 pub fn last_line(text: &str) -> Option<&str> {
     let mut lines = text.lines().rev().map(str::trim);
     lines.find(|line| !line.is_empty() && !line.starts_with("note: "))

@@ -1,17 +1,17 @@
 //! Runs the steps and measures what their users feel.
 //!
 //! Data flows one way, from the top of this table to its end. `results` and
-//! `format` know nobody else, and `show` knows only these two.
+//! `format` use no other module, and `show` only these two.
 //!
-//! | module | what it holds |
+//! | module | what it contains |
 //! |---|---|
 //! | [`options`] | the command line |
 //! | [`plan`] | what is measured, in which order, for how long |
-//! | [`measure`] | starts the servers, probes them, says how far it is |
-//! | [`results`] | facts and figures: what `results.json` holds |
+//! | [`measure`] | starts the servers and probes them |
+//! | [`results`] | facts: the content of `results.json` |
 //! | [`show`] | the terminal, the report and its charts, from results only |
 //! | [`stage`] | all servers at once, live, on one page |
-//! | [`format`](mod@format) | measurements, and what others say, as text |
+//! | [`format`](mod@format) | measurements and other programs' output as text |
 
 pub mod format;
 pub mod measure;

@@ -15,7 +15,7 @@ use compare::{
 };
 use tokio::{signal, task::spawn_blocking};
 
-/// Of everything, as a shell reports it for a program that Ctrl-C ended.
+/// As a shell reports it for a program that Ctrl-C ended.
 const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
@@ -34,7 +34,7 @@ fn main() -> ExitCode {
 
 #[tokio::main(flavor = "current_thread")]
 async fn until_stopped(options: &Options) -> ExitCode {
-    // Whatever `compare` has started is killed when it is dropped.
+    // Everything that `compare` has started is killed when it is dropped.
     let outcome = tokio::select! {
         outcome = compare(options) => outcome,
         Ok(()) = stopped() => {
@@ -52,13 +52,13 @@ async fn until_stopped(options: &Options) -> ExitCode {
     }
 }
 
-/// Measures, and returns whether all that was asked for could be measured.
+/// Measures, and returns whether everything could be measured.
 async fn compare(options: &Options) -> Result<bool, Failure> {
     if options.live {
         return stage::run(options).await;
     }
     if options.ready {
-        return say_ready(options).await;
+        return print_ready(options).await;
     }
     let folder = options.report();
     let report = spawn_blocking(move || Report::create(&folder)).await??;
@@ -69,8 +69,8 @@ async fn compare(options: &Options) -> Result<bool, Failure> {
     Ok(is_complete)
 }
 
-/// Says whether this machine is ready for a class, and returns it.
-async fn say_ready(options: &Options) -> Result<bool, Failure> {
+/// Prints whether this machine is ready for a class, and returns it.
+async fn print_ready(options: &Options) -> Result<bool, Failure> {
     let plan = Plan::new(options);
     let wrong = ready(&plan, options.quiet).await?;
     wrong.iter().for_each(common::log);

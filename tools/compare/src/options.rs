@@ -23,7 +23,7 @@ pub const NODE: [&str; 3] =
 /// An example of step 1.
 pub const TWO_WORKERS: &str = "two-workers";
 
-/// What it depends on takes longer to build than all others together.
+/// Its dependencies take longer to build than all others together.
 const TAKES_LONG: &str = "step9-many-machines";
 
 /// Between step 3 and the last of them, /blocking and /non-blocking don't
@@ -36,7 +36,7 @@ const DEFAULT: [&str; 4] = [
 ];
 
 /// Runs the steps and measures what their users feel: how long /blocking takes,
-/// and how fast /non-blocking answers meanwhile.
+/// and how fast /non-blocking answers during that time.
 #[derive(Debug, Parser)]
 #[command(name = "compare", after_help = AFTER_HELP)]
 #[command(args_override_self = true)]
@@ -57,11 +57,11 @@ pub struct Options {
     #[arg(long)]
     pub node: bool,
 
-    /// Also step 1 with two workers, an example of it
+    /// Also step 1 with two server threads, an example of it
     #[arg(long)]
     pub two_workers: bool,
 
-    /// What `urls` stand for.
+    /// The parsed `urls`.
     #[arg(skip)]
     pub peers: Vec<Peer>,
 
@@ -140,12 +140,12 @@ Examples:
   cargo run -- --diff 3 4
   cargo run --release -- --scaling 1,2,4,8
 
-The exit status is 0 only when all that was asked for was measured.";
+The exit status is 0 only when everything was measured as asked for.";
 
-/// A server that somebody else has started.
+/// A server that is already running.
 #[derive(Clone, Debug)]
 pub struct Peer {
-    /// What it is to be called.
+    /// Its name.
     pub name: String,
     /// Where it is, without a slash at the end.
     pub url: String,

@@ -67,7 +67,6 @@ impl Plan {
             runs: runs.unwrap_or(0),
             interval_ms: options.interval.get(),
             in_time_ms: IN_TIME_MS,
-            connection: "a fresh connection".into(),
         };
         let subject =
             |name: &str, source| Subject { name: name.to_owned(), source };
@@ -80,9 +79,10 @@ impl Plan {
             subjects.extend(NODE.map(|stage| subject(stage, Source::Node)));
         }
         let peers = options.peers.iter();
-        subjects.extend(
-            peers.map(|it| subject(&it.name, Source::Url(it.url.clone()))),
-        );
+        subjects
+            .extend(peers.map(|peer| {
+                subject(&peer.name, Source::Url(peer.url.clone()))
+            }));
         let scaling = options.scaling.iter().map(|count| count.get());
         let one = (!options.scaling.is_empty()).then_some(1);
         Self {
@@ -98,8 +98,9 @@ impl Plan {
     pub fn steps(&self) -> impl Iterator<Item = &str> {
         let wanted = |step: &str| {
             let mut subjects = self.subjects.iter();
-            subjects.any(|it| it.source == Source::Step && it.name == step)
-                || step == SCALED && !self.scaling.is_empty()
+            subjects.any(|subject| {
+                subject.source == Source::Step && subject.name == step
+            }) || step == SCALED && !self.scaling.is_empty()
         };
         STEPS.into_iter().filter(move |step| wanted(step))
     }

@@ -43,8 +43,13 @@ pub fn server(name: &str, runs: Vec<Run>) -> Server {
     Server::new(name, None, runs, None)
 }
 
-/// Three steps and two peers: one that died, one that counts further.
+/// Three steps and four peers: one died, one counts further, one was disturbed,
+/// and one was too fast to be probed.
 pub fn results() -> Results {
+    let mut late = live(1_500.0);
+    for probe in &mut late.probes {
+        probe.late_ms = 5.0;
+    }
     let mut further = live(6_200.0);
     further.blocking[0].counted *= 2;
     let died = "failed in run 2 of 3: it ended (signal: 9); its last words: \
@@ -65,7 +70,6 @@ pub fn results() -> Results {
             runs: 3,
             interval_ms: 10,
             in_time_ms: IN_TIME_MS,
-            connection: "a fresh connection".into(),
         },
         vec![
             server(
@@ -84,6 +88,8 @@ pub fn results() -> Results {
                 Some(died.into()),
             ),
             server("a-peer-with-a-long-name", vec![further]),
+            server("disturbed", vec![live(1_000.0), late]),
+            server("short", vec![run(4.0, |_| Some(0.4))]),
         ],
         vec![
             one,

@@ -1,4 +1,4 @@
-//! The real binary over the real steps, and over servers that misbehave.
+//! The real binary with the real steps, and with servers that misbehave.
 
 mod node;
 
@@ -14,22 +14,29 @@ use std::{
     time::Duration,
 };
 
-use compare::results::Results;
+use compare::results::{Results, Server};
 use serde_json::Value;
 
 /// How far `/blocking` counts.
-const COUNT: &str = "1000000000";
+const COUNT: &str = "200000000";
 
-/// One at a time of those that compare who answers in time and who doesn't.
+/// Tests that compare which servers answer in time run one at a time.
 fn turn() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// `compare` with one run, a count of its own and a report of its own.
+/// `compare` with a report of its own.
 struct Compare {
     command: Command,
     report: PathBuf,
+}
+
+/// What it printed, and its exit status.
+struct Outcome {
+    stdout: String,
+    stderr: String,
+    status: Option<i32>,
 }
 
 impl Compare {
@@ -38,7 +45,7 @@ impl Compare {
         fs::remove_dir_all(&report).ok();
         let mut command = Command::new(env!("CARGO_BIN_EXE_compare"));
         command
-            .args(["--runs", "1", "--iterations", COUNT])
+            .args(["--iterations", COUNT])
             .args(arguments)
             .arg("--report")
             .arg(&report)
@@ -47,52 +54,64 @@ impl Compare {
         Self { command, report }
     }
 
-    fn run(mut self) -> (Output, Value) {
-        let output = self.command.output().unwrap();
-        let results = fs::read(self.report.join("results.json"))
-            .unwrap_or_else(|error| panic!("{error}: {output:?}"));
-        (output, serde_json::from_slice(&results).unwrap())
+    fn outcome(&mut self) -> Outcome {
+        let Output { stdout, stderr, status } = self.command.output().unwrap();
+        let [stdout, stderr] = [stdout, stderr]
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        Outcome { stdout, stderr, status: status.code() }
+    }
+
+    /// Also what was measured.
+    fn run(mut self) -> (Outcome, Results) {
+        let outcome = self.outcome();
+        let results = fs::read_to_string(self.report.join("results.json"));
+        let results = results.unwrap_or_else(|error| {
+            panic!("{error}: {}{}", outcome.stdout, outcome.stderr)
+        });
+        (outcome, serde_json::from_str(&results).unwrap())
     }
 }
 
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
+fn server<'a>(results: &'a Results, name: &str) -> &'a Server {
+    results.servers.iter().find(|server| server.name == name).unwrap()
 }
 
-fn servers(results: &Value) -> impl Iterator<Item = &Value> {
-    results["servers"].as_array().unwrap().iter()
-}
-
-fn server<'a>(results: &'a Value, name: &str) -> &'a Value {
-    servers(results).find(|it| it["name"] == name).unwrap()
-}
-
-/// What share of the probes was in time while `/blocking` ran.
-fn in_time(results: &Value, name: &str) -> f64 {
-    let during = &server(results, name)["during"];
-    let number = |name: &str| during[name].as_f64().unwrap();
-    number("in_time") / number("probes")
+/// The first of these servers froze, and the others didn't.
+fn assert_first_froze(results: &Results, names: &[&str], stdout: &str) {
+    let share = |name| {
+        server(results, name)
+            .during
+            .map_or(0.0, |during| during.in_time_share())
+    };
+    let frozen = share(names[0]);
+    assert!(frozen < 0.05, "{frozen}\n{stdout}");
+    assert!(stdout.contains(&format!("{} froze", names[0])), "{stdout}");
+    for name in &names[1..] {
+        assert!(share(name) > 2.0 * frozen, "{name}\n{stdout}");
+        assert!(!stdout.contains(&format!("{name} froze")), "{stdout}");
+    }
 }
 
 #[test]
 fn step_1_answers_nobody_in_time_and_the_others_do() {
     let _turn = turn();
-    let (output, results) = Compare::new("steps", &["--scaling", "2"]).run();
-    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
-    assert!(output.status.success(), "{stdout}\n{stderr}");
+    let has_node = harness::has_node();
+    let mut arguments = vec!["--runs=1", "--scaling=2"];
+    arguments.extend(has_node.then_some("--node"));
+    let compare = Compare::new("steps", &arguments);
+    let json = compare.report.join("results.json");
+    let (Outcome { stdout, stderr, status }, results) = compare.run();
+    assert_eq!(status, Some(0), "{stdout}\n{stderr}");
 
-    let frozen = in_time(&results, "step1-blocking");
-    assert!(frozen < 0.05, "{frozen}\n{stdout}");
-    let names = servers(&results).map(|it| it["name"].as_str().unwrap());
-    let names: Vec<_> = names.collect();
-    let numbers: String = names.iter().map(|name| &name[..5]).collect();
+    let names: Vec<&str> =
+        results.servers.iter().map(|server| server.name.as_str()).collect();
+    let numbers: String = names[..4].iter().map(|name| &name[..5]).collect();
     assert_eq!(numbers, "step1step2step3step7");
-    for name in &names[1..] {
-        let share = in_time(&results, name);
-        assert!(share > 2.0 * frozen, "{name}: {share}\n{stdout}");
-        assert!(!stdout.contains(&format!("{name} froze")), "{stdout}");
+    assert_first_froze(&results, &names[..4], &stdout);
+    if has_node {
+        assert_eq!(names[4..], compare::options::NODE);
+        assert_first_froze(&results, &names[4..], &stdout);
     }
-    assert!(stdout.contains("step1-blocking froze"), "{stdout}");
     for line in stdout.lines().filter(|line| !line.contains("report.html")) {
         assert!(line.chars().count() <= 80, "too long: {line}");
     }
@@ -103,9 +122,10 @@ fn step_1_answers_nobody_in_time_and_the_others_do() {
     let page = PathBuf::from(stdout.lines().last().unwrap());
     assert!(fs::read_to_string(&page).unwrap().contains("<svg"), "{page:?}");
     assert!(page.with_file_name("timeline.svg").exists());
-    assert_documented(&results);
-    let read: Results = serde_json::from_value(results.clone()).unwrap();
-    assert_eq!(serde_json::to_value(read).unwrap(), results);
+    let read = serde_json::from_str(&fs::read_to_string(json).unwrap());
+    let read: Value = read.unwrap();
+    assert_eq!(serde_json::to_value(results).unwrap(), read);
+    assert_documented(&read);
 }
 
 /// Every field of the results is in the documentation with its type, and every
@@ -114,56 +134,48 @@ fn assert_documented(results: &Value) {
     let path =
         concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/chapters/proofs.md");
     let page = fs::read_to_string(path).unwrap();
+    let row = |line| -> Option<(String, &str)> {
+        let mut cells = str::strip_prefix(line, "| `")?.split(" | ");
+        Some((cells.next()?.trim_end_matches('`').into(), cells.next()?))
+    };
     let (_, table) =
         page.split_once("\n## Fields of `results.json`\n").unwrap();
-    let documented: BTreeMap<&str, &str> = table
-        .lines()
-        .filter_map(|line| {
-            let mut cells = line.strip_prefix("| `")?.split(" | ");
-            Some((cells.next()?.trim_end_matches('`'), cells.next()?))
-        })
-        .collect();
-    let mut fields = BTreeMap::new();
-    collect(results, String::new(), &mut fields);
-    for (field, types) in &fields {
+    let documented: BTreeMap<_, _> = table.lines().filter_map(row).collect();
+    let mut found = BTreeMap::new();
+    collect(results, "", &mut found);
+    for (field, types) in &found {
+        let parts = documented.keys().any(|name| name.starts_with(field));
+        let accepted = documented.get(field).copied();
         // A part of the results that only has others in it.
-        if types.iter().all(|it| *it == "object")
-            && documented.keys().any(|it| it.starts_with(field))
-        {
-            continue;
-        }
-        let accepted = documented.get(field.as_str());
+        let accepted = accepted.or(parts.then_some("object"));
         let accepted = accepted.unwrap_or_else(|| panic!("no word of {field}"));
-        for a_type in types {
-            assert!(
-                accepted.split(" or ").any(|it| it == *a_type),
-                "{field} is documented as {accepted}, but is {a_type}"
-            );
-        }
+        let accepted: Vec<_> = accepted.split(" or ").collect();
+        assert!(
+            types.iter().all(|found| accepted.contains(found)),
+            "{field} is documented as {accepted:?}, but is {types:?}"
+        );
     }
     for field in documented.keys() {
-        assert!(fields.contains_key(*field), "there is no {field}");
+        assert!(found.contains_key(field), "there is no {field}");
     }
 }
 
 fn collect(
     value: &Value,
-    path: String,
+    path: &str,
     fields: &mut BTreeMap<String, BTreeSet<&'static str>>,
 ) {
     let a_type = match value {
         Value::Object(object) => {
             for (name, value) in object {
-                let dot = if path.is_empty() { "" } else { "." };
-                collect(value, format!("{path}{dot}{name}"), fields);
+                let path = format!("{path}.{name}");
+                collect(value, path.trim_start_matches('.'), fields);
             }
             "object"
         }
         Value::Array(list) => {
-            for value in list {
-                collect(value, format!("{path}[]"), fields);
-            }
-            return;
+            let path = format!("{path}[]");
+            return list.iter().for_each(|value| collect(value, &path, fields));
         }
         Value::Number(_) => "number",
         Value::String(_) => "string",
@@ -171,7 +183,7 @@ fn collect(
         Value::Bool(_) => "boolean",
     };
     if !path.is_empty() {
-        fields.entry(path).or_default().insert(a_type);
+        fields.entry(path.into()).or_default().insert(a_type);
     }
 }
 
@@ -211,7 +223,7 @@ fn good(path: &str) -> Option<String> {
     if path == "/non-blocking" {
         return Some(FINE.into());
     }
-    thread::sleep(Duration::from_millis(400));
+    thread::sleep(Duration::from_millis(300));
     Some(format!("HTTP/1.1 200 OK\r\n\r\nresult is {COUNT}"))
 }
 
@@ -223,38 +235,34 @@ fn peers_that_misbehave_are_named_and_the_others_are_still_measured() {
     let wrong =
         peer(true, |_| Some("HTTP/1.1 404 None\r\n\r\nno such page".into()));
     let peers = [
+        ("frozen", peer(false, good), ""),
+        ("live", peer(true, good) + "/", ""),
         ("dies", dies, "no answer to /blocking"),
         ("wrong", wrong, "answered 404 Not Found no such page"),
         ("mute", peer(true, |_| None), "connection closed"),
         ("smtp", peer(true, |_| Some("220 mail\r\n".into())), "HTTP version"),
         ("other", peer(true, |_| Some(FINE.replace("non-", ""))), "answered `"),
         ("nobody", "http://127.0.0.1:1".into(), "127.0.0.1:1: Connection refu"),
-        ("frozen", peer(false, good), ""),
-        ("live", peer(true, good) + "/", ""),
     ];
-    let urls = peers.iter().map(|it| format!("--url={}={}", it.0, it.1));
-    let arguments: Vec<_> =
-        urls.chain(["--only=step2-single-worker".into()]).collect();
-    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
-    let (output, results) = Compare::new("peers", &arguments).run();
-    let stdout = text(&output.stdout);
-    assert_eq!(output.status.code(), Some(1), "{stdout}");
+    let mut compare =
+        Compare::new("peers", &["--runs=1", "--only=step2-single-worker"]);
+    for (name, url, _) in &peers {
+        compare.command.arg(format!("--url={name}={url}"));
+    }
+    let (Outcome { stdout, status, .. }, results) = compare.run();
+    assert_eq!(status, Some(1), "{stdout}");
     for (name, _, reason) in &peers {
-        let error = server(&results, name)["error"].as_str();
+        let error = server(&results, name).error.as_deref();
         assert_eq!(error.is_none(), reason.is_empty(), "{name}: {error:?}");
         assert!(error.unwrap_or("").contains(reason), "{name}: {error:?}");
         let row = stdout.contains(&format!("{name} failed in run 1"));
         assert_eq!(row, error.is_some(), "{name}: {stdout}");
     }
-    let frozen = in_time(&results, "frozen");
-    assert!(frozen < 0.05, "{frozen}\n{stdout}");
-    assert!(in_time(&results, "live") > 2.0 * frozen, "{stdout}");
-    assert!(stdout.contains("frozen froze"), "{stdout}");
-    assert!(!stdout.contains("live froze"), "{stdout}");
+    assert_first_froze(&results, &["frozen", "live"], &stdout);
 }
 
 #[test]
-fn what_a_peer_answers_never_reaches_the_terminal_as_a_command() {
+fn a_terminal_obeys_nothing_that_a_peer_answers() {
     // A window title and its bell, a cleared screen, a C1 sequence, and
     // characters that are two columns wide.
     let hostile = peer(true, |path| {
@@ -268,17 +276,16 @@ fn what_a_peer_answers_never_reaches_the_terminal_as_a_command() {
         ))
     });
     let url = format!("--url={}={hostile}", "\u{4e16}".repeat(11));
-    let compare =
-        Compare::new("hostile", &["--only=step2-single-worker", &url]);
+    let arguments = ["--runs=1", "--only=step2-single-worker", &url];
+    let compare = Compare::new("hostile", &arguments);
     let report = compare.report.clone();
-    let (output, results) = compare.run();
-    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    let (Outcome { stdout, stderr, .. }, results) = compare.run();
     assert!(stdout.contains("]0;owned"), "it is shown, harmless: {stdout}");
 
     let file = |name| fs::read_to_string(report.join(name)).unwrap();
-    let error = servers(&results).find_map(|it| it["error"].as_str()).unwrap();
     let files = ["report.html", "timeline.svg"].map(file);
-    for text in files.iter().chain([&stdout, &stderr, &error.to_owned()]) {
+    let error = results.servers[1].error.clone().unwrap();
+    for text in files.iter().chain([&stdout, &stderr, &error]) {
         let is_command = |c: char| c.is_control() && c != '\n';
         assert!(!text.contains(is_command), "{text:?}");
     }
@@ -290,105 +297,60 @@ fn what_a_peer_answers_never_reaches_the_terminal_as_a_command() {
 }
 
 #[test]
-fn requests_are_kept_in_flight_until_the_first_ones_are_answered() {
-    let _turn = turn();
+fn requests_stay_in_flight_and_rounds_go_on_for_as_long_as_there_is_time() {
     let url = format!("--url=peer={}", peer(true, good));
     let arguments = ["--only=step1-blocking", "--concurrency=3", &url];
-    let (output, results) = Compare::new("concurrency", &arguments).run();
-    assert!(output.status.success(), "{}", text(&output.stderr));
-    for name in ["step1-blocking", "peer"] {
-        let run = &server(&results, name)["runs"][0];
-        let requests = run["blocking"].as_array().unwrap().iter();
-        let time = |it: &Value, name: &str| it[name].as_f64().unwrap();
-        let mut requests: Vec<_> = requests
-            .map(|it| (time(it, "sent_ms"), time(it, "took_ms")))
-            .collect();
-        requests.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let (outcome, results) = Compare::new("concurrency", &arguments).run();
+    assert_eq!(outcome.status, Some(0), "{}", outcome.stderr);
+    let is_told = outcome.stderr.contains("half a minute is over");
+    assert_eq!(is_told, results.settings.runs < 3, "{}", outcome.stderr);
+    for server in &results.servers {
+        assert_eq!(server.runs.len(), results.settings.runs);
+        let mut requests = server.runs[0].blocking.clone();
+        requests.sort_by(|a, b| a.sent_ms.total_cmp(&b.sent_ms));
         // Three are sent at once; the others come later. Times are whole
         // microseconds.
-        let ends = requests[..3].iter().map(|(sent, took)| sent + took);
+        let ends = requests[..3]
+            .iter()
+            .map(|request| request.sent_ms + request.took_ms);
         let last = ends.fold(0.0, f64::max);
-        let until = time(run, "until_ms");
-        assert!((until - last).abs() < 0.01, "{name}: {until}, {requests:?}");
+        let until = server.runs[0].until_ms;
+        assert!((until - last).abs() < 0.01, "{until}, {requests:?}");
     }
 }
 
 #[test]
-fn a_report_that_cannot_be_written_is_told_before_the_measuring() {
+fn a_report_that_cannot_be_written_is_noticed_before_the_measuring() {
     let mut compare = Compare::new("unwritable", &[]);
     fs::write(&compare.report, "not a folder").unwrap();
-    let output = compare.command.output().unwrap();
-    let stderr = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    let Outcome { stdout, stderr, status } = compare.outcome();
+    assert_eq!(status, Some(1), "{stderr}");
     assert!(stderr.contains("unwritable"), "{stderr}");
     assert!(stderr.contains("--report"), "{stderr}");
     assert!(!stderr.contains("run 1"), "{stderr}");
-    assert!(output.stdout.is_empty());
+    assert!(stdout.is_empty());
 }
 
 #[test]
-fn what_was_measured_is_shown_even_if_the_report_cannot_be_written() {
-    let compare = Compare::new("unkept", &["--only=step2-single-worker"]);
-    let Compare { mut command, report } = compare;
-    fs::create_dir_all(report.join("report.html")).unwrap();
-    let output = command.output().unwrap();
-    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
-    assert_eq!(output.status.code(), Some(1), "{stderr}");
-    assert!(stdout.contains("while /blocking ran"), "{stdout}");
-    let last = stderr.lines().last().unwrap();
-    assert!(
-        last.contains("report.html") && last.contains("--report"),
-        "{last}"
-    );
-    let files = fs::read_dir(&report).unwrap();
-    let files: BTreeSet<_> = files.map(|it| it.unwrap().file_name()).collect();
-    let whole = ["report.html", "results.json", "timeline.svg"];
-    assert_eq!(files, whole.map(Into::into).into());
-}
-
-#[test]
-fn without_runs_it_measures_as_often_as_there_is_time_for() {
-    let mut compare = Compare::new("rounds", &["--only=step2-single-worker"]);
-    // The first two arguments say how often.
-    let arguments: Vec<_> =
-        compare.command.get_args().skip(2).map(ToOwned::to_owned).collect();
-    compare.command = Command::new(compare.command.get_program());
-    compare.command.args(arguments);
-    let (output, results) = compare.run();
-    assert!(output.status.success(), "{output:?}");
-    let runs = server(&results, "step2-single-worker")["runs"].as_array();
-    let runs = runs.unwrap().len();
-    assert_eq!(results["settings"]["runs"], runs);
-    let is_told = text(&output.stderr).contains("half a minute is over");
-    assert_eq!(is_told, runs < 3, "{runs}: {output:?}");
-}
-
-#[test]
-fn a_wrong_option_ends_it_with_status_2_and_a_sentence() {
-    for (option, sentence) in [
-        ("--threads=0", "expected a whole number from 1 to 1024"),
-        ("--url=a=http://me:secret@b", "--url: a user name or password"),
-        ("--diff=1", "--diff: there is no step before step 1"),
-        ("--nope", "unexpected argument '--nope'"),
+fn an_option_is_obeyed_or_refused_with_status_2_and_a_sentence() {
+    for (option, status, text) in [
+        ("--diff=3", 0, "── main.rs: step2-single-worker → step3-multi-worker"),
+        ("--threads=0", 2, "expected a whole number from 1 to 1024"),
+        ("--url=a=http://me:secret@b", 2, "--url: a user name or password"),
+        ("--diff=1", 2, "--diff: there is no step before step 1"),
+        ("--nope", 2, "unexpected argument '--nope'"),
     ] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_compare"));
         let output = command.arg(option).output().unwrap();
-        let stderr = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{option}: {stderr}");
-        assert!(stderr.contains(sentence), "{option}: {stderr}");
-        assert!(!stderr.contains("secret"), "{option}: {stderr}");
-        assert!(output.stdout.is_empty());
+        assert_eq!(output.status.code(), Some(status), "{output:?}");
+        let both = [&output.stdout, &output.stderr];
+        let printed = if status == 0 { both } else { [both[1], both[0]] };
+        let [printed, other] =
+            printed.map(|bytes| String::from_utf8_lossy(bytes));
+        assert!(printed.contains(text), "{option}: {printed}");
+        assert!(!printed.contains("secret"), "{printed}");
+        assert!(other.is_empty(), "{option}: {other}");
     }
-}
-
-#[test]
-fn a_difference_is_printed_instead_of_measuring() {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_compare"));
-    let output = command.args(["--diff", "2", "3"]).output().unwrap();
-    assert!(output.status.success(), "{output:?}");
-    let stdout = text(&output.stdout);
-    let title = "── main.rs: step2-single-worker → step3-multi-worker";
-    assert!(stdout.starts_with(title), "{stdout}");
 }
 
 #[cfg(target_os = "linux")]
@@ -409,16 +371,15 @@ mod linux {
         let (reader, broken) = std::io::pipe().unwrap();
         drop(reader);
         for stderr in [Stdio::from(full), broken.into()] {
-            let only = "--only=step2-single-worker";
-            let mut compare = Compare::new("mute", &[only]);
+            let arguments = ["--runs=1", "--only=step2-single-worker"];
+            let mut compare = Compare::new("mute", &arguments);
             compare.command.stderr(stderr);
-            let (output, _) = compare.run();
-            assert!(output.status.success(), "{output:?}");
+            assert_eq!(compare.run().0.status, Some(0));
         }
     }
 
     /// Step 1 as `compare` finds it: a shell that runs these lines. So is cargo,
-    /// which only says where step 1 is if it has no lines of its own.
+    /// which only prints where step 1 is if it has no lines of its own.
     fn replace_step(compare: &mut Compare, step: &str, cargo: Option<&str>) {
         fs::create_dir_all(&compare.report).unwrap();
         let script = |name: &str, lines: &str| {
@@ -442,7 +403,10 @@ mod linux {
             if let Some(it) = what() {
                 return it;
             }
-            assert!(start.elapsed() < Duration::from_secs(60), "waits in vain");
+            assert!(
+                start.elapsed() < Duration::from_secs(60),
+                "it never comes"
+            );
             thread::sleep(Duration::from_millis(10));
         }
     }
@@ -465,7 +429,7 @@ mod linux {
     }
 
     #[test]
-    fn a_step_that_dies_is_reported_with_its_last_words() {
+    fn last_words_of_a_step_are_shown_even_if_the_report_cannot_be_written() {
         let mut compare = Compare::new("dies", &["--only=step1-blocking"]);
         let url = peer(false, |path| {
             (path == "/non-blocking").then(|| FINE.to_owned())
@@ -474,12 +438,17 @@ mod linux {
             "echo step listening on {url}; echo >&2 no memory is left; exit 3"
         );
         replace_step(&mut compare, &step, None);
-        let (output, results) = compare.run();
-        assert_eq!(output.status.code(), Some(1), "{output:?}");
-        let error = server(&results, "step1-blocking")["error"].as_str();
+        fs::create_dir_all(compare.report.join("report.html")).unwrap();
+        let (Outcome { stdout, stderr, status }, results) = compare.run();
+        assert_eq!(status, Some(1), "{stdout}\n{stderr}");
         let expected = "failed in run 1: it ended (exit status: 3); its last \
                         words: no memory is left";
-        assert_eq!(error, Some(expected));
+        assert_eq!(results.servers[0].error.as_deref(), Some(expected));
+        let shown = stdout.replace("\n  ", " ");
+        assert!(shown.contains(expected), "{stdout}");
+        let last = stderr.lines().last().unwrap();
+        assert!(last.contains("report.html"), "{stderr}");
+        assert!(last.contains("--report"), "{stderr}");
     }
 
     #[test]
@@ -491,11 +460,11 @@ mod linux {
             Some(FINE.to_owned())
         });
         let listening = format!("echo step listening on {url};");
-        for (test, says) in [("runs", &*listening), ("mute-step", "")] {
+        for (test, prints) in [("runs", &*listening), ("mute-step", "")] {
             let mut compare = Compare::new(test, &["--only=step1-blocking"]);
             let id = compare.report.join("id");
             let step =
-                format!("{says} echo $$ > {}; exec sleep 1000", id.display());
+                format!("{prints} echo $$ > {}; exec sleep 1000", id.display());
             replace_step(&mut compare, &step, None);
             let child = compare.command.stderr(Stdio::null()).spawn().unwrap();
             assert_ended(child, Signal::INT, process(id));

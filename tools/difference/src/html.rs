@@ -4,19 +4,20 @@
 //! |---|---|
 //! | one difference in it, as a chapter of the book | [`fragment`], [`style`] |
 //! | the projector | [`page`] as [`PAGE`], and beside it [`style`] as `difference.css` and [`SCRIPT`] as `difference.js` |
-//! | both in one, as the stage | [`fragment`], [`style`], [`SCRIPT`]; while its `body` has the class `projection`, all is large and the keys work |
 //!
-//! No style and no script stands in the HTML itself, so that a
-//! Content-Security-Policy needs no `unsafe-inline`. All is read without
-//! JavaScript: that is for keys, and for nothing else.
+//! The HTML itself contains no style and no script, so a
+//! Content-Security-Policy needs no `unsafe-inline`. Only the keys need
+//! JavaScript.
 
-use crate::{Change, Difference, File, Kind, Line, Part, Row};
+use std::fmt::Debug;
+
+use crate::{Difference, File, Kind, Line, Part, Piece, Row};
 
 /// The style sheet without what [`style`] adds.
 const STYLE: &str = include_str!("difference.css");
 
-/// The keys and buttons of the [`page`]: from hunk to hunk, from step to step, back. A
-/// page that takes a key for itself prevents its default before.
+/// The keys and buttons of the [`page`]: from hunk to hunk, from step to step,
+/// back.
 pub const SCRIPT: &str = include_str!("projector.js");
 
 /// The name of the [`page`], for links to `difference.html#diff-3-4`.
@@ -27,9 +28,13 @@ const INDENTATION: usize = 40;
 
 /// The style sheet.
 pub fn style() -> String {
+    let kinds = ["comment", "keyword", "type", "function", "text", "number"];
+    let colour =
+        |kind| format!(".difference .{kind} {{ color: var(--{kind}); }}\n");
     let indent = |n| format!(".difference .indent-{n} {{ --indent: {n}; }}\n");
-    let indents: String = (1..=INDENTATION).map(indent).collect();
-    format!("{STYLE}\n{indents}")
+    let rules = kinds.map(colour).into_iter();
+    let rules: String = rules.chain((1..=INDENTATION).map(indent)).collect();
+    format!("{STYLE}\n{rules}")
 }
 
 /// A difference as a `<section>` with the `id` `diff-3-4`. `aside` is HTML for
@@ -39,7 +44,7 @@ pub fn style() -> String {
 pub fn fragment(difference: &Difference, aside: &str) -> String {
     let (before, after) = difference.numbers;
     let (old, new) = difference.steps;
-    let files = difference.files.iter().map(|it| file(it, old, new));
+    let files = difference.files.iter().map(|each| file(each, old, new));
     let files: String = files.collect();
     format!(
         "<section class=\"difference\" id=\"diff-{before}-{after}\">\n\
@@ -62,8 +67,10 @@ pub fn page(differences: &[Difference]) -> String {
         key("f", "f"),
         key("Escape", "Esc"),
     );
-    let all: String =
-        differences.iter().map(|it| fragment(it, &keys)).collect();
+    let all: String = differences
+        .iter()
+        .map(|difference| fragment(difference, &keys))
+        .collect();
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width\">\n\
@@ -75,19 +82,16 @@ pub fn page(differences: &[Difference]) -> String {
 }
 
 fn file(file: &File, old: &str, new: &str) -> String {
-    let name = |step: &str| format!("{step}/src/{}", escaped(&file.name));
-    let (class, names) = match (file.in_old, file.in_new) {
-        (true, true) => (
-            "file",
-            format!("<span>{}</span><span>{}</span>", name(old), name(new)),
-        ),
-        (false, _) => ("file whole", format!("<span>{}</span>", name(new))),
-        (true, false) => ("file whole", format!("<span>{}</span>", name(old))),
-    };
-    let parts = file.parts.iter().filter(|it| !it.is_blank());
+    let name =
+        |step: &str| format!("<span>{step}/src/{}</span>", escaped(&file.name));
+    let old = file.in_old.then(|| name(old));
+    let new = file.in_new.then(|| name(new));
+    let class = if old.is_some() && new.is_some() { "" } else { " whole" };
+    let names: String = old.into_iter().chain(new).collect();
+    let parts = file.parts.iter().filter(|part| !part.is_blank());
     let parts: String = parts.map(part).collect();
     format!(
-        "<div class=\"{class}\">\n<div class=\"names\">{names}</div>\n\
+        "<div class=\"file{class}\">\n<div class=\"names\">{names}</div>\n\
          {parts}</div>\n"
     )
 }
@@ -95,81 +99,65 @@ fn file(file: &File, old: &str, new: &str) -> String {
 fn part(part: &Part) -> String {
     let rows: String = part.rows.iter().map(row).collect();
     let caption = escaped(&part.caption);
-    match part.folded {
-        true => format!(
-            "<details>\n<summary>{caption}</summary>\n{rows}</details>\n"
-        ),
-        false => format!(
+    if part.folded {
+        format!("<details>\n<summary>{caption}</summary>\n{rows}</details>\n")
+    } else {
+        format!(
             "<div class=\"hunk\">\n<div class=\"caption\">{caption}</div>\n\
              {rows}</div>\n"
-        ),
+        )
     }
 }
 
 fn row(row: &Row) -> String {
-    let class = match row.change() {
-        Change::Same => "same",
-        Change::Changed => "changed",
-        Change::Removed => "removed",
-        Change::Added => "added",
-    };
     format!(
-        "<div class=\"row {class}\">{}{}</div>\n",
+        "<div class=\"row {}\">{}{}</div>\n",
+        class(row.change()),
         side("old", "del", row.old.as_ref()),
         side("new", "ins", row.new.as_ref()),
     )
 }
 
-fn side(class: &str, mark: &str, line: Option<&Line>) -> String {
+fn side(side: &str, mark: &str, line: Option<&Line>) -> String {
     let Some(line) = line else {
-        return format!("<div class=\"{class} none\"></div>");
+        return format!("<div class=\"{side} none\"></div>");
     };
     let text = line.text();
     let indent = text.len() - text.trim_start_matches(' ').len();
     let indent = indent.min(INDENTATION);
-    let mut html = format!(
-        "<div class=\"{class} indent-{indent}\" data-line=\"{}\">",
-        line.number
-    );
-    for run in line.pieces.chunk_by(|a, b| a.changed == b.changed) {
-        let pieces: String = run
-            .iter()
-            .map(|it| {
-                let text = escaped(it.text.trim_end_matches(['\r', '\n']));
-                match it.kind {
-                    _ if text.is_empty() => text,
-                    // Where a long line wraps: between calls, and, where there
-                    // is little room, before arguments.
-                    Kind::Plain => text
-                        .replace('(', "(<wbr class=\"arguments\">")
-                        .replace("(<wbr class=\"arguments\">)", "()")
-                        .replace(").", ")<wbr>."),
-                    kind => {
-                        let class = class_of(kind);
-                        format!("<span class=\"{class}\">{text}</span>")
-                    }
-                }
-            })
-            .collect();
-        html += &match run[0].changed {
-            true => format!("<{mark}>{pieces}</{mark}>"),
-            false => pieces,
-        };
-    }
-    html + "</div>"
+    let runs = line.pieces.chunk_by(|a, b| a.changed == b.changed);
+    let runs = runs.map(|run| {
+        let pieces: String = run.iter().map(piece).collect();
+        if run[0].changed {
+            format!("<{mark}>{pieces}</{mark}>")
+        } else {
+            pieces
+        }
+    });
+    format!(
+        "<div class=\"{side} indent-{indent}\" data-line=\"{}\">{}</div>",
+        line.number,
+        runs.collect::<String>(),
+    )
 }
 
-/// The class of the style sheet.
-fn class_of(kind: Kind) -> &'static str {
+fn piece(Piece { text, kind, .. }: &Piece) -> String {
+    let text = escaped(text.trim_end_matches(['\r', '\n']));
     match kind {
-        Kind::Plain => "plain",
-        Kind::Comment => "comment",
-        Kind::Keyword => "keyword",
-        Kind::Type => "type",
-        Kind::Function => "function",
-        Kind::Text => "text",
-        Kind::Number => "number",
+        _ if text.is_empty() => text,
+        // Where a long line wraps: between calls, and, where there is little
+        // room, before arguments.
+        Kind::Plain => text
+            .replace('(', "(<wbr class=\"arguments\">")
+            .replace("(<wbr class=\"arguments\">)", "()")
+            .replace(").", ")<wbr>."),
+        kind => format!("<span class=\"{}\">{text}</span>", class(kind)),
     }
+}
+
+/// The class in the style sheet.
+fn class(name: impl Debug) -> String {
+    format!("{name:?}").to_lowercase()
 }
 
 fn escaped(text: &str) -> String {
@@ -178,73 +166,52 @@ fn escaped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
 
-    /// The relative luminance of `#rrggbb`
+    /// The relative luminance of `#rrggbb`, and 0.05
     /// (<https://www.w3.org/TR/WCAG22/#dfn-relative-luminance>).
     fn luminance(colour: &str) -> f64 {
         let channel = |at: usize| {
             let value = u8::from_str_radix(&colour[at..at + 2], 16);
             let value = f64::from(value.expect("it is hexadecimal")) / 255.0;
-            match value <= 0.04045 {
-                true => value / 12.92,
-                false => ((value + 0.055) / 1.055).powf(2.4),
+            match value {
+                ..=0.04045 => value / 12.92,
+                _ => ((value + 0.055) / 1.055).powf(2.4),
             }
         };
-        0.2126 * channel(1) + 0.7152 * channel(3) + 0.0722 * channel(5)
-    }
-
-    fn contrast(a: &str, b: &str) -> f64 {
-        let (a, b) = (luminance(a) + 0.05, luminance(b) + 0.05);
-        a.max(b) / a.min(b)
-    }
-
-    /// The colours of the style sheet by their names, light and dark.
-    fn colours() -> BTreeMap<&'static str, [&'static str; 2]> {
-        let colour = |line: &'static str| {
-            let (name, rest) = line.trim().split_once(": light-dark(")?;
-            let (light, dark) = rest.strip_suffix(");")?.split_once(", ")?;
-            Some((name.strip_prefix("--")?, [light, dark]))
-        };
-        STYLE.lines().filter_map(colour).collect()
+        0.2126 * channel(1) + 0.7152 * channel(3) + 0.0722 * channel(5) + 0.05
     }
 
     #[test]
     fn every_colour_can_be_read_on_every_ground_in_light_and_in_dark() {
-        let colours = colours();
-        let is_ground = |name: &str| name.ends_with("ground");
-        let grounds = colours.iter().filter(|it| is_ground(it.0));
-        let grounds: Vec<_> = grounds.collect();
-        assert_eq!(grounds.len(), 6);
-        let mut inks = 0;
-        for (ink, ink_colours) in &colours {
-            if is_ground(ink) || *ink == "line" {
-                continue;
-            }
-            inks += 1;
-            for (ground, ground_colours) in &grounds {
-                for i in [0, 1] {
-                    let found = contrast(ink_colours[i], ground_colours[i]);
-                    assert!(found >= 4.5, "{ink} on {ground}: {found:.2}");
+        let colour = |line: &'static str| {
+            let (name, rest) = line.trim().split_once(": light-dark(")?;
+            let (light, dark) = rest.strip_suffix(");")?.split_once(", ")?;
+            let name =
+                name.strip_prefix("--").filter(|name| *name != "line")?;
+            Some((name, [light, dark].map(luminance)))
+        };
+        let colours = STYLE.lines().filter_map(colour);
+        let (grounds, inks): (Vec<_>, Vec<_>) =
+            colours.partition(|(name, _)| name.ends_with("ground"));
+        assert_eq!((grounds.len(), inks.len()), (6, 7));
+        for (ink, inks) in inks {
+            for (ground, grounds) in &grounds {
+                for (a, b) in inks.iter().zip(grounds) {
+                    let contrast = a.max(*b) / a.min(*b);
+                    assert!(
+                        contrast >= 4.5,
+                        "{ink} on {ground}: {contrast:.2}"
+                    );
                 }
             }
         }
-        assert_eq!(inks, 7);
     }
 
     #[test]
-    fn no_line_is_empty_for_that_would_end_the_html_in_markdown() {
-        for difference in Difference::all().expect("the steps are there") {
-            let html = fragment(&difference, "");
-            assert!(html.lines().all(|line| !line.trim().is_empty()));
-        }
-    }
-
-    #[test]
-    fn no_style_and_no_script_stands_in_the_html() {
+    fn no_line_is_empty_as_markdown_wants_it_and_nothing_is_inline() {
         let html = page(&Difference::all().expect("the steps are there"));
+        assert!(html.lines().all(|line| !line.trim().is_empty()));
         for inline in ["<style", "<script>", " style=", " onclick="] {
             assert!(!html.contains(inline), "{inline}");
         }

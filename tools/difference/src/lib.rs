@@ -1,11 +1,10 @@
-//! The difference of two steps, as those who learn from it read it.
+//! The difference of two steps, as a learner reads it.
 //!
-//! [`Difference::between`] compares; [`print()`] and [`html`] show what it has
-//! found.
+//! [`Difference::between`] compares; [`print()`] and [`html`] show the result.
 //!
-//! | module | what it holds |
+//! | module | what it contains |
 //! |---|---|
-//! | `words` | Rust as words, each with its colour |
+//! | `lexer` | Rust as words, each with its colour |
 //! | `units` | a file's functions and types |
 //! | `rows` | two files' lines, each beside its counterpart |
 //! | `terminal` | what the terminal shows |
@@ -15,17 +14,17 @@
 //! ```
 //! let difference = difference::Difference::between(1, 2)?;
 //! let main = &difference.files[0];
-//! let captions = main.parts.iter().filter(|it| !it.folded);
-//! assert!(captions.map(|it| &it.caption).any(|it| it == "count_all"));
+//! let captions = main.parts.iter().filter(|part| !part.folded);
+//! assert!(captions.map(|part| &part.caption).any(|name| name == "count_all"));
 //! # Ok::<(), difference::Error>(())
 //! ```
 
 pub mod html;
+mod lexer;
 mod markdown;
 mod rows;
 mod terminal;
 mod units;
-mod words;
 
 use std::{
     collections::BTreeSet,
@@ -36,11 +35,11 @@ use std::{
 
 use harness::STEPS;
 
+pub use lexer::Kind;
 pub use markdown::markdown;
 pub use rows::{Change, File, Line, Part, Piece, Row};
 pub use terminal::print;
 pub use units::{Item, items};
-pub use words::Kind;
 
 /// What makes one step the next.
 #[derive(Clone, Debug)]
@@ -70,12 +69,12 @@ pub enum Error {
     Unreadable {
         /// Where it is.
         path: PathBuf,
-        /// What the system said.
+        /// The system's reason.
         source: io::Error,
     },
 }
 
-/// The numbers of the steps that there are.
+/// The numbers of all steps.
 pub fn steps() -> RangeInclusive<usize> {
     1..=STEPS.len()
 }
@@ -88,7 +87,7 @@ impl Difference {
     pub fn between(before: usize, after: usize) -> Result<Self, Error> {
         let step = |number: usize| {
             let index = number.checked_sub(1);
-            let step = index.and_then(|it| STEPS.get(it));
+            let step = index.and_then(|index| STEPS.get(index));
             step.copied().ok_or(Error::NoStep { number })
         };
         let (old, new) = (step(before)?, step(after)?);
@@ -107,8 +106,8 @@ impl Difference {
             }
         }
         // What is new comes last: the lesson leads to it.
-        files.sort_by_key(|it| {
-            (!(it.in_old && it.in_new), it.name != "main.rs")
+        files.sort_by_key(|file| {
+            (!(file.in_old && file.in_new), file.name != "main.rs")
         });
         Ok(Self { numbers: (before, after), steps: (old, new), files })
     }
@@ -116,12 +115,15 @@ impl Difference {
     /// Only the parts with these captions.
     ///
     /// # Errors
-    /// When there is none with one of them: those that there are.
+    /// When one of them doesn't exist: with those that do.
     pub fn only(mut self, captions: &[&str]) -> Result<Self, String> {
         let shown = self.files.iter().flat_map(|file| &file.parts);
         let shown = shown.filter(|part| !part.folded);
-        let all: BTreeSet<_> = shown.map(|it| it.caption.as_str()).collect();
-        if let Some(other) = captions.iter().find(|it| !all.contains(**it)) {
+        let all: BTreeSet<_> =
+            shown.map(|part| part.caption.as_str()).collect();
+        if let Some(other) =
+            captions.iter().find(|caption| !all.contains(**caption))
+        {
             let all: Vec<_> = all.into_iter().collect();
             return Err(format!(
                 "nothing changed in `{other}`, but in: {}",
@@ -129,7 +131,7 @@ impl Difference {
             ));
         }
         for file in &mut self.files {
-            file.parts.retain(|it| captions.contains(&it.caption.as_str()));
+            file.parts.retain(|part| captions.contains(&part.caption.as_str()));
         }
         self.files.retain(|file| !file.parts.is_empty());
         Ok(self)
@@ -144,8 +146,8 @@ impl Difference {
     }
 }
 
-/// The source files below a folder, as paths from `root`. What editors and
-/// systems leave beside them doesn't count: `.main.rs.swp`, `main.rs~`.
+/// The source files below a folder, as paths from `root`, without what editors
+/// and systems leave beside them: `.main.rs.swp`, `main.rs~`.
 fn list(
     root: &Path,
     folder: &Path,

@@ -1,6 +1,6 @@
 use crate::{Change, Difference, Line, Part, Row};
 
-/// A difference as a fenced block: all that differs, with what stands around
+/// A difference as a fenced block: everything that differs, with the lines around
 /// it, under the name of its function.
 pub fn markdown(difference: &Difference) -> String {
     let (old, new) = difference.steps;
@@ -12,8 +12,8 @@ pub fn markdown(difference: &Difference) -> String {
         };
         text += &format!("--- {}\n", path(old, file.in_old));
         text += &format!("+++ {}\n", path(new, file.in_new));
-        let parts = file.parts.iter().filter(|it| !it.is_blank());
-        for part in parts.filter(|it| !it.rows.iter().all(is_same)) {
+        let parts = file.parts.iter().filter(|part| !part.is_blank());
+        for part in parts.filter(|part| !part.rows.iter().all(is_same)) {
             add(&mut text, part);
         }
     }
@@ -25,10 +25,10 @@ fn add(text: &mut String, part: &Part) {
     for run in part.rows.chunk_by(|a, b| is_same(a) == is_same(b)) {
         if is_same(&run[0]) {
             let shown = run.iter().filter(|_| !part.folded);
-            lines(text, ' ', shown.filter_map(|it| it.new.as_ref()));
+            lines(text, ' ', shown.filter_map(|row| row.new.as_ref()));
         } else {
-            lines(text, '-', run.iter().filter_map(|it| it.old.as_ref()));
-            lines(text, '+', run.iter().filter_map(|it| it.new.as_ref()));
+            lines(text, '-', run.iter().filter_map(|row| row.old.as_ref()));
+            lines(text, '+', run.iter().filter_map(|row| row.new.as_ref()));
         }
     }
 }

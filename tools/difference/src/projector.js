@@ -51,15 +51,7 @@ function act(key) {
 }
 
 addEventListener("keydown", (event) => {
-  if (
-    event.altKey ||
-    event.ctrlKey ||
-    event.metaKey ||
-    event.shiftKey ||
-    event.defaultPrevented ||
-    !document.body.classList.contains("projection")
-  )
-    return;
+  if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
   if (event.key in moves) event.preventDefault();
   act(event.key);
 });

@@ -2,11 +2,6 @@
 
 use std::ops::Range;
 
-use crate::{
-    rows::lines,
-    words::{Kind, Word, words},
-};
-
 /// A function, a type or another item of a file, or a part of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item<'a> {
@@ -14,39 +9,40 @@ pub struct Item<'a> {
     pub name: String,
     /// Its lines, with the comments just above it.
     pub text: &'a str,
-    /// Whether it is a method, or stands in a module.
+    /// Whether it is a method, or inside a module.
     pub is_inner: bool,
 }
 
-/// The items of a file, each before its parts. The header and what the file
-/// imports are none.
+/// The items of a file, each before its parts, without the header and the
+/// imports.
 ///
-/// This goes by braces and empty lines, as rustfmt leaves them, not by a parser:
-/// it takes any text, and costs no build.
+/// They are found by their indentation and the empty lines between them, as
+/// rustfmt leaves them, so this takes any text and needs no parser.
 pub fn items(source: &str) -> Vec<Item<'_>> {
-    let words = words(source);
-    let starts: Vec<usize> = [0]
-        .into_iter()
-        .chain(source.match_indices('\n').map(|(at, _)| at + 1))
-        .chain([source.len()])
-        .collect();
+    let starts = source.split_inclusive('\n').scan(0, |end, line| {
+        let start = *end;
+        *end += line.len();
+        Some(start)
+    });
+    let starts: Vec<usize> = starts.chain([source.len()]).collect();
     let text = |lines: Range<usize>| {
         source[starts[lines.start]..starts[lines.end]].trim_matches('\n')
     };
-    let units = units(&lines(&words));
-    let mut container_ends = 0;
+    let units = units(source);
+    let mut container_end = 0;
     let mut items = Vec::new();
     for (i, Unit { name, is_preamble, lines }) in units.iter().enumerate() {
         if *is_preamble || name.is_empty() || name.starts_with("end of ") {
             continue;
         }
-        let end = format!("end of {name}");
-        let rest = units[i..].iter();
-        let end =
-            rest.filter(|it| it.name == end).map(|it| it.lines.end).next();
-        let is_inner = lines.start < container_ends;
-        container_ends = end.unwrap_or(container_ends);
-        let text = text(lines.start..end.unwrap_or(lines.end));
+        let is_inner = lines.start < container_end;
+        let end_name = format!("end of {name}");
+        let end = units[i..].iter().find(|unit| unit.name == end_name);
+        let mut end_line = lines.end;
+        if let Some(end) = end {
+            (end_line, container_end) = (end.lines.end, end.lines.end);
+        }
+        let text = text(lines.start..end_line);
         items.push(Item { name: name.clone(), text, is_inner });
     }
     items
@@ -55,7 +51,7 @@ pub fn items(source: &str) -> Vec<Item<'_>> {
 /// Some lines that belong together: a function with its comments, a type.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Unit {
-    /// In which type it stands and what it is, as in `Pool::submit`.
+    /// Its type and its own name, as in `Pool::submit`.
     pub name: String,
     /// Whether it is the header of the file, or what the file imports.
     pub is_preamble: bool,
@@ -63,144 +59,114 @@ pub(crate) struct Unit {
     pub lines: Range<usize>,
 }
 
-/// Takes a file apart, at the empty lines between items and between methods.
-/// All units, one after another, are all lines.
-pub(crate) fn units(lines: &[Vec<Word<'_>>]) -> Vec<Unit> {
+/// Splits a file at the empty lines between items and between methods. All
+/// units together are all lines.
+pub(crate) fn units(source: &str) -> Vec<Unit> {
+    let lines: Vec<&str> = source.split_inclusive('\n').collect();
     let mut units: Vec<Unit> = Vec::new();
     // What the unit is in, as `impl Pool`, and where the unit begins.
     let mut container: Option<String> = None;
     let mut start = 0;
-    let mut depth = 0;
     for (i, line) in lines.iter().enumerate() {
-        let before = depth;
-        depth = after(depth, line);
-        let next_is_empty = lines.get(i + 1).is_none_or(|it| is_empty(it));
-        let opens = before == 0
-            && depth == 1
-            && line.iter().any(|it| it.text == "{")
-            && container_name(&lines[start..=i]).is_some();
-        let closes = container.is_some() && depth == 0;
-        let base = usize::from(container.is_some());
-        let ends = opens
+        let next = lines.get(i + 1).copied().unwrap_or_default();
+        let code = first_line(&lines[start..=i]);
+        let opened = container_name(code).filter(|_| {
+            container.is_none()
+                && line.trim_end().ends_with('{')
+                && !line.starts_with(' ')
+        });
+        let closes = container.is_some() && line.starts_with('}');
+        let indentation = next.len() - next.trim_start().len();
+        let ends = opened.is_some()
             || closes
             // The last method, and then the brace that closes its type.
-            || depth == 1 && base == 1 && closing(lines.get(i + 1))
-            || is_empty(line) && depth <= base && !next_is_empty;
+            || container.is_some() && next.starts_with('}')
+            || line.trim().is_empty()
+                && !next.trim().is_empty()
+                && indentation <= if container.is_some() { 4 } else { 0 };
         if !ends && i + 1 < lines.len() {
             continue;
         }
-        let unit = &lines[start..=i];
-        let is_preamble = container.is_none() && is_preamble(unit);
-        if let Some(last) =
-            units.last_mut().filter(|it| it.is_preamble && is_preamble)
-        {
-            last.lines.end = i + 1;
-            start = i + 1;
-            continue;
+        let is_blank =
+            lines[start..=i].iter().all(|line| line.trim().is_empty());
+        let is_preamble = container.is_none() && !is_blank && is_preamble(code);
+        let lines = start..i + 1;
+        start = i + 1;
+        match units.last_mut() {
+            Some(last) if last.is_preamble && is_preamble => {
+                last.lines.end = lines.end;
+                continue;
+            }
+            _ => (),
         }
         let name = match &container {
-            Some(of) if closes => format!("end of {of}"),
-            Some(of) => {
-                // The last word without its generics.
-                let of = of.rsplit(' ').next().unwrap_or(of);
-                let of = of.split('<').next().unwrap_or(of);
-                name(unit).map_or(of.into(), |it| format!("{of}::{it}"))
+            Some(container) if closes => format!("end of {container}"),
+            Some(container) => {
+                // Its last word without its generics.
+                let it = container.rsplit(' ').next().unwrap_or(container);
+                let it = it.split('<').next().unwrap_or(it);
+                name(code).map_or(it.into(), |name| format!("{it}::{name}"))
             }
-            None => container_name(unit)
-                .filter(|_| opens)
-                .or_else(|| name(unit))
+            None if is_preamble => "header and imports".into(),
+            None => opened
+                .clone()
+                .or_else(|| name(code).map(str::to_owned))
                 .unwrap_or_default(),
         };
-        units.push(Unit { name, is_preamble, lines: start..i + 1 });
-        start = i + 1;
-        if opens {
-            container = container_name(unit);
-        } else if closes {
+        units.push(Unit { name, is_preamble, lines });
+        if closes {
             container = None;
         }
+        container = container.or(opened);
     }
     units
 }
 
-/// A line without a word.
-pub(crate) fn is_empty(line: &[Word<'_>]) -> bool {
-    line.iter().all(|it| it.text.trim().is_empty())
-}
-
-fn closing(line: Option<&Vec<Word<'_>>>) -> bool {
-    line.is_some_and(|line| line.first().is_some_and(|it| it.text == "}"))
-}
-
-fn after(depth: usize, line: &[Word<'_>]) -> usize {
-    let plain = line.iter().filter(|it| it.kind == Kind::Plain);
-    plain.fold(depth, |depth, it| match it.text {
-        "{" | "(" | "[" => depth + 1,
-        "}" | ")" | "]" => depth.saturating_sub(1),
-        _ => depth,
+/// The first line that is neither empty nor a comment nor an attribute.
+fn first_line<'a>(unit: &[&'a str]) -> Option<&'a str> {
+    let mut lines = unit.iter().map(|line| line.trim());
+    lines.find(|line| {
+        !line.is_empty() && !line.starts_with("//") && !line.starts_with('#')
     })
 }
 
-/// The words of the first line that is neither comment nor attribute.
-fn first_line<'a>(unit: &'a [Vec<Word<'a>>]) -> Vec<&'a str> {
-    let code = unit.iter().map(|line| {
-        let words = line.iter().filter(|it| it.kind != Kind::Comment);
-        words.map(|it| it.text).filter(|it| !it.trim().is_empty())
-    });
-    let mut code = code.map(Iterator::collect::<Vec<_>>);
-    code.find(|it| !it.is_empty() && it[0] != "#").unwrap_or_default()
+/// `impl Pool`, if that is what this line opens.
+fn container_name(code: Option<&str>) -> Option<String> {
+    let code = code?.trim_end_matches('{').trim_end();
+    let kind = |word: &&str| ["impl", "mod", "trait"].contains(word);
+    let kind = identifiers(code).find(kind)?;
+    let is_other =
+        code.ends_with(';') || identifiers(code).any(|word| word == "fn");
+    (!is_other).then(|| code[code.find(kind).unwrap_or(0)..].to_owned())
 }
 
-/// `impl Pool`, if that is what the lines open.
-fn container_name(unit: &[Vec<Word<'_>>]) -> Option<String> {
-    let words = first_line(unit);
-    let kind = words.iter().find(|it| ["impl", "mod", "trait"].contains(it))?;
-    if words.contains(&"fn") || words.contains(&";") {
-        return None;
-    }
-    let all = words.iter().skip_while(|it| *it != kind);
-    let all = all.take_while(|it| **it != "{" && **it != "where");
-    let mut name = String::new();
-    for word in all {
-        let is_word = word.starts_with(|it: char| it.is_alphanumeric());
-        if is_word
-            && name.ends_with(|it: char| it.is_alphanumeric() || it == '>')
-        {
-            name.push(' ');
-        }
-        name.push_str(word);
-    }
-    Some(name)
-}
-
-fn name(unit: &[Vec<Word<'_>>]) -> Option<String> {
-    let words = first_line(unit);
-    let declares = [
+fn name(code: Option<&str>) -> Option<&str> {
+    const DECLARE: [&str; 9] = [
         "fn", "struct", "enum", "const", "static", "type", "trait", "mod",
         "impl",
     ];
-    let is_declared = |pair: &&[&str]| {
-        declares.contains(&pair[0])
-            && !declares.contains(&pair[1])
-            && !["async", "unsafe", "mut", "<"].contains(&pair[1])
-    };
-    if is_preamble(unit) {
-        return Some("header and imports".into());
-    }
-    let name = words.windows(2).find(is_declared).map(|pair| pair[1]);
-    name.or(words.first().copied()).map(str::to_owned)
+    const QUALIFY: [&str; 3] = ["async", "unsafe", "mut"];
+    let words: Vec<&str> = identifiers(code?).collect();
+    let declared = words.windows(2).find(|pair| {
+        let mut others = DECLARE.iter().chain(&QUALIFY);
+        DECLARE.contains(&pair[0]) && others.all(|word| *word != pair[1])
+    });
+    declared.map(|pair| pair[1]).or(words.first().copied())
 }
 
-/// Whether these lines are about the file, `mod x;` or `use x;`.
-fn is_preamble(unit: &[Vec<Word<'_>>]) -> bool {
-    let words = first_line(unit);
-    let code = words.iter().skip_while(|it| **it == "pub");
-    match code.clone().next() {
-        // Comments alone, as at the top of a file.
-        None => unit.iter().any(|line| !is_empty(line)),
-        Some(&"use") => true,
-        Some(&"mod") => words.contains(&";"),
-        _ => false,
-    }
+fn identifiers(code: &str) -> impl Iterator<Item = &str> {
+    let is_name =
+        |character: char| character.is_alphanumeric() || character == '_';
+    code.split(move |character| !is_name(character))
+        .filter(|word| !word.is_empty())
+}
+
+/// Whether a unit that begins so is about the file: comments alone, `mod x;`
+/// or `use x;`.
+fn is_preamble(code: Option<&str>) -> bool {
+    let Some(code) = code else { return true };
+    let code = code.trim_start_matches("pub ");
+    code.starts_with("use ") || code.starts_with("mod ") && code.ends_with(';')
 }
 
 #[cfg(test)]
@@ -214,8 +180,10 @@ mod tests {
             /// Ends it.\n    fn drop(&mut self) {\n\n        end();\n    }\n}\n\n\
             async fn main() {}\n";
         let found = items(source);
-        let names: Vec<_> =
-            found.iter().map(|it| (it.name.as_str(), it.is_inner)).collect();
+        let names: Vec<_> = found
+            .iter()
+            .map(|item| (item.name.as_str(), item.is_inner))
+            .collect();
         assert_eq!(
             names,
             [

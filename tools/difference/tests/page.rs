@@ -81,8 +81,4 @@ fn keys_go_from_hunk_to_hunk_and_from_step_to_step() {
     assert_eq!(browser.evaluate(at), 0);
     press(&mut browser, "p");
     assert_eq!(top(&mut browser), 0.0);
-    // As in the stage, when it shows something else.
-    browser.evaluate("document.body.classList.remove('projection')");
-    press(&mut browser, "n");
-    assert_eq!(top(&mut browser), 0.0);
 }

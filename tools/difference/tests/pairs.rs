@@ -1,24 +1,24 @@
-//! What is compared is shown to the last byte.
+//! Everything that is compared is shown, to the last byte.
 
 use difference::{Change, Difference, File, Line, Row};
 use proptest::prelude::*;
 
 /// Both columns of a file, put together again.
 fn columns(file: &File) -> (String, String) {
-    let rows = || file.parts.iter().flat_map(|it| &it.rows);
+    let rows = || file.parts.iter().flat_map(|part| &part.rows);
     let text = |line: Option<&Line>| line.map(Line::text).unwrap_or_default();
     (
-        rows().map(|it| text(it.old.as_ref())).collect(),
-        rows().map(|it| text(it.new.as_ref())).collect(),
+        rows().map(|row| text(row.old.as_ref())).collect(),
+        rows().map(|row| text(row.new.as_ref())).collect(),
     )
 }
 
 fn assert_whole(old: &str, new: &str) {
     let file = File::new("main.rs", Some(old), Some(new));
     assert_eq!(columns(&file), (old.to_owned(), new.to_owned()));
-    let rows = || file.parts.iter().flat_map(|it| &it.rows);
-    let old = rows().filter_map(|it| it.old.as_ref());
-    let new = rows().filter_map(|it| it.new.as_ref());
+    let rows = || file.parts.iter().flat_map(|part| &part.rows);
+    let old = rows().filter_map(|row| row.old.as_ref());
+    let new = rows().filter_map(|row| row.new.as_ref());
     assert!(old.zip(1..).all(|(line, number)| line.number == number));
     assert!(new.zip(1..).all(|(line, number)| line.number == number));
 }
@@ -35,9 +35,10 @@ fn source() -> impl Strategy<Value = String> {
         "    let [a-c] = \"[a-c]\";\r?\n",
         "    [a-c]\\([a-c]\\) // [a-c ]{0,8}\n",
         "[\\PC\n]{0,12}",
+        "([a-c]|[/*\"'#\\\\rb{}]){0,12}\n",
     ];
     let lines = prop::collection::vec(line, 0..30);
-    prop_oneof![4 => lines.prop_map(|it| it.concat()), 1 => "(?s).{0,60}"]
+    prop_oneof![4 => lines.prop_map(|lines| lines.concat()), 1 => "(?s).{0,60}"]
 }
 
 proptest! {
@@ -53,7 +54,7 @@ proptest! {
         let file = File::new("main.rs", Some(&source), Some(&source));
         for part in &file.parts {
             prop_assert!(part.folded, "{}", part.caption);
-            let same = |it: &Row| it.change() == Change::Same;
+            let same = |row: &Row| row.change() == Change::Same;
             prop_assert!(part.rows.iter().all(same), "{}", part.caption);
         }
     }
@@ -83,19 +84,22 @@ fn the_words_that_changed_are_marked_and_no_others() {
     let row = &file.parts[0].rows[0];
     assert_eq!(row.change(), Change::Changed);
     let changed = |line: &Option<Line>| -> Vec<String> {
-        let pieces = line.iter().flat_map(|it| &it.pieces);
-        pieces.filter(|it| it.changed).map(|it| it.text.clone()).collect()
+        let pieces = line.iter().flat_map(|line| &line.pieces);
+        pieces
+            .filter(|piece| piece.changed)
+            .map(|piece| piece.text.clone())
+            .collect()
     };
     assert_eq!(changed(&row.old), ["count"]);
     assert_eq!(changed(&row.new), ["count_all"]);
 }
 
 #[test]
-fn a_function_stands_beside_its_namesake_or_what_it_became() {
+fn a_function_is_beside_its_namesake_or_what_it_became() {
     let old = "fn a() {\n    one(1);\n}\n\nfn b() {\n    two(2);\n}\n";
     let new = "fn c() {\n    one(1);\n}\n\nfn b() {\n    two(3);\n}\n";
     let file = File::new("main.rs", Some(old), Some(new));
-    let shown = file.parts.iter().filter(|it| !it.folded);
-    let captions: Vec<_> = shown.map(|it| it.caption.as_str()).collect();
+    let shown = file.parts.iter().filter(|part| !part.folded);
+    let captions: Vec<_> = shown.map(|part| part.caption.as_str()).collect();
     assert_eq!(captions, ["a → c", "b"]);
 }

@@ -3,7 +3,7 @@ use std::{
     net::TcpStream,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::{Arc, Mutex, PoisonError, Weak, mpsc},
+    sync::{Arc, Mutex, PoisonError, Weak},
     time::Duration,
 };
 
@@ -70,14 +70,16 @@ impl Program {
             .spawn()
             .unwrap_or_else(|e| panic!("can't run {}: {e}", program.display()));
 
-        let (sender, address) = mpsc::channel();
-        let stderr = process.stderr.take().expect("it is piped");
-        let stderr = Output::collect(stderr, move |line| {
-            if let Some((_, url)) = line.split_once("listening on ws://") {
-                sender.send(url.trim_end().to_owned()).ok();
-            }
+        let stderr = Output::collect(process.stderr.take());
+        let mut address = None;
+        wait_until(PATIENCE, || {
+            let text = stderr.so_far();
+            let line = text.split_once("listening on ws://");
+            address =
+                line.and_then(|(_, url)| Some(url.lines().next()?.into()));
+            address.is_some() || stderr.reader.is_finished()
         });
-        let address = address.recv_timeout(PATIENCE).unwrap_or_else(|_| {
+        let address: String = address.unwrap_or_else(|| {
             process.kill().ok();
             panic!("{} doesn't listen: {}", program.display(), stderr.all())
         });

@@ -10,7 +10,10 @@ use crate::Pending;
 /// (<https://docs.kernel.org/networking/proc_net_tcp.html>).
 pub fn is_read(pending: &Pending) -> Result<bool> {
     let has_ended = |peeked: Result<usize>| {
-        peeked.map_or_else(|it| it.kind() != ErrorKind::WouldBlock, |_| true)
+        peeked.map_or_else(
+            |error| error.kind() != ErrorKind::WouldBlock,
+            |_| true,
+        )
     };
     if has_ended(pending.peek()) {
         return Ok(true);
@@ -18,8 +21,8 @@ pub fn is_read(pending: &Pending) -> Result<bool> {
     let client = pending.stream.local_addr()?.port();
     let server = pending.stream.peer_addr()?.port();
     // Look at this end first: what is still on its way isn't unread there.
-    let has_arrived = end(client, server)?.is_some_and(|it| it.unsent == 0);
-    let is_taken = |it: End| it.is_accepted && it.unread == 0;
+    let has_arrived = end(client, server)?.is_some_and(|end| end.unsent == 0);
+    let is_taken = |end: End| end.is_accepted && end.unread == 0;
     Ok(has_arrived && end(server, client)?.is_some_and(is_taken))
 }
 
@@ -47,7 +50,7 @@ fn end(local: u16, remote: u16) -> Result<Option<End>> {
         }
         let (unsent, unread) = queues.split_once(':')?;
         Some(End {
-            // Nobody has a handle for it before.
+            // Before that, no process has a handle for it.
             is_accepted: inode != "0",
             unsent: number(unsent)?,
             unread: number(unread)?,

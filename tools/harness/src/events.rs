@@ -20,7 +20,7 @@ pub fn events(mut stream: Pending) -> impl Iterator<Item = Value> {
     iter::from_fn(move || {
         let start = Instant::now();
         lines.find_map(|line| {
-            // Comments go on for ever.
+            // Comments never end.
             assert!(start.elapsed() < PATIENCE, "no event for a minute");
             let data = line.strip_prefix("data: ")?;
             Some(serde_json::from_str(data).expect(data))
@@ -30,5 +30,5 @@ pub fn events(mut stream: Pending) -> impl Iterator<Item = Value> {
 
 fn lines(stream: impl Read) -> impl Iterator<Item = String> {
     let lines = BufReader::new(stream).lines();
-    lines.map(|line| line.expect("the stream goes on or ends"))
+    lines.map(|line| line.expect("the stream continues or ends"))
 }

@@ -22,10 +22,7 @@ use std::{
     net::TcpStream,
     path::Path,
     process::{Child, Command, ExitStatus, Stdio},
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        mpsc::{self, TryRecvError},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -37,12 +34,12 @@ pub use workspace::{
     Group, PROFILE, STEPS, build, has_node, program, programs, workspace,
 };
 
-/// Says what isn't tested here and why, once in a program.
+/// Prints what isn't tested here and why, once in a program.
 pub fn skipped(text: &'static str) {
-    static SAID: Mutex<Vec<&str>> = Mutex::new(Vec::new());
-    let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
-    if !said.contains(&text) {
-        said.push(text);
+    static PRINTED: Mutex<Vec<&str>> = Mutex::new(Vec::new());
+    let mut printed = locked(&PRINTED);
+    if !printed.contains(&text) {
+        printed.push(text);
         let line = format!("SKIPPED, {text}\n");
         // Not eprintln!, which shows nothing of a test that passes.
         io::stderr().write_all(line.as_bytes()).ok();
@@ -50,11 +47,11 @@ pub fn skipped(text: &'static str) {
 }
 
 /// How long anything may take before it counts as hanging. Never reached when
-/// all is well, even on a machine that does ten other things.
+/// everything works, even on a machine that does ten other things.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The environment variables that steps read.
-pub const VARIABLES: [&str; 8] = [
+const VARIABLES: [&str; 8] = [
     "PORT",
     "ITERATIONS",
     "THREADS",
@@ -66,7 +63,7 @@ pub const VARIABLES: [&str; 8] = [
 ];
 
 /// A command that runs `program` on a free port and otherwise with its
-/// defaults, whatever the environment of the caller says.
+/// defaults, whatever the caller's environment contains.
 pub fn command(program: impl AsRef<Path>) -> Command {
     let mut command = Command::new(program.as_ref());
     for variable in VARIABLES {
@@ -77,8 +74,8 @@ pub fn command(program: impl AsRef<Path>) -> Command {
     command
 }
 
-/// Why a server didn't start. Each names the program, and what it said on
-/// standard error.
+/// Why a server didn't start. Each names the program, and contains what it
+/// wrote to standard error.
 #[derive(thiserror::Error)]
 pub enum StartError {
     /// There is no such program, or it can't be run.
@@ -86,7 +83,7 @@ pub enum StartError {
     NotRun {
         /// The path of the program.
         program: String,
-        /// What the system said.
+        /// The system's reason.
         source: io::Error,
     },
     /// It ended before it listened.
@@ -96,17 +93,17 @@ pub enum StartError {
         program: String,
         /// How it ended.
         status: ExitStatus,
-        /// All that it wrote to standard error.
+        /// Its standard error.
         stderr: String,
     },
-    /// It runs, but its first line isn't the one that says where it listens.
-    #[error("{program} doesn't say that it listens; {said}\n{stderr}")]
+    /// It runs, but its first line isn't the one that names its address.
+    #[error("{program} doesn't print where it listens; {line}\n{stderr}")]
     Mute {
         /// The path of the program.
         program: String,
-        /// What it said instead.
-        said: String,
-        /// All that it wrote to standard error.
+        /// What it printed instead.
+        line: String,
+        /// Its standard error.
         stderr: String,
     },
 }
@@ -118,14 +115,14 @@ impl fmt::Debug for StartError {
     }
 }
 
-/// How a server ended, and all that it wrote.
+/// How a server ended, and everything that it wrote.
 #[derive(Debug)]
 pub struct Ended {
     /// Its exit status.
     pub status: ExitStatus,
-    /// All that it wrote to standard output.
+    /// Its standard output.
     pub stdout: String,
-    /// All that it wrote to standard error.
+    /// Its standard error.
     pub stderr: String,
 }
 
@@ -133,7 +130,9 @@ pub struct Ended {
 /// panics leaves nothing behind.
 #[derive(Debug)]
 pub struct Server {
-    process: Process,
+    child: Child,
+    stdout: Output,
+    stderr: Output,
     line: String,
     url: String,
 }
@@ -147,8 +146,8 @@ impl Server {
         Self::start_while(command, || true)
     }
 
-    /// Does as [`Server::start`] for as long as it is wanted, and kills the
-    /// program once it isn't any more.
+    /// Like [`Server::start`], but gives up and kills the program as soon as it
+    /// isn't wanted any more.
     ///
     /// # Errors
     /// Those of [`Server::start`], and when it isn't wanted any more.
@@ -157,38 +156,44 @@ impl Server {
         wanted: impl Fn() -> bool,
     ) -> Result<Self, StartError> {
         let program = command.get_program().to_string_lossy().into_owned();
-        let started = Process::start(command);
-        let (mut process, first_line) = started.map_err(|source| {
-            StartError::NotRun { program: program.clone(), source }
-        })?;
-        let mut line = None;
-        wait_until(PATIENCE, || match first_line.try_recv() {
-            Ok(first) => {
-                line = Some(first);
-                true
-            }
-            Err(TryRecvError::Empty) => !wanted(),
-            Err(TryRecvError::Disconnected) => {
-                process.ends_within(Duration::ZERO) || !wanted()
-            }
+        command.stdin(Stdio::null());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = match command.spawn() {
+            Ok(child) => child,
+            Err(source) => return Err(StartError::NotRun { program, source }),
+        };
+        let mut server = Self {
+            stdout: Output::collect(child.stdout.take()),
+            stderr: Output::collect(child.stderr.take()),
+            child,
+            line: String::new(),
+            url: String::new(),
+        };
+        wait_until(PATIENCE, || {
+            let line = server.stdout.so_far().lines().next().map(str::to_owned);
+            server.line = line.unwrap_or_default();
+            let is_closed = server.stdout.reader.is_finished();
+            !server.line.is_empty()
+                || is_closed && server.has_ended()
+                || !wanted()
         });
-        let said = match line {
-            Some(line) => match url_in(&line) {
-                Some(url) => {
-                    let url = url.to_owned();
-                    return Ok(Self { process, line, url });
-                }
-                None => format!("its first line is: {line}"),
-            },
-            None if process.ends_within(Duration::ZERO) => {
-                let Ended { status, stderr, .. } = process.wait();
+        let has_ended = server.has_ended();
+        let line = match url_in(&server.line) {
+            Some(url) => {
+                server.url = url.to_owned();
+                return Ok(server);
+            }
+            None if !server.line.is_empty() => {
+                format!("its first line is: {}", server.line)
+            }
+            None if has_ended => {
+                let Ended { status, stderr, .. } = server.kill();
                 return Err(StartError::Ended { program, status, stderr });
             }
-            None => "it said nothing".into(),
+            None => "it printed nothing".into(),
         };
-        process.kill();
-        let stderr = process.wait().stderr;
-        Err(StartError::Mute { program, said, stderr })
+        let stderr = server.kill().stderr;
+        Err(StartError::Mute { program, line, stderr })
     }
 
     /// The line that it printed when it listened.
@@ -203,12 +208,12 @@ impl Server {
 
     /// What it has written to standard error until now.
     pub fn stderr_so_far(&self) -> String {
-        locked(&self.process.stderr.text).clone()
+        self.stderr.so_far().clone()
     }
 
     /// Its process id.
     pub fn id(&self) -> u32 {
-        self.process.child.id()
+        self.child.id()
     }
 
     /// Sends a GET on a connection of its own and doesn't wait.
@@ -216,10 +221,9 @@ impl Server {
     /// # Panics
     /// When the server can't be reached.
     pub fn open(&self, path: &str) -> Pending {
-        let head = format!("GET {path} HTTP/1.1");
+        let host = self.address();
         self.write(format!(
-            "{head}\r\nHost: {}\r\nConnection: close\r\n\r\n",
-            self.address(),
+            "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
         ))
     }
 
@@ -244,15 +248,16 @@ impl Server {
         pending
     }
 
-    /// Writes whatever it is on a connection of its own.
+    /// Writes any text on a connection of its own.
     ///
     /// # Panics
     /// When the server can't be reached.
     pub fn write(&self, text: impl AsRef<[u8]>) -> Pending {
-        let pending = TcpStream::connect(self.address()).and_then(|mut it| {
-            it.set_read_timeout(Some(PATIENCE))?;
-            it.write_all(text.as_ref())?;
-            Ok(Pending { stream: it })
+        let stream = TcpStream::connect(self.address());
+        let pending = stream.and_then(|mut stream| {
+            stream.set_read_timeout(Some(PATIENCE))?;
+            stream.write_all(text.as_ref())?;
+            Ok(Pending { stream })
         });
         pending.unwrap_or_else(|error| panic!("{}: {error}", self.url))
     }
@@ -289,11 +294,11 @@ impl Server {
 
     /// Whether it has ended, by itself or by a signal.
     pub fn has_ended(&mut self) -> bool {
-        self.process.ends_within(Duration::ZERO)
+        !matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// Lets its memory grow by no more than so many bytes from now on; `None`
-    /// takes the limit away. A thread needs two megabytes for its stack.
+    /// Limits by how many bytes its memory may grow from now on; `None` removes
+    /// the limit. A thread needs two megabytes for its stack.
     #[cfg(target_os = "linux")]
     pub fn limit_memory(&self, more: Option<u64>) {
         use rustix::process::{Resource, Rlimit, prlimit};
@@ -310,7 +315,7 @@ impl Server {
         self.status("Threads:")
     }
 
-    /// A figure from `/proc/PID/status`; memory is in kibibytes.
+    /// A number from `/proc/PID/status`; memory is in kibibytes.
     #[cfg(target_os = "linux")]
     pub fn status(&self, field: &str) -> u64 {
         let path = format!("/proc/{}/status", self.id());
@@ -325,28 +330,40 @@ impl Server {
     /// # Panics
     /// When it hasn't ended within a minute.
     pub fn wait(mut self) -> Ended {
-        let ended = self.process.ends_within(PATIENCE);
+        let ended = wait_until(PATIENCE, || self.has_ended());
         assert!(ended, "the server hasn't ended within {PATIENCE:?}");
-        self.process.wait()
+        self.kill()
     }
 
     /// Stops it at once.
     pub fn kill(mut self) -> Ended {
-        self.process.kill();
-        self.process.wait()
+        // It fails when the process has ended already, which is as good.
+        self.child.kill().ok();
+        Ended {
+            status: self.child.wait().expect("a child can be waited for"),
+            stdout: self.stdout.all(),
+            stderr: self.stderr.all(),
+        }
     }
 }
 
-/// A request that was sent and perhaps isn't answered yet. To drop it is to go
-/// away.
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// A request that was sent and may not be answered yet. Dropping it closes its
+/// connection, as a client does that leaves.
 #[derive(Debug)]
 pub struct Pending {
     stream: TcpStream,
 }
 
 impl Pending {
-    /// Whether the answer, or its beginning, is here. The order in which a
-    /// server answers can be told by it: what it sent first is here first.
+    /// Whether the answer, or its beginning, is here. This shows the order in
+    /// which a server answers: what it sent first is here first.
     ///
     /// # Panics
     /// When the connection is broken.
@@ -384,14 +401,6 @@ impl Pending {
     }
 }
 
-/// A child process whose output is collected while it runs.
-#[derive(Debug)]
-struct Process {
-    child: Child,
-    stdout: Output,
-    stderr: Output,
-}
-
 /// What a process has written so far, and the thread that reads it.
 #[derive(Debug)]
 struct Output {
@@ -400,88 +409,41 @@ struct Output {
 }
 
 impl Output {
-    /// Reads all lines of `pipe` on a thread of its own, shows each to `seen`.
-    fn collect(
-        pipe: impl Read + Send + 'static,
-        seen: impl Fn(&str) + Send + 'static,
-    ) -> Self {
+    /// Reads all lines of `pipe` on a thread of its own.
+    fn collect(pipe: Option<impl Read + Send + 'static>) -> Self {
+        let mut pipe = BufReader::new(pipe.expect("it is piped"));
         let text = Arc::new(Mutex::new(String::new()));
         let shared = text.clone();
         let reader = thread::spawn(move || {
-            let mut pipe = BufReader::new(pipe);
             let mut line = Vec::new();
             while pipe.read_until(b'\n', &mut line).is_ok_and(|n| n > 0) {
-                let read = String::from_utf8_lossy(&line);
-                seen(&read);
-                locked(&shared).push_str(&read);
+                locked(&shared).push_str(&String::from_utf8_lossy(&line));
                 line.clear();
             }
         });
         Self { text, reader }
     }
 
+    fn so_far(&self) -> MutexGuard<'_, String> {
+        locked(&self.text)
+    }
+
     /// All of it, once the process has ended. A program that it started in
     /// turn may keep the pipe open: that one isn't waited for.
     fn all(&self) -> String {
         wait_until(Duration::from_secs(1), || self.reader.is_finished());
-        locked(&self.text).clone()
+        self.so_far().clone()
     }
 }
 
-fn locked(text: &Mutex<String>) -> MutexGuard<'_, String> {
-    text.lock().unwrap_or_else(PoisonError::into_inner)
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Process {
-    /// Starts it. Returns also where its first line of standard output will
-    /// arrive; that channel closes when there is none.
-    fn start(
-        command: &mut Command,
-    ) -> io::Result<(Self, mpsc::Receiver<String>)> {
-        command.stdin(Stdio::null());
-        let mut child =
-            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-        let (sender, receiver) = mpsc::channel();
-        let stdout = child.stdout.take().expect("it is piped");
-        let stdout = Output::collect(stdout, move |line| {
-            // Only the first is waited for.
-            sender.send(line.trim_end().to_owned()).ok();
-        });
-        let stderr = child.stderr.take().expect("it is piped");
-        let stderr = Output::collect(stderr, |_| ());
-        Ok((Self { child, stdout, stderr }, receiver))
-    }
-
-    /// Whether it ends within that time.
-    fn ends_within(&mut self, time: Duration) -> bool {
-        wait_until(time, || !matches!(self.child.try_wait(), Ok(None)))
-    }
-
-    fn kill(&mut self) {
-        // It fails when the process has ended already, which is as good.
-        self.child.kill().ok();
-    }
-
-    fn wait(&mut self) -> Ended {
-        Ended {
-            status: self.child.wait().expect("a child can be waited for"),
-            stdout: self.stdout.all(),
-            stderr: self.stderr.all(),
-        }
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        self.kill();
-        self.child.wait().ok();
-    }
-}
-
-/// Waits until something is so. Returns false when that took too long.
-fn wait_until(time: Duration, mut is_so: impl FnMut() -> bool) -> bool {
+/// Waits until something is true. Returns false when that took too long.
+fn wait_until(time: Duration, mut is_true: impl FnMut() -> bool) -> bool {
     let start = Instant::now();
-    while !is_so() {
+    while !is_true() {
         if start.elapsed() > time {
             return false;
         }

@@ -47,8 +47,8 @@ pub fn build<'a>(steps: impl IntoIterator<Item = &'a str>) -> Command {
     command
 }
 
-/// A process and all that it starts in turn, as cargo starts compilers. They
-/// are ended when this is dropped.
+/// A process and everything that it starts in turn, as cargo starts compilers.
+/// They are killed when this is dropped.
 #[derive(Debug)]
 pub struct Group(Option<u32>);
 
@@ -60,12 +60,13 @@ impl Group {
     pub fn spawn(cargo: &mut Command) -> Result<(Child, Self), String> {
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(cargo, 0);
-        let child = cargo.spawn().map_err(|error| cannot_run(&error))?;
+        let child =
+            cargo.spawn().map_err(|error| cannot_run(workspace(), &error))?;
         let group = Self(Some(child.id()));
         Ok((child, group))
     }
 
-    /// There is nothing left to be ended.
+    /// Nothing is left to kill.
     pub fn has_ended(mut self) {
         self.0 = None;
     }
@@ -82,20 +83,20 @@ impl Drop for Group {
     }
 }
 
-fn cannot_run(error: &io::Error) -> String {
-    let folder = workspace().display();
-    if workspace().is_dir() {
-        format!("can't run cargo: {error}")
-    } else {
-        format!(
-            "the steps were in {folder} when this was built; build it again \
-             where they are now"
-        )
+/// Why cargo can't be run in a folder.
+fn cannot_run(folder: &Path, error: &io::Error) -> String {
+    if folder.is_dir() {
+        return format!("can't run cargo: {error}");
     }
+    format!(
+        "the steps were in {} when this was built; build it again where they \
+         are now",
+        folder.display(),
+    )
 }
 
-/// Where the programs are that [`build`] has built, by name: its standard
-/// output says so
+/// Where the programs are that [`build`] has built, by name, from its standard
+/// output
 /// (<https://doc.rust-lang.org/cargo/reference/external-tools.html>).
 pub fn programs(built: &[u8]) -> BTreeMap<String, PathBuf> {
     let line = |line: &str| {
@@ -107,15 +108,16 @@ pub fn programs(built: &[u8]) -> BTreeMap<String, PathBuf> {
     String::from_utf8_lossy(built).lines().filter_map(line).collect()
 }
 
-/// Whether Node.js is there. Where it isn't, a test of it is skipped, and this
-/// says so.
+/// Whether Node.js is installed. If it isn't, a test of it is skipped, and this
+/// prints that.
 ///
 /// # Panics
 /// When it isn't, and `REQUIRE_NODE` is `1`.
 pub fn has_node() -> bool {
     let version = Command::new("node").arg("--version").output();
-    let is_there = version.is_ok_and(|it| it.status.success());
-    let required = env::var_os("REQUIRE_NODE").is_some_and(|it| it == "1");
+    let is_there = version.is_ok_and(|output| output.status.success());
+    let required =
+        env::var_os("REQUIRE_NODE").is_some_and(|value| value == "1");
     assert!(is_there || !required, "REQUIRE_NODE=1, but there is no node");
     if !is_there {
         skipped("Node.js isn't tested: there is no node here; install Node.js");
@@ -127,7 +129,7 @@ pub fn has_node() -> bool {
 /// program is.
 ///
 /// # Errors
-/// When cargo can't be run, or can't build it: what it said.
+/// When cargo can't be run, or can't build it: with its message.
 pub fn program(step: &str, example: Option<&str>) -> Result<PathBuf, String> {
     static BUILT: Mutex<BTreeMap<String, PathBuf>> =
         Mutex::new(BTreeMap::new());
@@ -141,12 +143,27 @@ pub fn program(step: &str, example: Option<&str>) -> Result<PathBuf, String> {
         command.args(["--package", step, "--example", example]);
     }
     let output = command.arg("--quiet").output();
-    let output = output.map_err(|error| cannot_run(&error))?;
+    let output = output.map_err(|error| cannot_run(workspace(), &error))?;
     let name = example.unwrap_or(step);
     let program = programs(&output.stdout).remove(name).ok_or_else(|| {
-        let said = String::from_utf8_lossy(&output.stderr);
-        format!("{name} can't be built: {said}")
+        let error = String::from_utf8_lossy(&output.stderr);
+        format!("{name} can't be built: {error}")
     })?;
     built.insert(key, program.clone());
     Ok(program)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_checkout_that_has_moved_is_named_with_the_remedy() {
+        let error = io::Error::from(io::ErrorKind::NotFound);
+        let text = cannot_run(Path::new("/no/longer/here"), &error);
+        assert!(text.contains("/no/longer/here"), "{text}");
+        assert!(text.contains("build it again where they are now"), "{text}");
+        let text = cannot_run(workspace(), &error);
+        assert!(text.starts_with("can't run cargo: "), "{text}");
+    }
 }

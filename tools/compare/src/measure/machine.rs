@@ -13,7 +13,7 @@ pub fn this() -> Machine {
     } else if cfg!(target_os = "macos") {
         let mut command = Command::new("sysctl");
         let output = command.args(["-n", "machdep.cpu.brand_string"]).output();
-        output.ok().and_then(|it| String::from_utf8(it.stdout).ok())
+        output.ok().and_then(|output| String::from_utf8(output.stdout).ok())
     } else {
         std::env::var("PROCESSOR_IDENTIFIER").ok()
     };

@@ -1,4 +1,4 @@
-//! Starts the servers, probes them, and tells how far it is.
+//! Starts the servers, probes them, and reports its progress.
 
 mod machine;
 pub(crate) mod probe;
@@ -17,14 +17,14 @@ use crate::{
 pub use probe::Failure;
 pub use ready::ready;
 
-/// Without --runs, each server is measured at most so often …
+/// Without --runs, each server is measured at most this often …
 const MOST_ROUNDS: usize = 3;
 
 /// … and again only if the round ends within this time.
 const TIME: Duration = Duration::from_secs(30);
 
-/// Carries the plan out. Unless it is to be quiet, there is a line for each run
-/// on standard error. Dropping this future ends everything that it has started.
+/// Carries the plan out. Unless `quiet`, it prints a line for each run on standard
+/// error. Dropping this future ends everything that it has started.
 ///
 /// # Errors
 /// When the steps can't be built. A server that can't be measured is among the

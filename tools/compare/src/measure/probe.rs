@@ -2,7 +2,6 @@
 
 use std::{
     error::Error,
-    fmt,
     net::SocketAddr,
     sync::Arc,
     thread,
@@ -30,7 +29,7 @@ use tokio::{
 use crate::format::sanitized;
 
 /// How many probes may wait for their answers at once. The others wait for a
-/// connection to become free, and that time counts too.
+/// free connection, and that time counts too.
 const MOST_CONNECTIONS: usize = 100;
 
 /// The answers are a line long.
@@ -40,7 +39,8 @@ const LONGEST_BODY: usize = 64 * 1024;
 pub type Failure = Box<dyn Error + Send + Sync>;
 
 /// An answer whose status isn't 200.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{path} answered {status}{line}")]
 pub struct Unsuccessful {
     path: String,
     /// Its status.
@@ -48,17 +48,7 @@ pub struct Unsuccessful {
     line: String,
 }
 
-impl fmt::Display for Unsuccessful {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let Self { path, status, line } = self;
-        let text = format!("{path} answered {status} {line}");
-        f.write_str(text.trim_end())
-    }
-}
-
-impl Error for Unsuccessful {}
-
-/// What every server has to answer to /non-blocking, at least.
+/// What every server's answer to /non-blocking must contain.
 const NON_BLOCKING: &str = "This page is non-blocking";
 
 /// A server that answers requests.
@@ -71,8 +61,8 @@ pub struct Target {
 }
 
 impl Target {
-    /// Looks the host up, once, and takes the first address that can be
-    /// connected to: `localhost` may have two. An answer may take as long as
+    /// Looks the host up, once, and takes the first address that accepts a
+    /// connection: `localhost` may have two. An answer may take as long as
     /// `patience`. If `count` is given, /blocking has to count to it.
     ///
     /// # Errors
@@ -85,70 +75,66 @@ impl Target {
         let uri: Uri = url.parse()?;
         let name = uri.host().ok_or("the URL has no host")?;
         let port = uri.port_u16().unwrap_or(80);
-        // A literal IPv6 address stands in brackets.
+        // A literal IPv6 address is in brackets.
         let bare = name.trim_matches(['[', ']']);
-        let mut outcome = Err("the host has no address".into());
+        let mut failure = "the host has no address".into();
         for address in lookup_host((bare, port)).await? {
-            match TcpStream::connect(address).await {
-                Ok(_) => {
-                    return Ok(Self {
-                        address,
-                        host: format!("{name}:{port}"),
-                        path: uri.path().trim_end_matches('/').to_owned(),
-                        patience,
-                        count,
-                    });
-                }
-                Err(error) => outcome = Err(error.into()),
+            if let Err(error) = TcpStream::connect(address).await {
+                failure = error.into();
+                continue;
             }
+            let host = format!("{name}:{port}");
+            let path = uri.path().trim_end_matches('/').to_owned();
+            return Ok(Self { address, host, path, patience, count });
         }
-        outcome
+        Err(failure)
     }
 
-    /// Asks for /non-blocking.
+    /// Requests /non-blocking.
     ///
     /// # Errors
     /// When there is no answer, or another one.
     pub async fn non_blocking(&self) -> Result<(), Failure> {
         let body = self.get("/non-blocking").await?;
         if body.contains(NON_BLOCKING) {
-            Ok(())
-        } else {
-            let body = line(&body);
-            Err(format!(
-                "/non-blocking answered `{body}`, not \
-                         `{NON_BLOCKING}`"
-            )
-            .into())
+            return Ok(());
         }
+        let line = line(&body);
+        let error =
+            format!("/non-blocking answered `{line}`, not `{NON_BLOCKING}`");
+        Err(error.into())
     }
 
-    /// Asks for /blocking. Returns how far it has counted.
+    /// Requests /blocking. Returns how far it has counted.
     ///
     /// # Errors
     /// When there is no answer, or another one.
     pub async fn blocking(&self) -> Result<u64, Failure> {
         let body = self.get("/blocking").await?;
-        let count = body
-            .trim()
-            .to_lowercase()
-            .strip_prefix("result is ")
-            .and_then(|count| count.parse().ok());
-        let right =
-            count.filter(|count| *count == self.count.unwrap_or(*count));
-        right.ok_or_else(|| {
-            let expected = self.count.map_or("…".into(), |it| it.to_string());
-            let body = line(&body);
-            format!("/blocking answered `{body}`, not `Result is {expected}`")
-                .into()
-        })
+        let text = body.trim().to_lowercase();
+        let count = text.strip_prefix("result is ");
+        let count: Option<u64> = count.and_then(|count| count.parse().ok());
+        match count {
+            Some(count) if self.count.is_none_or(|right| right == count) => {
+                Ok(count)
+            }
+            _ => {
+                let line = line(&body);
+                let right =
+                    self.count.map_or("…".into(), |right| right.to_string());
+                Err(format!(
+                    "/blocking answered `{line}`, not `Result is {right}`"
+                )
+                .into())
+            }
+        }
     }
 
     /// Sends a GET on a fresh connection. Returns the body.
     ///
-    /// A connection belongs to the worker that accepted it, and one that is
-    /// kept alive over a long freeze may be closed unanswered. A fresh one is
-    /// what the next visitor has.
+    /// A connection belongs to the server thread that accepted it, and one that
+    /// is kept alive during a long freeze may be closed unanswered. A fresh one
+    /// is what the next visitor has.
     ///
     /// # Errors
     /// When there is no answer, or its status isn't 200.
@@ -160,11 +146,10 @@ impl Target {
         let (status, body) =
             answer.map_err(|error| format!("no answer to {path}: {error}"))?;
         if status == StatusCode::OK {
-            Ok(body)
-        } else {
-            let (path, line) = (path.to_owned(), line(&body));
-            Err(Unsuccessful { path, status, line }.into())
+            return Ok(body);
         }
+        let line = format!(" {}", line(&body)).trim_end().to_owned();
+        Err(Unsuccessful { path: path.to_owned(), status, line }.into())
     }
 
     async fn exchange(
@@ -181,47 +166,46 @@ impl Target {
             .header(HOST, &self.host)
             .header(CONNECTION, "close")
             .body(Empty::<Bytes>::new())?;
-        let response = sender.send_request(request).await?;
-        let (head, body) = response.into_parts();
+        let (head, body) = sender.send_request(request).await?.into_parts();
         let body = Limited::new(body, LONGEST_BODY).collect().await?;
         let body = String::from_utf8_lossy(&body.to_bytes()).into_owned();
         Ok((head.status, body))
     }
 }
 
-/// So much of a wrong answer as fits into a message.
+/// As much of a wrong answer as fits into a message.
 fn line(body: &str) -> String {
     sanitized(body.trim().lines().next().unwrap_or(""), 60)
 }
 
-/// A request that was to be sent at a certain moment.
+/// A request that was due at a certain moment.
 pub struct Probe {
-    /// When it was to be sent.
+    /// When it was due.
     pub intended: Instant,
-    /// How much later this program took it up.
+    /// How much later this program began to send it.
     pub late: Duration,
-    /// From the intended moment until all of the answer was here.
+    /// From the intended moment until the answer was complete.
     pub latency: Result<Duration, Failure>,
 }
 
-/// Probes /non-blocking on a fixed schedule until `meanwhile` is done, and
+/// Probes /non-blocking on a fixed schedule until `work` is done, and
 /// waits for what is still unanswered.
 ///
-/// A probe goes out whether or not those before are answered, and its latency
-/// counts from when it was to be sent. So a server that freezes can't hide it
-/// by slowing the probes down (the "coordinated omission").
+/// A probe is sent whether or not earlier ones are answered, and its latency
+/// counts from when it was due. So a server that freezes can't hide that by
+/// slowing the probes down ("coordinated omission").
 pub async fn probe_until<T>(
-    meanwhile: impl Future<Output = T>,
+    work: impl Future<Output = T>,
     target: &Arc<Target>,
     interval: Duration,
 ) -> (T, Vec<Probe>) {
     let mut moments = schedule(interval);
     let mut flying = JoinSet::new();
     let connections = connections();
-    tokio::pin!(meanwhile);
+    tokio::pin!(work);
     let outcome = loop {
         tokio::select! {
-            outcome = &mut meanwhile => break outcome,
+            outcome = &mut work => break outcome,
             Some(intended) = moments.recv() => {
                 flying.spawn(probe(
                     intended,
@@ -236,7 +220,7 @@ pub async fn probe_until<T>(
     (outcome, probes)
 }
 
-/// As many as may be open to one server.
+/// As many connections as may be open to one server.
 pub fn connections() -> Arc<Semaphore> {
     Arc::new(Semaphore::new(MOST_CONNECTIONS))
 }
@@ -256,7 +240,7 @@ pub fn probe(
     }
 }
 
-/// Moments at equal distances from now on, each sent when it has come.
+/// Moments at equal intervals from now on, each sent when it arrives.
 pub fn schedule(interval: Duration) -> UnboundedReceiver<Instant> {
     let (sender, receiver) = unbounded_channel();
     // A thread's sleep is exact to some 50 µs; tokio's to a millisecond.

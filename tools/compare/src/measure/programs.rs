@@ -12,10 +12,10 @@ use std::{
 use harness::{Group, Server};
 use tokio::task::spawn_blocking;
 
-use super::probe::Failure;
+use super::probe::{Failure, Target};
 use crate::{
     options::TWO_WORKERS,
-    plan::{Plan, Source},
+    plan::{Plan, Source, Subject},
 };
 
 const EXAMPLE_OF: &str = "step1-blocking";
@@ -26,16 +26,18 @@ const OLDEST_NODE: (u32, u32) = (18, 14);
 /// Programs by name; those of Node.js are scripts.
 pub type Programs = BTreeMap<String, PathBuf>;
 
-/// What the plan wants to be started. Of that, steps are built.
+/// The programs that the plan needs. Steps are built.
 ///
 /// # Errors
-/// When it can't be had.
+/// When cargo fails, or Node.js is missing or too old.
 pub async fn find(plan: &Plan, quiet: bool) -> Result<Programs, Failure> {
-    let node = plan.subjects.iter().filter(|it| it.source == Source::Node);
+    let node =
+        plan.subjects.iter().filter(|subject| subject.source == Source::Node);
     let folder = harness::workspace().join("tools/peers/node");
     let script = |name: &String| folder.join(format!("{name}.mjs"));
-    let node: Vec<_> =
-        node.map(|it| (it.name.clone(), script(&it.name))).collect();
+    let node: Vec<_> = node
+        .map(|subject| (subject.name.clone(), script(&subject.name)))
+        .collect();
     if !node.is_empty() {
         spawn_blocking(check_node).await??;
     }
@@ -63,8 +65,8 @@ fn check_node() -> Result<(), String> {
     }
 }
 
-/// Builds the steps of the plan. What cargo prints goes to standard error. To
-/// drop this future is to end cargo and all compilers that it has started.
+/// Builds the plan's steps. Cargo's messages go to standard error. Dropping this
+/// future ends cargo and all compilers that it has started.
 async fn build(plan: &Plan, quiet: bool) -> Result<Programs, Failure> {
     let mut command = harness::build(plan.steps());
     command.args(quiet.then_some("--quiet")).stdout(Stdio::piped());
@@ -73,7 +75,7 @@ async fn build(plan: &Plan, quiet: bool) -> Result<Programs, Failure> {
     if !io::stderr().is_terminal() {
         command.stderr(Stdio::piped());
     }
-    if plan.subjects.iter().any(|it| it.source == Source::Example) {
+    if plan.subjects.iter().any(|subject| subject.source == Source::Example) {
         command.args(["--package", EXAMPLE_OF, "--example", TWO_WORKERS]);
     }
     let (mut cargo, group) = Group::spawn(&mut command)?;
@@ -90,7 +92,7 @@ async fn build(plan: &Plan, quiet: bool) -> Result<Programs, Failure> {
     Ok(harness::programs(&output.stdout))
 }
 
-/// Starts a program on a free port. To drop this future is to kill it.
+/// Starts a program on a free port. Dropping this future kills it.
 ///
 /// # Errors
 /// When there is none, or it doesn't listen.
@@ -101,13 +103,14 @@ pub async fn start(
     threads: usize,
 ) -> Result<Server, Failure> {
     let program = programs.get(name).ok_or("cargo built no program for it")?;
-    let mut command = if program.extension().is_some_and(|it| it == "mjs") {
-        let mut node = harness::command("node");
-        node.arg(program);
-        node
-    } else {
-        harness::command(program)
-    };
+    let mut command =
+        if program.extension().is_some_and(|extension| extension == "mjs") {
+            let mut node = harness::command("node");
+            node.arg(program);
+            node
+        } else {
+            harness::command(program)
+        };
     // A step without threads ignores THREADS.
     command
         .env("ITERATIONS", iterations.to_string())
@@ -117,4 +120,25 @@ pub async fn start(
     let start =
         move || Server::start_while(&mut command, || wanted.strong_count() > 0);
     Ok(spawn_blocking(start).await??)
+}
+
+/// Starts a server that counts so far, unless it runs already, and finds out
+/// where it can be reached. It is killed when its handle is dropped.
+///
+/// # Errors
+/// When it can't be started or reached.
+pub async fn reach(
+    Subject { name, source }: &Subject,
+    plan: &Plan,
+    programs: &Programs,
+    iterations: u64,
+) -> Result<(Option<Server>, Target), Failure> {
+    let patience = plan.patience();
+    if let Source::Url(url) = source {
+        return Ok((None, Target::find(url, patience, None).await?));
+    }
+    let threads = plan.settings.threads;
+    let server = start(programs, name, iterations, threads).await?;
+    let target = Target::find(server.url(), patience, Some(iterations)).await?;
+    Ok((Some(server), target))
 }

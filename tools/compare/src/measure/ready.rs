@@ -2,8 +2,7 @@
 
 use super::{
     Failure,
-    probe::Target,
-    programs::{self, Programs},
+    programs::{self, Programs, reach},
 };
 use crate::{
     format::failure,
@@ -13,8 +12,8 @@ use crate::{
 /// How far each server counts: at once.
 const COUNT: u64 = 1_000_000;
 
-/// Starts each server, asks it for its two routes, and stops it. Returns what
-/// went wrong, by the name of the server.
+/// Starts each server, requests its two routes, and stops it. Returns what went
+/// wrong, by the name of the server.
 ///
 /// # Errors
 /// When the steps can't be built.
@@ -22,25 +21,22 @@ pub async fn ready(plan: &Plan, quiet: bool) -> Result<Vec<String>, Failure> {
     let programs = programs::find(plan, quiet).await?;
     let mut wrong = Vec::new();
     for subject in &plan.subjects {
-        if let Err(error) = answers(subject, plan, &programs).await {
+        if let Err(error) = check(subject, plan, &programs).await {
             wrong.push(format!("{}: {}", subject.name, failure(error)));
         }
     }
     Ok(wrong)
 }
 
-async fn answers(
-    Subject { name, source }: &Subject,
+async fn check(
+    subject: &Subject,
     plan: &Plan,
     programs: &Programs,
 ) -> Result<(), Failure> {
-    let patience = plan.patience();
-    if let Source::Url(url) = source {
-        return Target::find(url, patience, None).await?.non_blocking().await;
-    }
-    let threads = plan.settings.threads;
-    let server = programs::start(programs, name, COUNT, threads).await?;
-    let target = Target::find(server.url(), patience, Some(COUNT)).await?;
+    let (_server, target) = reach(subject, plan, programs, COUNT).await?;
     target.non_blocking().await?;
-    target.blocking().await.map(|_| ())
+    if !matches!(subject.source, Source::Url(_)) {
+        target.blocking().await?;
+    }
+    Ok(())
 }

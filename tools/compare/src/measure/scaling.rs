@@ -14,8 +14,8 @@ use crate::{
     results::Scaled,
 };
 
-/// Measures each number of threads so many times. Nothing is probed meanwhile:
-/// that would take time from the threads.
+/// Measures each number of threads `runs` times. Nothing is probed during that
+/// time: that would take time from the threads.
 pub async fn carry_out(
     plan: &Plan,
     runs: usize,

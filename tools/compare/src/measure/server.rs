@@ -1,4 +1,4 @@
-//! One run: /blocking, probed meanwhile.
+//! One run: /blocking, with probes at the same time.
 
 use std::{
     sync::Arc,
@@ -13,7 +13,7 @@ use tokio::{
 
 use super::{
     probe::{self, Failure, Target, probe_until},
-    programs::{self, Programs},
+    programs::{Programs, reach},
 };
 use crate::{
     format::{failure, last_line},
@@ -29,31 +29,26 @@ const LAST_BREATH: Duration = Duration::from_secs(1);
 /// # Errors
 /// When it can't be measured.
 pub async fn run(
-    Subject { name, source }: &Subject,
+    subject: &Subject,
     plan: &Plan,
     programs: &Programs,
 ) -> Result<Run, Failure> {
-    if let Source::Url(url) = source {
-        let run = run_at(url, None, plan).await;
-        return run.map_err(|error| format!("{url}: {error}").into());
-    }
-    let (iterations, threads) =
-        (plan.settings.iterations, plan.settings.threads);
-    let server = programs::start(programs, name, iterations, threads).await?;
-    match run_at(server.url(), Some(iterations), plan).await {
-        Ok(run) => Ok(run),
-        Err(error) => Err(why(server, error).await),
+    let count = plan.settings.iterations;
+    let outcome = match reach(subject, plan, programs, count).await {
+        Ok((server, target)) => match measure(target, plan).await {
+            Ok(run) => Ok(run),
+            Err(error) => Err(last_words(server, error).await),
+        },
+        Err(error) => Err(error),
+    };
+    match &subject.source {
+        Source::Url(url) => outcome.map_err(|e| format!("{url}: {e}").into()),
+        _ => outcome,
     }
 }
 
-/// Measures the server at `url`. If `count` is given, /blocking has to count as
-/// far as that.
-async fn run_at(
-    url: &str,
-    count: Option<u64>,
-    plan: &Plan,
-) -> Result<Run, Failure> {
-    let target = Arc::new(Target::find(url, plan.patience(), count).await?);
+async fn measure(target: Target, plan: &Plan) -> Result<Run, Failure> {
+    let target = Arc::new(target);
     target.non_blocking().await?;
     let interval = Duration::from_millis(plan.settings.interval_ms as u64);
     let load = async {
@@ -135,8 +130,12 @@ impl Load {
     }
 }
 
-/// Why a step failed: it may have ended.
-async fn why(mut server: harness::Server, error: Failure) -> Failure {
+/// Why a server failed: if it has ended, how, and its last line.
+async fn last_words(
+    server: Option<harness::Server>,
+    error: Failure,
+) -> Failure {
+    let Some(mut server) = server else { return error };
     let start = Instant::now();
     while !server.has_ended() {
         if start.elapsed() > LAST_BREATH {
@@ -148,9 +147,9 @@ async fn why(mut server: harness::Server, error: Failure) -> Failure {
         Ok(ended) => ended,
         Err(error) => return error.into(),
     };
-    let said = match last_line(&ended.stderr) {
+    let words = match last_line(&ended.stderr) {
         Some(line) => format!("its last words: {line}"),
         None => "it printed nothing".into(),
     };
-    format!("it ended ({}); {said}", ended.status).into()
+    format!("it ended ({}); {words}", ended.status).into()
 }

@@ -12,7 +12,7 @@ pub use stats::{Percentiles, Spread};
 /// The step that the others are compared with.
 pub const BASELINE: &str = "step1-blocking";
 
-/// An answer within this time is in time: nobody notices that it took any.
+/// An answer within this time is in time: nobody notices the delay.
 pub const IN_TIME_MS: f64 = 10.0;
 
 /// The whole of it.
@@ -35,7 +35,7 @@ pub struct Machine {
     pub profile: String,
 }
 
-/// What the measuring was asked for.
+/// What was asked for.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Settings {
     pub iterations: u64,
@@ -44,7 +44,6 @@ pub struct Settings {
     pub runs: usize,
     pub interval_ms: usize,
     pub in_time_ms: f64,
-    pub connection: String,
 }
 
 /// One server: a step, or what `--url` named.
@@ -86,11 +85,11 @@ pub struct Request {
 /// A request to `/non-blocking`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Probe {
-    /// When it was to be sent; below zero: before /blocking was.
+    /// When it was due; below zero: before /blocking was sent.
     pub at_ms: f64,
-    /// How late the prober was to send it.
+    /// How late the prober sent it.
     pub late_ms: f64,
-    /// From when it was to be sent until it was answered.
+    /// From when it was due until it was answered.
     pub latency_ms: Option<f64>,
     /// Why it wasn't.
     pub error: Option<String>,
@@ -106,11 +105,11 @@ pub struct Latencies {
     /// Of those that were answered; none when none was.
     #[serde(flatten)]
     pub answered: Option<Percentiles>,
-    /// How late the prober itself was to send them.
+    /// How late the prober itself sent them.
     pub late: Percentiles,
 }
 
-/// The time of `/blocking` with so many threads.
+/// The time of `/blocking` with a number of threads.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Scaled {
     pub threads: usize,
@@ -165,19 +164,9 @@ impl Server {
         Some((1 + errors.count(), first))
     }
 
-    /// What was asked for and couldn't be measured, in words.
-    pub fn lacks(&self) -> Option<String> {
-        if self.error.is_some() {
-            return self.error.clone();
-        }
-        if self.during.is_none() {
-            return Some(
-                "/blocking was over before it could be probed: raise \
-                 --iterations"
-                    .into(),
-            );
-        }
-        None
+    /// Whether all of it could be measured.
+    pub fn is_complete(&self) -> bool {
+        self.error.is_none() && self.during.is_some()
     }
 }
 
@@ -203,7 +192,7 @@ impl Latencies {
 }
 
 impl Scaled {
-    /// What the runs with so many threads amount to, against `one` thread.
+    /// What the runs with a number of threads amount to, against `one` thread.
     pub fn new(
         threads: usize,
         runs_ms: Vec<f64>,
@@ -230,8 +219,8 @@ impl Run {
         self.probes.iter().filter(|probe| probe.at_ms < 0.0)
     }
 
-    /// The probes whose time to be answered lies wholly in that of /blocking:
-    /// one that is sent just before its end says nothing about it.
+    /// The probes that could be answered in time while /blocking ran: one that
+    /// is sent just before its end isn't delayed by it.
     pub fn during(&self) -> impl Iterator<Item = &Probe> + Clone {
         let until = self.until_ms - IN_TIME_MS;
         self.probes
@@ -262,74 +251,9 @@ impl Results {
         Self { machine, settings, servers, scaling }
     }
 
-    /// Whether all that was asked for was measured.
+    /// Whether everything was measured as asked for.
     pub fn is_complete(&self) -> bool {
-        self.servers.iter().all(|server| server.lacks().is_none())
+        self.servers.iter().all(Server::is_complete)
             && self.scaling.iter().all(|scaled| scaled.error.is_none())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::samples::{frozen, live, results, run, server};
-
-    #[test]
-    fn a_probe_just_before_the_end_of_blocking_says_nothing_about_it() {
-        let run = live(1_000.0);
-        let moments: Vec<f64> = run.during().map(|it| it.at_ms).collect();
-        assert_eq!(moments.first(), Some(&5.0));
-        assert_eq!(moments.last(), Some(&985.0));
-        assert_eq!(run.idle().last().map(|it| it.at_ms), Some(-5.0));
-    }
-
-    #[test]
-    fn the_usual_run_is_that_of_median_length() {
-        let runs = vec![live(300.0), live(100.0), live(200.0)];
-        let server = server("any", runs);
-        assert_eq!(server.usual_run().unwrap().until_ms, 200.0);
-    }
-
-    #[test]
-    fn speed_up_is_against_step_1_and_for_the_same_work_only() {
-        let results = results();
-        let speed_up = |i: usize| results.servers[i].speed_up;
-        assert_eq!(speed_up(0), Some(1.0));
-        assert_eq!(speed_up(2), Some(3_010.0 / 1_520.0));
-        assert_eq!(speed_up(4), None, "it counts twice as far");
-
-        let Results { machine, settings, mut servers, .. } = results;
-        servers.remove(0);
-        let without = Results::new(machine, settings, servers, vec![]);
-        assert!(without.servers.iter().all(|it| it.speed_up.is_none()));
-    }
-
-    #[test]
-    fn what_was_too_short_to_be_probed_was_not_measured() {
-        let server = server("short", vec![run(4.0, |_| Some(0.4))]);
-        let lacks = server.lacks().unwrap();
-        assert!(lacks.contains("raise --iterations"), "{lacks}");
-    }
-
-    #[test]
-    fn a_freeze_shows_in_every_percentile() {
-        let server = server("frozen", vec![frozen(3_000.0)]);
-        let during = server.during.unwrap();
-        let answered = during.answered.unwrap();
-        assert_eq!(during.in_time, 0);
-        // Who comes during a freeze waits for half of it, on the average.
-        assert!((1_490.0..1_510.0).contains(&answered.p50_ms), "{during:?}");
-        assert!(answered.p99_ms > 2_900.0, "{during:?}");
-        let idle = server.idle.unwrap();
-        assert_eq!(idle.in_time, idle.probes);
-    }
-
-    #[test]
-    fn a_probe_that_failed_is_not_in_time() {
-        let fails = run(1_000.0, |at| (at < 500.0).then_some(1.0));
-        let during = server("fails", vec![fails]).during.unwrap();
-        assert_eq!(during.in_time + during.failed, during.probes);
-        assert!((0.4..0.6).contains(&during.in_time_share()), "{during:?}");
-        assert_eq!(during.answered.unwrap().worst_ms, 1.0);
     }
 }

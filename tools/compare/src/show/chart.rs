@@ -25,26 +25,17 @@ pub fn alone(chart: &Markup) -> String {
     format!("{head}><style>{STYLE}</style>{rest}\n")
 }
 
-/// How large a chart is.
-enum Size {
-    /// So many pixels high, and as wide as there is room: what lies along its
-    /// width is given in per cent, so that text keeps its size.
-    High(usize),
-    /// It keeps its shape, and all of it is scaled.
-    Shape(f64, f64),
-}
-
+/// A chart is `high` pixels high and as wide as there is room, with its
+/// horizontal positions in per cent, so that text keeps its size; or else it
+/// keeps the `shape` of its view box, and all of it is scaled.
 fn svg(
     name: &str,
-    size: Size,
+    high: Option<usize>,
+    shape: Option<String>,
     title: &str,
     description: &str,
     content: Markup,
 ) -> Markup {
-    let (high, shape) = match size {
-        Size::High(height) => (Some(height), None),
-        Size::Shape(x, y) => (None, Some(format!("0 0 {x} {y}"))),
-    };
     html! {
         svg.chart id=(name) xmlns="http://www.w3.org/2000/svg"
             width=[high.map(|_| 960)] height=[high] viewBox=[shape]
@@ -100,7 +91,8 @@ pub fn timeline(results: &Results) -> Markup {
     };
     svg(
         "timeline",
-        Size::High(bottom + 84),
+        Some(bottom + 84),
+        None,
         "How long /non-blocking took to answer, before, while and after \
          /blocking ran",
         &findings(results).join(" "),
@@ -119,7 +111,8 @@ fn lane(
     const TALL: f64 = 48.0;
     let y = |ms| px(BASE - scale.part(ms) * TALL);
     let shown = run.probes.iter();
-    let shown = shown.filter(|it| (span.from..=span.to).contains(&it.at_ms));
+    let shown =
+        shown.filter(|probe| (span.from..=span.to).contains(&probe.at_ms));
     let time = short(run.until_ms);
     let length = span.part(run.until_ms) - span.part(0.0);
     html! {
@@ -188,7 +181,7 @@ impl Scale {
 /// What [`scaling`] shows.
 pub const SCALING: &str = "How many times as fast as with one thread, by the \
     medians: ideal, measured, and by Amdahl's law if the share p of the work \
-    can be divided. Nothing was probed meanwhile.";
+    can be divided. Nothing was probed during that time.";
 
 /// The shares of the work for which Amdahl's law is drawn.
 const DIVISIBLE: [f64; 3] = [0.5, 0.8, 0.95];
@@ -205,7 +198,7 @@ pub fn scaling(results: &Results) -> Markup {
     let points: Vec<_> = results
         .scaling
         .iter()
-        .filter_map(|it| Some((it.threads as f64, it.speed_up?)))
+        .filter_map(|scaled| Some((scaled.threads as f64, scaled.speed_up?)))
         .collect();
     let most =
         points.iter().fold(2.0, |most: f64, (n, s)| most.max(*n).max(*s));
@@ -219,14 +212,14 @@ pub fn scaling(results: &Results) -> Markup {
         let n = (0..=60).map(|i| 1.0 + f64::from(i) / 60.0 * (most - 1.0));
         n.map(|n| (n, 1.0 / (1.0 - p + p / n))).collect::<Vec<_>>()
     };
-    let words = |(n, speed_up): &(f64, f64)| {
+    let sentence = |(n, speed_up): &(f64, f64)| {
         format!(
             "{}: {speed_up:.2} times as fast, efficiency {}.",
             counted(*n as usize, "thread"),
             percent(speed_up / n)
         )
     };
-    let description: Vec<_> = points.iter().map(words).collect();
+    let description: Vec<_> = points.iter().map(sentence).collect();
     let cores = results.machine.cores.map(|cores| cores as f64);
     let end = px(x(most) + 10.0);
     let content = html! {
@@ -256,7 +249,7 @@ pub fn scaling(results: &Results) -> Markup {
         polyline.measured points=(line(&points)) {}
         @for point in &points {
             circle.point cx=(px(x(point.0))) cy=(px(y(point.1))) r="6" {
-                title { (words(point)) }
+                title { (sentence(point)) }
             }
         }
         @if let Some((n, speed_up)) = points.last() {
@@ -266,8 +259,8 @@ pub fn scaling(results: &Results) -> Markup {
         }
     };
     let title = "Speed-up of /blocking against the number of threads";
-    let size = Size::Shape(WIDTH, HEIGHT);
-    svg("scaling", size, title, &description.join(" "), content)
+    let shape = Some(format!("0 0 {WIDTH} {HEIGHT}"));
+    svg("scaling", None, shape, title, &description.join(" "), content)
 }
 
 /// A coordinate: a tenth of a pixel is exact enough.
@@ -289,34 +282,27 @@ mod tests {
     use crate::samples::results;
 
     #[test]
-    fn every_chart_is_well_formed_and_says_in_words_what_it_shows() {
+    fn a_chart_describes_itself_and_has_a_mark_for_every_probe() {
         let results = results();
-        for chart in [timeline(&results), scaling(&results)] {
-            let file = alone(&chart);
-            let document = Document::parse(&file).unwrap();
-            let svg = document.root_element();
+        let charts =
+            [timeline(&results), scaling(&results)].map(|chart| alone(&chart));
+        let [timeline, scaling] =
+            charts.each_ref().map(|file| Document::parse(file).unwrap());
+        for (chart, words) in
+            [(&timeline, "step1-blocking froze"), (&scaling, "1 thread:")]
+        {
             let text = |tag| {
-                let mut all = svg.children();
-                all.find(|it| it.has_tag_name(tag)).and_then(|it| it.text())
+                let mut all = chart.root_element().children();
+                all.find(|child| child.tag_name().name() == tag)?.text()
             };
-            let ns = "http://www.w3.org/2000/svg";
-            assert!(!text((ns, "title")).unwrap().is_empty());
-            assert!(
-                text((ns, "desc")).unwrap().contains("step1-blocking")
-                    || text((ns, "desc")).unwrap().contains("1 thread:")
-            );
+            assert!(text("title").is_some());
+            assert!(text("desc").unwrap().contains(words));
         }
-    }
-
-    #[test]
-    fn the_timeline_has_a_mark_for_every_probe_that_it_shows() {
-        let results = results();
-        let file = alone(&timeline(&results));
-        let document = Document::parse(&file).unwrap();
         let marks = |class: &str| {
-            let all = document.descendants();
-            // The legend has one that says nothing.
-            all.filter(|it| it.attribute("class") == Some(class)).count() - 1
+            let all = timeline.descendants();
+            // One is in the legend.
+            all.filter(|node| node.attribute("class") == Some(class)).count()
+                - 1
         };
         // Every 10 ms of the 3.01 s: above 1 s, 100 ms and 10 ms.
         assert_eq!(marks("frozen"), 201);

@@ -28,8 +28,21 @@ pub fn all(results: &Results, report: &Report) -> Result<(), String> {
     written.map(|_| ())
 }
 
-/// Colours go where they are wanted: see `NO_COLOR` and `CLICOLOR_FORCE`.
+/// `NO_COLOR` and `CLICOLOR_FORCE` control colours.
 fn print(results: &Results, report: Option<&Path>) -> Result<(), String> {
+    let mut parts = parts(results);
+    parts.extend(report.map(|report| report.display().to_string()));
+    match writeln!(anstream::stdout(), "{}", parts.join("\n\n")) {
+        // The reader has seen enough.
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(format!("can't print the results: {error}"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What the terminal shows, with the escape sequences for its colours.
+fn parts(results: &Results) -> Vec<String> {
     let heading = [machine(results), settings(results)];
     let mut parts = vec![
         heading.map(|line| table::wrap(&line)).join("\n"),
@@ -39,13 +52,23 @@ fn print(results: &Results, report: Option<&Path>) -> Result<(), String> {
     if !results.scaling.is_empty() {
         parts.push(table::table(&table::scaling(results)));
     }
-    parts.extend(findings::all(results).map(|it| table::wrap(&it)));
-    parts.extend(report.map(|report| report.display().to_string()));
-    match writeln!(anstream::stdout(), "{}", parts.join("\n\n")) {
-        // Whoever reads has read enough.
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(format!("can't print the results: {error}"))
-        }
-        _ => Ok(()),
+    parts.extend(findings::all(results).map(|text| table::wrap(&text)));
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use anstream::adapter::strip_str;
+
+    use super::*;
+    use crate::samples::results;
+
+    #[test]
+    fn everything_that_is_printed_fits_into_a_terminal() {
+        let text = parts(&results()).join("\n\n");
+        let text = strip_str(&text).to_string();
+        let widest = text.lines().map(|line| line.chars().count()).max();
+        assert!(widest <= Some(table::WIDTH), "{text}");
+        insta::assert_snapshot!(text);
     }
 }

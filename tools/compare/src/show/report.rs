@@ -9,7 +9,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::{
     chart,
-    findings::{doubts, findings, machine, scaling, settings},
+    findings::{doubts, findings, lacks, machine, scaling, settings},
     table::{self, Rows},
 };
 use crate::results::Results;
@@ -22,19 +22,19 @@ pub struct Report {
 }
 
 impl Report {
-    /// Makes the folder, and tries to write there: whether that works is told
+    /// Makes the folder and tries to write there, so that a mistake is noticed
     /// before the measuring, not after.
     ///
     /// # Errors
     /// When it can't be made or written to.
     pub fn create(folder: &Path) -> Result<Self, String> {
         let folder = absolute(folder).unwrap_or_else(|_| folder.into());
-        let report = Self { folder };
-        fs::create_dir_all(&report.folder)
-            .and_then(|()| report.write_whole("trial", ""))
-            .and_then(|()| fs::remove_file(report.folder.join("trial")))
-            .map_err(|error| cannot_write(&report.folder, &error))?;
-        Ok(report)
+        let trial = folder.join(".trial");
+        fs::create_dir_all(&folder)
+            .and_then(|()| fs::write(&trial, ""))
+            .and_then(|()| fs::remove_file(&trial))
+            .map_err(|error| cannot_write(&folder, &error))?;
+        Ok(Self { folder })
     }
 
     /// Writes the three files. Returns the path of the page.
@@ -45,28 +45,18 @@ impl Report {
         let timeline = chart::timeline(results);
         let json = serde_json::to_string(results);
         let files = [
-            ("results.json", json.map(|it| it + "\n")),
+            ("results.json", json.map(|json| json + "\n")),
             ("timeline.svg", Ok(chart::alone(&timeline))),
             ("report.html", Ok(html(results, &timeline).into_string())),
         ];
         let outcomes = files.map(|(name, text)| {
+            let path = self.folder.join(name);
             text.map_err(io::Error::from)
-                .and_then(|text| self.write_whole(name, &text))
-                .map_err(|error| cannot_write(&self.folder.join(name), &error))
+                .and_then(|text| fs::write(&path, text))
+                .map_err(|error| cannot_write(&path, &error))
         });
         outcomes.into_iter().collect::<Result<(), _>>()?;
         Ok(self.folder.join("report.html"))
-    }
-
-    /// A file is there whole or not at all: it has another name first.
-    fn write_whole(&self, name: &str, text: &str) -> io::Result<()> {
-        let new = self.folder.join(format!(".{name}.new"));
-        let outcome = fs::write(&new, text)
-            .and_then(|()| fs::rename(&new, self.folder.join(name)));
-        if outcome.is_err() {
-            fs::remove_file(new).ok();
-        }
-        outcome
     }
 }
 
@@ -77,10 +67,10 @@ fn cannot_write(path: &Path, error: &io::Error) -> String {
     )
 }
 
-/// The page: one file, with all that it needs in it.
+/// The page: one file that needs no other.
 pub fn html(results: &Results, timeline: &Markup) -> Markup {
     let scaled = !results.scaling.is_empty();
-    let probed = results.servers.iter().any(|it| !it.runs.is_empty());
+    let probed = results.servers.iter().any(|server| !server.runs.is_empty());
     let interval = results.settings.interval_ms;
     html! {
         (DOCTYPE)
@@ -95,20 +85,20 @@ pub fn html(results: &Results, timeline: &Markup) -> Markup {
                 h1 { "The steps side by side" }
                 p.facts { (machine(results)) }
                 @if probed {
-                    (figure("Who waits while /blocking runs", timeline, &format!(
-                        "A mark is a request to /non-blocking, one every \
-                         {interval} ms, at the moment when it was to be sent; \
-                         the higher, the longer its answer took (logarithmic). \
-                         Each lane shows the run of median length. /blocking \
-                         is sent at 0 s."
+                    (figure("How long clients wait while /blocking runs", timeline, &format!(
+                        "Each mark is a request to /non-blocking, one every \
+                         {interval} ms, at the moment when it was due. The \
+                         higher it is, the longer its answer took, on a \
+                         logarithmic scale. Each lane shows the run of median \
+                         length. /blocking is sent at 0 s."
                     )))
                 }
                 section {
-                    h2 { "What one sees" }
+                    h2 { "What you see" }
                     ul {
                         @for finding in findings(results) { (sentence(&finding)) }
                         @for server in &results.servers {
-                            @if let Some(lacks) = server.lacks() {
+                            @if let Some(lacks) = lacks(server) {
                                 li { strong { (server.name) } " " (lacks) }
                             }
                         }
@@ -121,7 +111,7 @@ pub fn html(results: &Results, timeline: &Markup) -> Markup {
                 (table("The numbers", table::servers(results)))
                 @if scaled {
                     (figure(
-                        "What each thread brings",
+                        "What each thread gains",
                         &chart::scaling(results),
                         chart::SCALING,
                     ))
@@ -133,7 +123,7 @@ pub fn html(results: &Results, timeline: &Markup) -> Markup {
     }
 }
 
-/// What comes before a colon can be read from the back row.
+/// The part before a colon can be read from the back row.
 fn sentence(text: &str) -> Markup {
     let (head, rest) = text.split_once(':').unwrap_or(("", text));
     html! { li { strong { (head) } @if !head.is_empty() { ":" } (rest) } }
@@ -187,13 +177,13 @@ fn method(results: &Results) -> Markup {
             }
         }
         p.note {
-            "The probes go out on a fixed schedule, whether or not those \
-             before are answered, and a latency counts from the moment when \
-             the probe was to be sent: a server that freezes can't hide it. \
-             A probe counts as sent while /blocking ran if its time to be \
-             answered lies wholly in that of /blocking. Percentiles are those \
-             of the probes of all runs together, by the nearest rank: each is one \
-             of the samples. All samples are in "
+            "Probes are sent on a fixed schedule, whether or not earlier ones \
+             are answered, and a latency counts from the moment when the \
+             probe was due. So a server that freezes can't hide that. A probe \
+             counts as sent while /blocking ran if it could also have been \
+             answered in time before /blocking ended. Percentiles are over \
+             the probes of all runs, by the nearest rank: each is one of the \
+             samples. All samples are in "
             a href="results.json" { "results.json" } "; the timeline is in "
             a href="timeline.svg" { "timeline.svg" } " too."
         }
@@ -263,7 +253,7 @@ mod tests {
             return [...cut, ...over].map(([text]) => text);
         }).join(', ')";
 
-    /// How wide the marks of those who waited for more than a second are.
+    /// The width of all marks of probes that waited for more than a second.
     const FREEZE: &str = "(() => {
         const all = [...document.querySelectorAll('#timeline .frozen')]
             .map(it => it.getBoundingClientRect());

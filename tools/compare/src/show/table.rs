@@ -2,23 +2,26 @@
 
 use textwrap::core::display_width;
 
-use super::figures::{latencies, spread};
+use super::{
+    figures::{latencies, spread},
+    findings::lacks,
+};
 use crate::{
     format::{NONE, percent, ratio, tick},
     results::{IN_TIME_MS, Results, Server},
 };
 
-/// Everything that is printed fits into so many columns.
+/// Everything that is printed fits into this many columns.
 pub const WIDTH: usize = 80;
 
-/// A line of a name takes so many columns at most.
+/// A line of a name takes at most this many columns.
 const NAME: usize = 19;
 
 /// Rows of cells, of which the first is the head. A cell may have several lines;
 /// a row of one cell goes across all columns.
 pub type Rows = Vec<Vec<String>>;
 
-/// The servers, a row each; one that failed has a row that says so.
+/// One row per server, and one more for a failure.
 pub fn servers(results: &Results) -> Rows {
     let head = ["server", "/blocking", "speed-up", "probes", "p50", "p99"];
     let last = ["worst".into(), format!("<{}", tick(IN_TIME_MS))];
@@ -28,7 +31,7 @@ pub fn servers(results: &Results) -> Rows {
         if !server.runs.is_empty() {
             rows.push(row(server));
         }
-        if let Some(lacks) = server.lacks() {
+        if let Some(lacks) = lacks(server) {
             rows.push(vec![format!("{} {lacks}", server.name)]);
         }
     }
@@ -108,7 +111,7 @@ pub fn table(rows: &Rows) -> String {
     lines.join("\n")
 }
 
-/// A name in the two lines that there are for it, cut off where they end.
+/// A name in two lines, cut off where they end.
 pub fn name(name: &str) -> [String; 2] {
     let lines = textwrap::wrap(name, NAME);
     let mut lines = lines.into_iter().map(|line| line.into_owned());
@@ -124,33 +127,11 @@ pub fn name(name: &str) -> [String; 2] {
     [first, second]
 }
 
-/// A text in lines of the width that there is, all but the first indented.
+/// A text in lines that fit, all but the first indented.
 pub fn wrap(text: &str) -> String {
     // Names and paths with hyphens stay whole.
     let options = textwrap::Options::new(WIDTH - 1)
         .word_splitter(textwrap::WordSplitter::NoHyphenation)
         .subsequent_indent("  ");
     textwrap::fill(text, options)
-}
-
-#[cfg(test)]
-mod tests {
-    use insta::assert_snapshot;
-
-    use super::*;
-    use crate::samples::results;
-
-    #[test]
-    fn a_server_that_died_is_a_row_that_says_so() {
-        let table = table(&servers(&results()));
-        assert!(table.lines().all(|line| line.chars().count() <= WIDTH));
-        assert_snapshot!(table);
-    }
-
-    #[test]
-    fn scaling_shows_what_threads_past_the_cores_bring() {
-        let table = table(&scaling(&results()));
-        assert!(table.lines().all(|line| line.chars().count() <= WIDTH));
-        assert_snapshot!(table);
-    }
 }

@@ -1,12 +1,13 @@
 // The soak itself: it looks into /proc.
 
 use std::{
+    collections::BTreeMap,
     env, fs,
     io::{Read, Write},
     net::{TcpListener, TcpStream},
     path::Path,
     process::{Child, Command, ExitCode, Stdio},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, PoisonError},
     thread,
     time::{Duration, Instant},
 };
@@ -16,7 +17,7 @@ use serde_json::{Value, json};
 
 use crate::figures;
 
-/// The first step that has a pool, by its place among all.
+/// The first step that has a pool, by its index.
 const FIRST: usize = 3;
 
 /// How far `/blocking` counts.
@@ -29,59 +30,52 @@ const BURST: usize = 64;
 /// end.
 const MOST_GROWTH: f64 = 1.1;
 
-/// How long what was left behind may take to be gone.
+/// How long a server may take to release what it no longer needs.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A file of temperatures.
 const LINES: &str = "Oslo;-3.4\nAbha;18.0\n";
 
-/// What has become of all requests to a step.
+/// How many requests to a step were `sent`, and how many of them were
+/// `answered`, `refused`, abandoned by their client (`left`) or `lost`.
 #[derive(Default)]
-struct Counts {
-    sent: u64,
-    answered: u64,
-    refused: u64,
-    /// Those whose client has gone.
-    left: u64,
-    lost: u64,
-}
+struct Tally(Mutex<BTreeMap<&'static str, u64>>);
 
-#[derive(Default)]
-struct Tally(Mutex<Counts>);
-
-/// Soaks all of them, and prints what has become of that.
+/// Soaks all of them, and prints the results.
 pub fn main() -> ExitCode {
-    let minutes = env::var_os("SOAK_MINUTES").unwrap_or_else(|| "10".into());
-    let minutes = minutes.to_string_lossy();
+    let minutes = env::var("SOAK_MINUTES").unwrap_or_else(|_| "10".into());
     let Ok(number @ 0.1..1_000.0) = minutes.parse::<f64>() else {
         eprintln!("SOAK_MINUTES={minutes}: expected a number from 0.1 to 999");
         return ExitCode::from(2);
     };
     let time = Duration::from_secs_f64(60.0 * number);
-    let build = |step| program(step, None).expect("cargo can build it");
-    let steps = STEPS[FIRST..].iter();
-    let mut runs: Vec<_> =
-        steps.map(|step| (format!("`{step}`"), build(step), None)).collect();
+    let mut runs = Vec::new();
+    for step in &STEPS[FIRST..] {
+        let program = program(step, None).expect("cargo can build it");
+        runs.push((format!("`{step}`"), program, None));
+    }
     // The last one hands its shares out, too.
-    let (_, many_machines, _) = runs.last().expect("there are steps");
-    let broker = Broker::start(many_machines);
+    let many_machines = runs[runs.len() - 1].1.clone();
+    let broker = Broker::start(&many_machines);
     if let Some(Broker { url, .. }) = &broker {
         let name = "the same, with a broker and two workers";
-        runs.push((name.into(), many_machines.clone(), Some(url.clone())));
+        runs.push((name.into(), many_machines, Some(url.clone())));
     }
     let soaked: Vec<_> = thread::scope(|scope| {
-        let all = runs.into_iter().map(|(name, program, broker)| {
-            let start = move || {
-                let mut command = command(&program);
-                command.env("ITERATIONS", ITERATIONS.to_string());
-                command.env("THREADS", "2").env("QUEUE", "16");
-                command.envs(broker.iter().map(|url| ("NATS_URL", url)));
-                Server::start(&mut command).expect("it starts")
-            };
-            scope.spawn(move || soak(&name, time, start))
-        });
-        let all: Vec<_> = all.collect();
-        all.into_iter().map(|it| it.join().expect("no panic")).collect()
+        let all: Vec<_> = runs
+            .iter()
+            .map(|(name, program, broker)| {
+                let start = move || {
+                    let mut command = command(program);
+                    command.env("ITERATIONS", ITERATIONS.to_string());
+                    command.env("THREADS", "2").env("QUEUE", "16");
+                    command.envs(broker.iter().map(|url| ("NATS_URL", url)));
+                    Server::start(&mut command).expect("it starts")
+                };
+                scope.spawn(move || soak(name, time, start))
+            })
+            .collect();
+        all.into_iter().map(|soak| soak.join().expect("no panic")).collect()
     });
     let (rows, good): (Vec<Value>, Vec<bool>) = soaked.into_iter().unzip();
     let columns = [
@@ -111,7 +105,9 @@ impl Broker {
     /// Starts them where `nats-server` is installed.
     fn start(program: &Path) -> Option<Self> {
         let port = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let port = port.local_addr().expect("it has one").port().to_string();
+        let address = port.local_addr().expect("it has one");
+        drop(port);
+        let port = address.port().to_string();
         let mut broker = Command::new("nats-server");
         broker.args(["-js", "-a", "127.0.0.1", "-p", &port, "-sd"]);
         broker.arg(workspace().join("target/tmp/soak")).stderr(Stdio::null());
@@ -119,10 +115,9 @@ impl Broker {
             eprintln!("no nats-server: step 9 is soaked without a broker only");
             return None;
         };
-        let (url, processes) =
-            (format!("nats://127.0.0.1:{port}"), vec![broker]);
-        let mut broker = Self { url, processes };
-        while TcpStream::connect(&broker.url["nats://".len()..]).is_err() {
+        let url = format!("nats://{address}");
+        let mut broker = Self { url, processes: vec![broker] };
+        while TcpStream::connect(address).is_err() {
             thread::sleep(Duration::from_millis(20));
         }
         for _ in 0..2 {
@@ -130,8 +125,7 @@ impl Broker {
             worker.arg("work").env("NATS_URL", &broker.url);
             // It prints a line for each share, and `/failing` panics there.
             worker.stdout(Stdio::null()).stderr(Stdio::null());
-            let worker = worker.spawn();
-            broker.processes.push(worker.expect("it starts"));
+            broker.processes.push(worker.spawn().expect("it starts"));
         }
         Some(broker)
     }
@@ -157,7 +151,7 @@ fn soak(
     // Once, so that everything is there that comes with the first requests.
     round(&server, &tally);
     let first = settled(&server, None);
-    let (begin, mut early) = (Instant::now(), 1.0);
+    let (begin, mut early) = (Instant::now(), None);
     let restarts = thread::scope(|scope| {
         let restarts = scope.spawn(|| {
             let mut restarts = 0;
@@ -168,19 +162,20 @@ fn soak(
             }
             restarts
         });
-        let mut is_early = true;
         while begin.elapsed() < time {
             round(&server, &tally);
-            if is_early && begin.elapsed() > time / 5 {
-                is_early = false;
-                early = server.status("VmRSS:") as f64;
+            if early.is_none() && begin.elapsed() > time / 5 {
+                early = Some(server.status("VmRSS:") as f64);
             }
         }
         restarts.join().expect("no panic")
     });
     let last = settled(&server, Some(first));
+    let early = early.unwrap_or(1.0);
     let growth = server.status("VmRSS:") as f64 / early;
-    let Counts { sent, answered, refused, left, lost } = *tally.counts();
+    let [sent, answered, refused, left, lost] =
+        ["sent", "answered", "refused", "left", "lost"]
+            .map(|what| tally.total(what));
     let good = lost == 0
         && sent == answered + refused + left
         && first == last
@@ -204,16 +199,13 @@ fn soak(
 /// A bit of everything, until all of it is answered.
 fn round(server: &Server, tally: &Tally) {
     let number = server.line()[4..].split('-').next();
-    let number = number.and_then(|it| it.parse::<u32>().ok());
+    let number = number.and_then(|number| number.parse::<u32>().ok());
     let number = number.expect("the line begins with the step's name");
     thread::scope(|scope| {
         // More at once than there are slots.
         scope.spawn(|| {
-            let all: Vec<_> =
-                (0..BURST).map(|_| tally.send(server, "/blocking")).collect();
-            for pending in all {
-                tally.take(pending, "200");
-            }
+            let all = [(); BURST].map(|()| tally.send(server, "/blocking"));
+            all.into_iter().for_each(|pending| tally.take(pending, "200"));
         });
         // One that reads slowly.
         scope.spawn(|| {
@@ -258,33 +250,37 @@ fn round(server: &Server, tally: &Tally) {
 fn restart(server: Server, tally: &Tally) {
     let paths = ["/waiting", "/blocking", "/non-blocking", "/blocking?id=end"];
     let all = paths.map(|path| {
-        tally.counts().sent += 1;
+        tally.count("sent");
         server.send(path)
     });
     server.terminate();
-    for pending in all {
-        tally.take(pending, "200");
-    }
+    all.into_iter().for_each(|pending| tally.take(pending, "200"));
     let ended = server.wait();
     if ended.status.code() != Some(0) {
         eprintln!("a stop: {}: {}", ended.status, ended.stderr);
-        tally.counts().lost += 1;
+        tally.count("lost");
     }
 }
 
 impl Tally {
-    fn counts(&self) -> MutexGuard<'_, Counts> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn count(&self, what: &'static str) {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *counts.entry(what).or_default() += 1;
+    }
+
+    fn total(&self, what: &str) -> u64 {
+        let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.get(what).copied().unwrap_or(0)
     }
 
     fn send(&self, server: &Server, path: &str) -> Pending {
-        self.counts().sent += 1;
+        self.count("sent");
         server.open(path)
     }
 
-    /// Sends the head of an upload of that length, and so much of it.
+    /// Sends the head of an upload of that length, and `body` as its beginning.
     fn upload(&self, server: &Server, length: usize, body: &str) -> Pending {
-        self.counts().sent += 1;
+        self.count("sent");
         let mut pending = server.write(format!(
             "POST /summary HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
              Content-Length: {length}\r\n\r\n"
@@ -308,18 +304,18 @@ impl Tally {
         let is_whole = !answer.contains("Result is ")
             || answer.ends_with(&format!("Result is {ITERATIONS}"));
         if status == expected && is_whole {
-            self.counts().answered += 1;
+            self.count("answered");
         } else if status == "503" {
-            self.counts().refused += 1;
+            self.count("refused");
         } else {
             eprintln!("lost: expected {expected}, not {answer:?}");
-            self.counts().lost += 1;
+            self.count("lost");
         }
     }
 
     fn leave(&self, pending: Pending) {
         drop(pending);
-        self.counts().left += 1;
+        self.count("left");
     }
 }
 
@@ -327,16 +323,15 @@ impl Tally {
 /// before, if it gets there.
 fn settled(server: &Server, before: Option<(usize, u64)>) -> (usize, u64) {
     let begin = Instant::now();
-    let mut last = None;
+    let mut last = before;
     loop {
         let path = format!("/proc/{}/fd", server.id());
         let descriptors = fs::read_dir(path).map_or(0, Iterator::count);
         let holds = (descriptors, server.threads());
-        let is_settled = before.or(last) == Some(holds);
-        if is_settled || begin.elapsed() > PATIENCE {
+        if last == Some(holds) || begin.elapsed() > PATIENCE {
             return holds;
         }
-        last = Some(holds);
+        last = before.or(Some(holds));
         thread::sleep(Duration::from_secs(1));
     }
 }

@@ -6,7 +6,7 @@
 //!
 //! Each step runs twice. One server goes through all of it and is measured, the
 //! other is stopped and started again and again while it has requests.
-//! `SOAK_MINUTES` says how long. The exit status is 0 only when no request was
+//! `SOAK_MINUTES` sets the time. The exit status is 0 only when no request was
 //! lost and nothing has grown.
 
 #[path = "../../../../docs/examples/figures/mod.rs"]
@@ -22,5 +22,5 @@ fn main() -> std::process::ExitCode {
 
 #[cfg(not(target_os = "linux"))]
 fn main() {
-    eprintln!("only Linux says what a server holds");
+    eprintln!("only Linux shows what a server uses");
 }

@@ -6,7 +6,7 @@ use std::{
 
 use foldhash::fast::RandomState;
 use memchr::memchr_iter;
-use serde::{Deserialize, Serialize, Serializer, ser::SerializeStruct};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// The most names that a file may have.
 const MOST_NAMES: usize = 10_000;
@@ -129,7 +129,7 @@ impl Table {
         for (name, figures) in other.names {
             self.names
                 .entry(name)
-                .and_modify(|it| it.merge(figures))
+                .and_modify(|known| known.merge(figures))
                 .or_insert(figures);
         }
         self
@@ -145,7 +145,7 @@ impl Table {
         }
         let text = |name: Box<[u8]>| String::from_utf8_lossy(&name).into();
         let names = self.names.into_iter();
-        Ok(Summary(names.map(|(name, it)| (text(name), it)).collect()))
+        Ok(Summary(names.map(|(name, all)| (text(name), all)).collect()))
     }
 }
 
@@ -231,8 +231,9 @@ impl BadLine {
     fn new(number: u64, line: &[u8]) -> Self {
         // No character has more than four bytes.
         let line = &line[..line.len().min(4 * SHOWN)];
-        let printable =
-            |it: char| if it.is_control() { '\u{fffd}' } else { it };
+        let printable = |character: char| {
+            if character.is_control() { '\u{fffd}' } else { character }
+        };
         let text = String::from_utf8_lossy(line);
         let begins = text.chars().take(SHOWN).map(printable).collect();
         Self { number, begins }
@@ -275,100 +276,75 @@ impl Display for Summary {
 
 impl Serialize for Summary {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_seq(self.0.iter().map(|(name, it)| Named(name, it)))
-    }
-}
+        #[derive(Serialize)]
+        struct Named<'a> {
+            name: &'a str,
+            min: f64,
+            mean: f64,
+            max: f64,
+            count: i64,
+        }
 
-struct Named<'a>(&'a str, &'a Figures);
-
-impl Serialize for Named<'_> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let Self(name, figures) = self;
         let number = |tenths: i64| tenths as f64 / 10.0;
-        let mut object = to.serialize_struct("Named", 5)?;
-        object.serialize_field("name", name)?;
-        object.serialize_field("min", &number(figures.min))?;
-        object.serialize_field("mean", &number(figures.mean()))?;
-        object.serialize_field("max", &number(figures.max))?;
-        object.serialize_field("count", &figures.count)?;
-        object.end()
+        to.collect_seq(self.0.iter().map(|(name, figures)| Named {
+            name,
+            min: number(figures.min),
+            mean: number(figures.mean()),
+            max: number(figures.max),
+            count: figures.count,
+        }))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use proptest::{collection::vec, prelude::*, sample::Index};
+    use proptest::{collection::vec, prelude::*};
 
     use super::*;
 
-    /// What a table must do, as simply as possible. Returns the summary, or the
-    /// number of the first bad line.
-    fn reference(file: &str) -> Result<String, u64> {
-        let mut names = BTreeMap::<&str, Vec<i64>>::new();
-        for (number, line) in (1..).zip(file.trim_end_matches('\n').split('\n'))
-        {
-            let (name, value) = line.split_once(';').ok_or(number)?;
-            let shape = value.trim_start_matches('-').len() + 1 >= value.len()
-                && matches!(value.trim_start_matches('-').len(), 3..=4)
-                && value.as_bytes()[value.len() - 2] == b'.'
-                && value.bytes().filter(u8::is_ascii_digit).count()
-                    == value.trim_start_matches('-').len() - 1;
-            if !shape || !(1..=100).contains(&name.len()) {
-                return Err(number);
-            }
-            let tenths = value.replace('.', "").parse().map_err(|_| number)?;
-            names.entry(name).or_default().push(tenths);
-        }
-        let decimal = |tenths: i64| {
-            let sign = if tenths < 0 { "-" } else { "" };
-            format!("{sign}{}.{}", tenths.abs() / 10, tenths.abs() % 10)
-        };
-        let name = |(name, values): (&&str, &Vec<i64>)| {
-            let mean = values.iter().sum::<i64>() as f64 / values.len() as f64;
-            let [min, mean, max] = [
-                *values.iter().min().unwrap(),
-                (mean + 0.5).floor() as i64,
-                *values.iter().max().unwrap(),
-            ]
-            .map(decimal);
-            format!("{name}={min}/{mean}/{max}")
-        };
-        let all: Vec<String> = names.iter().map(name).collect();
-        Ok(format!("{{{}}}", all.join(", ")))
-    }
-
-    /// Divides a file as a server might, after any of its lines. The pieces go
-    /// to the tables in turn.
-    fn divided(
-        file: &str,
-        cuts: &[Index],
+    /// What the pieces of a file come to, in several tables, or the number of
+    /// the file's first bad line.
+    fn summarise(
+        pieces: &[impl AsRef<[u8]>],
         tables: usize,
     ) -> Result<String, u64> {
-        let mut ends: Vec<usize> =
-            file.match_indices('\n').map(|(at, _)| at + 1).collect();
-        let chosen: std::collections::BTreeSet<usize> = cuts
-            .iter()
-            .filter(|_| !ends.is_empty())
-            .map(|cut| *cut.get(&ends))
-            .collect();
-        ends.clear();
-        let mut all: Vec<Table> = Vec::new();
-        all.resize_with(tables, Table::default);
-        let (mut begin, mut lines) = (0, 0);
-        for (at, end) in chosen.into_iter().chain([file.len()]).enumerate() {
-            if end > begin {
-                let piece = &file.as_bytes()[begin..end];
-                lines += all[at % tables]
-                    .add(piece)
-                    .map_err(|bad| lines + bad.number)?;
-                begin = end;
+        let mut all: Vec<_> = (0..tables).map(|_| Table::default()).collect();
+        let mut lines = 0;
+        for (i, piece) in pieces.iter().enumerate() {
+            let added = all[i % tables].add(piece.as_ref());
+            lines += added.map_err(|bad| lines + bad.number)?;
+        }
+        let whole = all.into_iter().reduce(Table::merge).unwrap();
+        Ok(whole.summary().unwrap().to_string())
+    }
+
+    proptest! {
+        #[test]
+        fn any_division_comes_to_the_same(
+            good in vec("[a-cé☃]{1,2};-?[0-9]{1,2}[.][0-9]\n", 0..40),
+            any in vec("[a;]{0,2};?-?[0-9;]{0,2}[.]?[0-9-]{0,2}\n", 1..3),
+            ends_bad: bool,
+            size in 1_usize..9,
+            tables in 1_usize..5,
+        ) {
+            let lines = if ends_bad { [good, any].concat() } else { good };
+            let pieces: Vec<_> = lines.chunks(size).map(<[_]>::concat).collect();
+            let file = lines.concat();
+            let whole: &[_] = if lines.is_empty() { &[] } else { &[file] };
+            prop_assert_eq!(summarise(&pieces, tables), summarise(whole, 1));
+        }
+
+        #[test]
+        fn an_error_shows_little_of_any_bytes_and_nothing_that_a_terminal_obeys(
+            piece: Vec<u8>,
+        ) {
+            if let Err(bad) = Table::default().add(&piece) {
+                let text = bad.to_string();
+                let (_, shown) = text.split_once("begins with: ").unwrap();
+                prop_assert!(shown.chars().count() <= SHOWN);
+                prop_assert!(!shown.chars().any(char::is_control));
             }
         }
-        let mut whole = Table::default();
-        for table in all {
-            whole = whole.merge(table);
-        }
-        Ok(whole.summary().unwrap().to_string())
     }
 
     #[test]
@@ -379,162 +355,79 @@ mod tests {
         let arrived: Table = serde_json::from_str(&json).unwrap();
         assert_eq!(arrived.summary(), table.summary());
 
-        let one = |name: &str, figures: [i64; 4]| {
-            let [count, sum, min, max] = figures;
+        let long = "o".repeat(101);
+        for (name, [count, sum, min, max], arrives) in [
+            ("Oslo", [2, 10, 4, 6], true),
+            ("", [2, 10, 4, 6], false),
+            ("O;lo", [2, 10, 4, 6], false),
+            (&long, [2, 10, 4, 6], false),
+            ("Oslo", [0, 0, 0, 0], false),
+            ("Oslo", [i64::MAX, 0, 0, 0], false),
+            ("Oslo", [2, 13, 4, 6], false),
+            ("Oslo", [1, 1000, 1000, 1000], false),
+            ("Oslo", [1, 5, 6, 4], false),
+        ] {
             let json = format!(
                 "[false, [[{name:?}, {{\"count\": {count}, \"sum\": {sum}, \
                  \"min\": {min}, \"max\": {max}}}]]]"
             );
-            serde_json::from_str::<Table>(&json).is_ok()
-        };
-        assert!(one("Oslo", [2, 10, 4, 6]));
-        assert!(!one("", [2, 10, 4, 6]));
-        assert!(!one("O;lo", [2, 10, 4, 6]));
-        assert!(!one(&"o".repeat(101), [2, 10, 4, 6]));
-        assert!(!one("Oslo", [0, 0, 0, 0]));
-        assert!(!one("Oslo", [i64::MAX, 0, 0, 0]));
-        assert!(!one("Oslo", [2, 13, 4, 6]));
-        assert!(!one("Oslo", [1, 1000, 1000, 1000]));
-        assert!(!one("Oslo", [1, 5, 6, 4]));
-    }
-
-    proptest! {
-        #[test]
-        fn a_well_formed_file_has_the_same_summary_however_it_is_divided(
-            lines in vec(("[a-cé☃]{1,3}", -999_i64..=999), 1..60),
-            cuts in vec(any::<Index>(), 0..8),
-            tables in 1_usize..5,
-            ends: bool,
-        ) {
-            let lines = lines.into_iter().map(|(name, tenths)| {
-                format!("{name};{}", Tenths(tenths))
-            });
-            let mut file = lines.collect::<Vec<_>>().join("\n");
-            if ends {
-                file.push('\n');
-            }
-            let expected = reference(&file);
-            prop_assert!(expected.is_ok());
-            prop_assert_eq!(divided(&file, &cuts, tables), expected);
-        }
-
-        #[test]
-        fn the_first_bad_line_is_the_same_for_any_division(
-            lines in vec("[a;]{0,2};?-?[0-9;]{0,2}[.]?[0-9-]{0,2}", 1..6),
-            good in vec("[a-c]{1,2};-?[0-9]{1,2}[.][0-9]", 0..20),
-            cuts in vec(any::<Index>(), 0..8),
-            tables in 1_usize..5,
-        ) {
-            let file = [good, lines].concat().join("\n") + "x\n";
-            prop_assert_eq!(divided(&file, &cuts, tables), reference(&file));
-        }
-
-        #[test]
-        fn random_bytes_harm_nobody(piece: Vec<u8>) {
-            let mut table = Table::default();
-            if let Err(bad) = table.add(&piece) {
-                let text = bad.to_string();
-                let (_, shown) = text.split_once("begins with: ").unwrap();
-                prop_assert!(shown.chars().count() <= SHOWN);
-                prop_assert!(!shown.chars().any(char::is_control));
-            }
+            let table = serde_json::from_str::<Table>(&json);
+            assert_eq!(table.is_ok(), arrives, "{json}");
         }
     }
 
-    /// A file's summary, or the number of its first bad line.
-    fn of(file: &[u8]) -> Result<String, u64> {
-        let mut table = Table::default();
-        table.add(file).map_err(|bad| bad.number)?;
-        Ok(table.summary().unwrap().to_string())
-    }
-
     #[test]
-    fn a_half_is_rounded_upwards() {
-        assert_eq!(of(b"a;0.0\na;-0.1\n").unwrap(), "{a=-0.1/0.0/0.0}");
-        assert_eq!(of(b"a;0.0\na;0.1").unwrap(), "{a=0.0/0.1/0.1}");
-        assert_eq!(of(b"a;-0.2\na;-0.1").unwrap(), "{a=-0.2/-0.1/-0.1}");
-        assert_eq!(of(b"a;-99.9\na;99.9").unwrap(), "{a=-99.9/0.0/99.9}");
-        assert_eq!(of(b"a;-0.0").unwrap(), "{a=0.0/0.0/0.0}");
-    }
-
-    #[test]
-    fn names_are_in_the_order_of_their_bytes() {
-        // In UTF-16 the last two would change places.
-        let file = "\u{1f600};1.0\n\u{ff5e};1.0\nb;1.0\nB;1.0\n a;1.0\n";
-        assert_eq!(
-            of(file.as_bytes()).unwrap(),
-            "{ a=1.0/1.0/1.0, B=1.0/1.0/1.0, b=1.0/1.0/1.0, \
-             \u{ff5e}=1.0/1.0/1.0, \u{1f600}=1.0/1.0/1.0}"
-        );
-    }
-
-    #[test]
-    fn a_line_is_well_formed_or_bad() {
-        let long = |n: usize| ["n".repeat(n).as_bytes(), b";1.0"].concat();
-        assert!(of(&long(100)).is_ok());
-        for bad in [
-            b"".as_slice(),
-            b"\n",
-            b";1.0",
-            b"a",
-            b"a;",
-            b"a;1",
-            b"a;1.",
-            b"a;.1",
-            b"a;1.00",
-            b"a;100.0",
-            b"a;-100.0",
-            b"a;+1.0",
-            b"a;1,0",
-            b"a; 1.0",
-            b"a;1.0 ",
-            b"a;1.0\r",
-            b"a;1.0\r\n",
-            b"a;--1.0",
-            b"a;-",
-            b"a;1e1",
-            b"a;b;1.0",
-            b"a;;1.0",
-            b"a;NaN",
-            b"\xff;1.0",
-            b"a\xc3;1.0",
-            b"a\t1.0",
-            b"\0",
-            b"a;1.0;",
-            &long(101),
+    fn the_mean_is_rounded_with_a_half_upwards_and_names_are_in_byte_order() {
+        for (file, summary) in [
+            ("a;0.0\na;-0.1\n", "{a=-0.1/0.0/0.0}"),
+            ("a;0.0\na;0.1", "{a=0.0/0.1/0.1}"),
+            ("a;-0.2\na;-0.1", "{a=-0.2/-0.1/-0.1}"),
+            ("a;1.0\na;2.0\na;-99.9\na;99.9", "{a=-99.9/0.8/99.9}"),
+            ("a;-0.0", "{a=0.0/0.0/0.0}"),
+            // In UTF-16 these two would change places.
+            (
+                "\u{1f600};1.0\n\u{ff5e};1.0\nB;1.0\n a;1.0",
+                "{ a=1.0/1.0/1.0, B=1.0/1.0/1.0, \u{ff5e}=1.0/1.0/1.0, \
+                 \u{1f600}=1.0/1.0/1.0}",
+            ),
         ] {
-            assert_eq!(of(bad), Err(1), "{:?}", bad.escape_ascii().to_string());
-            let second = [b"a;1.0\n", bad].concat();
-            if !bad.is_empty() {
-                assert_eq!(of(&second), Err(2));
-            }
+            assert_eq!(summarise(&[file], 1).unwrap(), summary);
+        }
+    }
+
+    #[test]
+    fn a_line_is_as_it_should_be_or_it_is_bad() {
+        let long = |n: usize| format!("{};1.0", "n".repeat(n));
+        assert!(summarise(&[long(100)], 1).is_ok());
+        let bad = "|\n|;1.0|a|a;|a;1|a;1.|a;.1|a;1.00|a;100.0|a;-100.0|a;+1.0|\
+                   a;1,0|a; 1.0|a;1.0 |a;1.0\r|a;1.0\r\n|a;--1.0|a;-|a;1e1|\
+                   a;b;1.0|a;;1.0|a;NaN|a\t1.0|\0|a;1.0;|";
+        let bad = bad.to_owned() + &long(101);
+        let not_utf_8 = [b"\xff;1.0".as_slice(), b"a\xc3;1.0"];
+        for bad in bad.split('|').map(str::as_bytes).chain(not_utf_8) {
+            let shown = bad.escape_ascii();
+            assert_eq!(summarise(&[bad], 1), Err(1), "{shown}");
+            let second = summarise(&[b"a;1.0\n", bad], 1);
+            assert_eq!(second, Err(2), "{shown}");
         }
     }
 
     #[test]
     fn ten_thousand_names_are_enough() {
-        let add = |table: &mut Table, names: std::ops::Range<u32>| {
+        let table = |names: std::ops::Range<u32>| {
+            let mut table = Table::default();
             for name in names {
                 table.add(format!("{name};1.0\n").as_bytes()).unwrap();
             }
+            table
         };
-        let mut one = Table::default();
-        add(&mut one, 0..10_000);
-        add(&mut one, 0..10_000);
-        assert!(one.summary().is_ok());
+        let all = || table(0..10_000);
+        assert!(all().merge(all()).summary().is_ok());
 
-        let mut one = Table::default();
-        add(&mut one, 0..10_001);
-        assert_eq!(
-            one.add(b"bad\n").unwrap_err().number,
-            1,
-            "the bad line comes first"
-        );
-        assert_eq!(one.summary(), Err(TooManyNames));
-
-        let (mut one, mut other) = <(Table, Table)>::default();
-        add(&mut one, 0..6_000);
-        add(&mut other, 5_000..10_001);
-        assert_eq!(one.merge(other).summary(), Err(TooManyNames));
+        let mut too_many = table(0..10_001);
+        let bad = too_many.add(b"bad\n").unwrap_err();
+        assert_eq!(bad.number, 1, "a bad line comes first");
+        assert_eq!(all().merge(too_many).summary(), Err(TooManyNames));
+        assert_eq!(all().merge(table(1..10_001)).summary(), Err(TooManyNames));
     }
 }
