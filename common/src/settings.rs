@@ -443,7 +443,7 @@ mod tests {
         let numbers = "|-1|four|1_0|1.5|2 threads";
         let seconds = "|-1|86401|soon|1.5|5s|inf";
         for (flag, values, expected) in [
-            ("host", "|\u{fffd}", "a name or an address"),
+            ("host", "|\u{fffd}", "one of this machine's names or addresses"),
             (
                 "port",
                 "|-1|65536|http|3_000|3000 |3000.5|0x10|99999999999999999999",
