@@ -16,7 +16,6 @@ use std::{
     io::{self, BufRead, BufReader, Read, Write},
     net::TcpStream,
     num::NonZeroUsize,
-    process::{Child, Command, Stdio},
     sync::{Arc, Barrier},
     thread::{self, available_parallelism},
     time::{Duration, Instant},
@@ -30,6 +29,7 @@ use actix_web::{
 use common::count;
 use figures::{print, three_digits};
 use futures::future::join_all;
+use harness::Server;
 use pool::Pool;
 use serde_json::{Value, json};
 use thread_priority::{ThreadPriority, set_current_thread_priority};
@@ -86,46 +86,29 @@ fn spread(mut samples: Vec<f64>) -> Value {
 /// The two percentiles, and the share of its capacity that a server keeps in a
 /// storm.
 fn measure(priority: &str) -> io::Result<[f64; 3]> {
-    let server = Server::start(priority, 64)?;
-    let at_4 = p99(server.port, 4)?;
-    let at_32 = p99(server.port, 32)?;
+    let server = start(priority, 64);
+    let at_4 = p99(server.address(), 4)?;
+    let at_32 = p99(server.address(), 32)?;
     drop(server);
-    let server = Server::start(priority, 8)?;
-    let capacity = done_by(server.port, 4)?;
-    let goodput = done_by(server.port, 200)?;
+    let server = start(priority, 8);
+    let capacity = done_by(server.address(), 4)?;
+    let goodput = done_by(server.address(), 200)?;
     Ok([at_4, at_32, goodput as f64 / capacity as f64])
 }
 
-struct Server {
-    process: Child,
-    port: u16,
-}
-
-impl Server {
-    fn start(priority: &str, slots: usize) -> io::Result<Self> {
-        let mut process = Command::new(env::current_exe()?)
-            .args(["serve", priority, &slots.to_string()])
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let stdout = process.stdout.take().expect("it is piped");
-        let mut line = String::new();
-        BufReader::new(stdout).read_line(&mut line)?;
-        let port = line.trim().parse().expect("its first line is its port");
-        Ok(Self { process, port })
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.process.kill().and_then(|()| self.process.wait()).ok();
-    }
+/// Starts this program as a server.
+fn start(priority: &str, slots: usize) -> Server {
+    let program = env::current_exe().expect("it runs");
+    let mut command = harness::command(program);
+    command.args(["serve", priority, &slots.to_string()]);
+    Server::start(&mut command).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// The 99th percentile of `/non-blocking` in milliseconds, requested every 10 ms
 /// while each of the clients has a `/blocking` in flight.
-fn p99(port: u16, clients: usize) -> io::Result<f64> {
+fn p99(address: &str, clients: usize) -> io::Result<f64> {
     let probe = || {
-        let mut connection = connect(port)?;
+        let mut connection = connect(address)?;
         let (end, mut times) = (Instant::now() + TIME, Vec::new());
         let mut due = Instant::now();
         while due < end {
@@ -139,7 +122,7 @@ fn p99(port: u16, clients: usize) -> io::Result<f64> {
         Ok(times[times.len() * 99 / 100].as_secs_f64() * 1e3)
     };
     thread::scope(|scope| {
-        let load = scope.spawn(|| done_by(port, clients));
+        let load = scope.spawn(|| done_by(address, clients));
         let p99 = probe();
         load.join().expect("it doesn't panic").and(p99)
     })
@@ -147,10 +130,10 @@ fn p99(port: u16, clients: usize) -> io::Result<f64> {
 
 /// How many requests are done if each client sends the next as soon as it has a
 /// response.
-fn done_by(port: u16, clients: usize) -> io::Result<usize> {
+fn done_by(address: &str, clients: usize) -> io::Result<usize> {
     let end = Instant::now() + TIME;
     let client = || -> io::Result<usize> {
-        let (mut connection, mut done) = (connect(port)?, 0);
+        let (mut connection, mut done) = (connect(address)?, 0);
         while Instant::now() < end {
             match get_status(&mut connection, "/blocking")? {
                 200 => done += 1,
@@ -167,8 +150,8 @@ fn done_by(port: u16, clients: usize) -> io::Result<usize> {
     })
 }
 
-fn connect(port: u16) -> io::Result<BufReader<TcpStream>> {
-    TcpStream::connect(("127.0.0.1", port)).map(BufReader::new)
+fn connect(address: &str) -> io::Result<BufReader<TcpStream>> {
+    TcpStream::connect(address).map(BufReader::new)
 }
 
 /// Sends a GET and reads the response. Returns its status.
@@ -209,7 +192,7 @@ async fn run_server(priority: &str, slots: usize) -> io::Result<()> {
     })
     .workers(1)
     .bind(("127.0.0.1", 0))?;
-    println!("{}", server.addrs()[0].port());
+    println!("priority listening on http://{}", server.addrs()[0]);
     server.run().await
 }
 

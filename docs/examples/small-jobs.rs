@@ -11,31 +11,56 @@ use std::{num::NonZeroUsize, thread, time::Duration};
 use common::count;
 use figures::{medians, print};
 use pool::Pool;
+use rayon::ThreadPoolBuilder;
 use serde_json::json;
+use tokio::{runtime::Builder, sync::oneshot};
 
 fn main() {
     let cores = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let pool = Pool::start(cores).expect("threads can be started");
+    let rayon = ThreadPoolBuilder::new().num_threads(cores.get()).build();
+    let rayon = rayon.expect("threads can be started");
+    let tokio = Builder::new_current_thread().build();
+    let tokio = tokio.expect("a runtime can be made");
     let mut rows = Vec::new();
     for (micros, runs) in [(1, 5_001), (100, 1_001), (10_000, 51)] {
         let rounds = rounds(Duration::from_micros(micros));
-        let mut here = || assert_eq!(count(rounds), rounds);
+        let work = move || count(rounds);
+        let mut here = || assert_eq!(work(), rounds);
         let mut by_pool = || {
-            let answer = pool.submit(move || count(rounds));
+            let answer = pool.submit(work);
             assert_eq!(answer.blocking_recv(), Ok(rounds));
         };
-        let mut by_a_thread = || {
-            let thread = thread::spawn(move || count(rounds));
-            assert_eq!(thread.join().expect("it counts"), rounds);
+        let mut by_rayon = || {
+            let (sender, answer) = oneshot::channel();
+            rayon.spawn(move || sender.send(work()).expect("it waits"));
+            assert_eq!(answer.blocking_recv(), Ok(rounds));
         };
-        let [here, by_pool, by_a_thread] =
-            medians(runs, [&mut here, &mut by_pool, &mut by_a_thread]);
-        rows.push(json!([here, by_pool, by_a_thread]));
+        let mut by_tokio = || {
+            let answer = tokio.block_on(tokio.spawn_blocking(work));
+            assert_eq!(answer.expect("it counts"), rounds);
+        };
+        let mut by_a_thread = || {
+            let answer = thread::spawn(work).join();
+            assert_eq!(answer.expect("it counts"), rounds);
+        };
+        rows.push(json!(medians(
+            runs,
+            [
+                &mut here,
+                &mut by_pool,
+                &mut by_a_thread,
+                &mut by_rayon,
+                &mut by_tokio,
+            ],
+        )));
     }
     let columns = [
         "a job done where it is (µs)",
         "handed to a pool (µs)",
         "to a new thread (µs)",
+        "to rayon's pool (µs)",
+        "to `spawn_blocking` (µs)",
     ];
     print("small-jobs", &columns, rows);
 }

@@ -5,11 +5,8 @@ mod figures;
 
 use std::{
     fs,
-    sync::{
-        Arc, Barrier, Mutex,
-        mpsc::{self, Sender},
-    },
-    thread::{self, JoinHandle},
+    sync::{Arc, Barrier},
+    thread,
 };
 
 use figures::{medians, print, three_digits};
@@ -23,11 +20,10 @@ fn main() {
         [&mut || thread::spawn(|| ()).join().expect("it does nothing")],
     );
     // The first threads also make the allocator reserve memory, once.
-    let first = Sleeping::start();
+    start_sleeping();
     let before = memory();
-    let second = Sleeping::start();
+    start_sleeping();
     let after = memory();
-    drop((first, second));
 
     let kibibytes = |before: f64, after: f64| {
         three_digits((after - before) / THREADS as f64)
@@ -40,38 +36,19 @@ fn main() {
     print("threads", &["one thread", "costs", ""], rows);
 }
 
-/// Threads that do nothing until this is dropped.
-struct Sleeping(Option<Sender<()>>, Vec<JoinHandle<()>>);
-
-impl Sleeping {
-    /// Returns once all of them have started.
-    fn start() -> Self {
-        let (wake, wait) = mpsc::channel();
-        let wait = Arc::new(Mutex::new(wait));
-        let all_ready = Arc::new(Barrier::new(THREADS + 1));
-        let threads = (0..THREADS).map(|_| {
-            let (wait, ready) = (wait.clone(), all_ready.clone());
-            thread::spawn(move || {
-                ready.wait();
-                // One waits for the channel, the others for the lock.
-                if let Ok(wait) = wait.lock() {
-                    wait.recv().unwrap_or_default();
-                }
-            })
+/// Starts threads that sleep until the program ends.
+fn start_sleeping() {
+    let all_ready = Arc::new(Barrier::new(THREADS + 1));
+    for _ in 0..THREADS {
+        let ready = all_ready.clone();
+        thread::spawn(move || {
+            ready.wait();
+            loop {
+                thread::park();
+            }
         });
-        let threads = threads.collect();
-        all_ready.wait();
-        Self(Some(wake), threads)
     }
-}
-
-impl Drop for Sleeping {
-    fn drop(&mut self) {
-        self.0.take();
-        for thread in self.1.drain(..) {
-            thread.join().expect("it only slept");
-        }
-    }
+    all_ready.wait();
 }
 
 /// The memory that is reserved and that is used, in kibibytes.

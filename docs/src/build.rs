@@ -2,10 +2,12 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
-    io::{self, Write},
+    env,
+    fs::{self, File},
+    io,
     path::{Path, PathBuf},
-    sync::{Arc, LazyLock, Mutex, PoisonError},
+    process,
+    sync::LazyLock,
 };
 
 use difference::{Difference, html};
@@ -13,21 +15,7 @@ use mdbook_driver::{MDBook, config::Config};
 use regex::Regex;
 use tracing::{Level, subscriber};
 
-use crate::{chapters::plain, figures, shown, workspace};
-
-/// What mdBook had to say.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
+use crate::{chapters, figures, files, shown, workspace};
 
 /// Builds the book into a folder, `target/book` unless another is named.
 /// Returns the folder.
@@ -36,14 +24,15 @@ impl Write for Log {
 /// When a chapter asks for what can't be made, it can't be built, or mdBook
 /// warns of anything.
 pub fn build(folder: Option<&Path>) -> Result<PathBuf, String> {
-    let log = Log::default();
-    let writer = log.clone();
+    let name = format!("book-{}.log", process::id());
+    let name = env::temp_dir().join(name);
+    let log = File::create(&name).map_err(|error| error.to_string())?;
     let warnings = tracing_subscriber::fmt()
         .with_max_level(Level::WARN)
         .with_ansi(false)
         .without_time()
         .with_target(false)
-        .with_writer(move || writer.clone())
+        .with_writer(log)
         .finish();
     let mut errors = Vec::new();
     let built = subscriber::with_default(warnings, || {
@@ -63,7 +52,7 @@ pub fn build(folder: Option<&Path>) -> Result<PathBuf, String> {
             book.config.build.build_dir = folder.to_owned();
         }
         book.build()?;
-        Ok(plain(&book.build_dir_for("html")))
+        Ok(fs::canonicalize(book.build_dir_for("html"))?)
     });
     let folder = built
         .map_err(|error: mdbook_driver::errors::Error| format!("{error:#}"))?;
@@ -81,11 +70,9 @@ pub fn build(folder: Option<&Path>) -> Result<PathBuf, String> {
         fs::write(&file, text)
             .map_err(|error| format!("{}: {error}", file.display()))?;
     }
-    let log = log.0.lock().unwrap_or_else(PoisonError::into_inner);
-    if log.is_empty() {
-        return Ok(folder);
-    }
-    Err(String::from_utf8_lossy(&log).into_owned())
+    let log = fs::read_to_string(&name).unwrap_or_default();
+    fs::remove_file(name).ok();
+    if log.is_empty() { Ok(folder) } else { Err(log) }
 }
 
 /// Where the links of a page lead, and what can be linked to in it.
@@ -122,17 +109,9 @@ fn page(html: &str) -> Page {
 /// When the book can't be read.
 pub fn broken_links(folder: &Path) -> io::Result<Vec<String>> {
     let mut pages = BTreeMap::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder)? {
-            let path = entry?.path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|it| it == "html") {
-                let page = page(&fs::read_to_string(&path)?);
-                pages.insert(path, page);
-            }
-        }
+    for path in files(folder, "html") {
+        let page = page(&fs::read_to_string(&path)?);
+        pages.insert(path, page);
     }
     // Chapters, but not the frames around them.
     let special = ["404.html", "print.html", "toc.html"];
@@ -143,7 +122,7 @@ pub fn broken_links(folder: &Path) -> io::Result<Vec<String>> {
             continue;
         }
         for link in &page.links {
-            if let Err(why) = follow(folder, &pages, path, link) {
+            if let Err(why) = follow(&pages, path, link) {
                 broken.push(format!("{}: {link}: {why}", name.display()));
             }
         }
@@ -152,7 +131,6 @@ pub fn broken_links(folder: &Path) -> io::Result<Vec<String>> {
 }
 
 fn follow(
-    folder: &Path,
     pages: &BTreeMap<PathBuf, Page>,
     from: &Path,
     link: &str,
@@ -164,25 +142,14 @@ fn follow(
     let file = file.split('?').next().unwrap_or(file);
     let to = match file {
         "" => from.to_owned(),
-        _ => plain(&from.parent().unwrap_or(folder).join(file)),
+        // It leads out of the book, as from the chapter.
+        _ if file.starts_with("..") => workspace(chapters::FOLDER).join(file),
+        _ => from.with_file_name(file),
     };
-    if let Some(page) = pages.get(&to) {
-        return match anchor {
-            "" => Ok(()),
-            _ if page.ids.contains(anchor) => Ok(()),
-            _ => Err("there is no such heading"),
-        };
+    match pages.get(&to) {
+        Some(page) if anchor.is_empty() || page.ids.contains(anchor) => Ok(()),
+        Some(_) => Err("there is no such heading"),
+        None if to.exists() => Ok(()),
+        None => Err("there is no such file"),
     }
-    if to.starts_with(folder) {
-        return if to.is_file() {
-            Ok(())
-        } else {
-            Err("there is no such page")
-        };
-    }
-    // It leads out of the book: as from docs/chapters, or from target/book.
-    let chapter = from.strip_prefix(folder).unwrap_or(from);
-    let source = Path::new("docs/chapters").join(chapter);
-    let to = plain(&source.parent().unwrap_or(Path::new("")).join(file));
-    if workspace(to).exists() { Ok(()) } else { Err("there is no such file") }
 }

@@ -1,6 +1,6 @@
 //! The chapters as Markdown, and their code blocks.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::PathBuf;
 
 use pulldown_cmark::{
     CodeBlockKind, Event, HeadingLevel, Options, Parser, Tag, TagEnd,
@@ -26,19 +26,6 @@ pub struct Block {
 /// All chapters, as paths in the workspace.
 pub fn all() -> Vec<PathBuf> {
     files(FOLDER, "md")
-}
-
-/// The path without `..`.
-pub fn plain(path: &Path) -> PathBuf {
-    let mut plain = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::ParentDir => drop(plain.pop()),
-            Component::CurDir => (),
-            _ => plain.push(part),
-        }
-    }
-    plain
 }
 
 /// The blocks of code in a chapter.

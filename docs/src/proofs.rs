@@ -12,84 +12,64 @@ use crate::{
 
 const SOURCE: &str = "docs/proofs.toml";
 
-/// The whole table.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Proofs {
+struct Proofs {
     /// What the book teaches.
-    pub concept: Vec<Claim>,
+    concept: Vec<Claim>,
     /// What the handbook gets wrong.
-    pub correction: Vec<Claim>,
+    correction: Vec<Claim>,
     /// What people ask in public trackers.
-    pub question: Vec<Claim>,
+    question: Vec<Claim>,
 }
 
 /// Something that the book says, and why one should believe it.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Claim {
+struct Claim {
     /// Its name, in a few words.
-    pub name: String,
+    name: String,
     /// Where it is taught: a chapter and its heading, `step1.md#the-freeze`.
-    pub taught: String,
+    taught: String,
     /// What backs it up: one or more of
     /// a test (`path/to/file.rs::function`), a program (`path/to/file.rs`), an
     /// example or commands in a chapter (`step1.md#the-freeze`), measurements
     /// (`docs/results/name.json`).
-    pub proof: Vec<String>,
-}
-
-/// Reads the table.
-///
-/// # Errors
-/// When it isn't TOML, or has other fields.
-pub fn load() -> Result<Proofs, String> {
-    toml::from_str(&read(SOURCE)?).map_err(|error| format!("{SOURCE}: {error}"))
-}
-
-/// What is wrong with a claim's proofs, a line each.
-pub fn mistakes(claim: &Claim) -> Vec<String> {
-    let mut mistakes: Vec<String> = claim
-        .proof
-        .iter()
-        .filter_map(|proof| {
-            let why = link(proof).err()?;
-            Some(format!("{}: {proof}: {why}", claim.name))
-        })
-        .collect();
-    if claim.proof.is_empty() {
-        mistakes.push(format!("{}: nothing backs it up", claim.name));
-    }
-    mistakes
+    proof: Vec<String>,
 }
 
 /// The tables as a page shows them.
 ///
 /// # Errors
-/// When they can't be read, or a proof doesn't exist.
-pub fn tables() -> Result<String, String> {
-    let proofs = load()?;
+/// When they can't be read, or a claim has no proof, or one that isn't there.
+pub(crate) fn tables() -> Result<String, String> {
+    let proofs: Proofs = toml::from_str(&read(SOURCE)?)
+        .map_err(|error| format!("{SOURCE}: {error}"))?;
     let mut tables = String::new();
     let mut errors = Vec::new();
     for (title, claims) in [
-        ("What is taught", &proofs.concept),
-        ("What the handbook gets wrong", &proofs.correction),
-        ("What people ask", &proofs.question),
+        ("What is taught", proofs.concept),
+        ("What the handbook gets wrong", proofs.correction),
+        ("What people ask", proofs.question),
     ] {
         let _ = write!(
             tables,
             "\n## {title}\n\n| | | what backs it up |\n|--:|---|---|\n"
         );
-        for (number, claim) in (1..).zip(claims) {
-            errors.extend(mistakes(claim));
-            let Claim { name, taught, proof } = claim;
-            let proofs: Vec<String> =
-                proof.iter().filter_map(|it| link(it).ok()).collect();
-            let proofs = proofs.join("<br>");
-            let _ = writeln!(
-                tables,
-                "| {number} | [{name}]({taught}) | {proofs} |"
-            );
+        for (number, Claim { name, taught, proof }) in (1..).zip(claims) {
+            if proof.is_empty() {
+                errors.push(format!("{name}: nothing backs it up"));
+            }
+            let mut links = Vec::new();
+            for proof in proof {
+                match link(&proof) {
+                    Ok(link) => links.push(link),
+                    Err(why) => errors.push(format!("{name}: {proof}: {why}")),
+                }
+            }
+            let links = links.join("<br>");
+            let _ =
+                writeln!(tables, "| {number} | [{name}]({taught}) | {links} |");
         }
     }
     if errors.is_empty() { Ok(tables) } else { Err(errors.join("\n")) }

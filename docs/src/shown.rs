@@ -77,11 +77,13 @@ impl Shown {
         self.source == COMMANDS
     }
 
-    /// What should be between the comments.
-    fn expected(&self) -> Result<String, String> {
-        let made = match self.is_run() {
-            true => sessions::run(&self.text).map(fenced("console")),
-            false => make(&self.source),
+    /// What should be between the comments, perhaps with the times of a
+    /// shorter count.
+    fn expected(&self, is_short: bool) -> Result<String, String> {
+        let made = if self.is_run() {
+            sessions::run(&self.text, is_short).map(fenced("console"))
+        } else {
+            make(&self.source)
         };
         made.map_err(|error| {
             format!("{}:{}: {error}", self.file.display(), self.line)
@@ -90,7 +92,7 @@ impl Shown {
 
     /// Why it isn't what it should be, if so.
     fn mistake(&self) -> Option<String> {
-        let expected = match self.expected() {
+        let expected = match self.expected(true) {
             Err(error) => return Some(error),
             Ok(expected) if self.same_as(&expected) => return None,
             Ok(expected) => expected,
@@ -122,32 +124,20 @@ impl Shown {
     }
 }
 
-/// What isn't as its source has it, a sentence each, with the line.
+/// What isn't as its source has it, or as its commands print it: a sentence
+/// each, with the line.
 ///
 /// # Errors
 /// When a file can't be read, or a comment isn't closed.
-pub fn stale() -> Result<Vec<String>, String> {
-    let all = all()?;
-    let stale = all.iter().filter(|it| !it.is_run());
-    Ok(told(stale.filter_map(Shown::mistake).collect()))
-}
-
-/// What the commands in the chapters don't print any more.
-///
-/// # Errors
-/// When a file can't be read, or a comment isn't closed.
-pub fn stale_commands() -> Result<Vec<String>, String> {
-    let all = all()?;
-    let run: Vec<_> = all.iter().filter(|it| it.is_run()).collect();
-    let mistakes = sessions::two_at_once(&run, |it| it.mistake());
-    Ok(told(mistakes.into_iter().flatten().collect()))
-}
-
-fn told(mut mistakes: Vec<String>) -> Vec<String> {
+pub fn stale(commands: bool) -> Result<Vec<String>, String> {
+    let mut places = all()?;
+    places.retain(|it| it.is_run() == commands);
+    let mistakes = sessions::two_at_once(&places, Shown::mistake);
+    let mut mistakes: Vec<_> = mistakes.into_iter().flatten().collect();
     if !mistakes.is_empty() {
         mistakes.push(format!("renew it with: {RENEW}"));
     }
-    mistakes
+    Ok(mistakes)
 }
 
 /// Writes down what each place should show, with its commands run.
@@ -158,7 +148,7 @@ pub fn renew() -> Result<(), String> {
     let all = all()?;
     let mut files: BTreeMap<&PathBuf, Vec<(&Shown, String)>> = BTreeMap::new();
     let mut errors = Vec::new();
-    let renewed = sessions::two_at_once(&all, Shown::expected);
+    let renewed = sessions::two_at_once(&all, |it| it.expected(false));
     for (shown, expected) in all.iter().zip(renewed) {
         match expected {
             Err(error) => errors.push(error),
@@ -204,7 +194,6 @@ fn make(source: &str) -> Result<String, String> {
         "rs" => read(path).map(fenced("rust,ignore")),
         "mjs" => read(path).map(fenced("js")),
         "patch" => read(path).map(fenced("diff")),
-        "md" => read(path).map(|it| format!("\n\n{it}\n")),
         _ => Err(format!("there is no way to show {source}")),
     }
 }
@@ -249,42 +238,37 @@ fn item(source: &str, name: &str) -> Result<String, String> {
 /// # Errors
 /// When a picture can't be read, or there is no such step.
 pub fn book(chapter: &str) -> Result<String, String> {
-    let mut errors = Vec::new();
-    let mut replaced =
-        |pattern: &Regex,
-         text: &str,
-         with: fn(&Captures) -> Result<String, String>| {
-            let replaced = pattern.replace_all(text, |found: &Captures| {
-                with(found).unwrap_or_else(|error| {
-                    errors.push(error);
-                    String::new()
-                })
-            });
-            replaced.into_owned()
-        };
-    let text = replaced(&SHOWN, chapter, |found| {
-        let (source, text) = (&found[1], &found[2]);
+    let text = replaced(&SHOWN, chapter, |source, text| {
         if let Some(difference) = difference(source) {
             return difference.map(|it| side_by_side(&it));
         }
-        Ok(match source == COMMANDS {
-            true => sessions::panels(text),
-            false => text.into(),
-        })
-    });
-    let text = replaced(&PICTURE, &text, |found| drawing(&found[1]));
-    let text = text
+        let is_session = source == COMMANDS;
+        Ok(if is_session { sessions::panels(text) } else { text.into() })
+    })?;
+    let text = replaced(&PICTURE, &text, |path, _| drawing(path))?
         .replace("In the built book, press", "Press")
+        .replace("In the built book, use", "Use")
         // mdBook calls the first page so.
         .replace("](README.md", "](index.md");
-    let text = DARK.replace_all(
-        &text,
-        r#"<img class="light" src="$light"$rest><img class="dark" src="$dark"$rest>"#,
-    );
-    match errors.is_empty() {
-        true => Ok(text.into_owned()),
-        false => Err(errors.join("\n")),
-    }
+    let by_scheme = r#"<img class="light" src="$light"$rest><img class="dark" src="$dark"$rest>"#;
+    Ok(DARK.replace_all(&text, by_scheme).into_owned())
+}
+
+/// Replaces what a pattern finds, by its one or two groups.
+fn replaced(
+    pattern: &Regex,
+    text: &str,
+    with: impl Fn(&str, &str) -> Result<String, String>,
+) -> Result<String, String> {
+    let mut done = Ok(());
+    let text = pattern.replace_all(text, |found: &Captures| {
+        let second = found.get(2).map_or("", |it| it.as_str());
+        with(&found[1], second).unwrap_or_else(|error| {
+            done = Err(error);
+            String::new()
+        })
+    });
+    done.map(|()| text.into_owned())
 }
 
 static PICTURE: LazyLock<Regex> = LazyLock::new(|| {

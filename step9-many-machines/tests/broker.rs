@@ -143,7 +143,12 @@ fn a_result_is_used_only_if_it_covers_the_whole_share() {
         let two = || piece("a;1.0\nb;2.0\n");
         let answer = |answer| bytes(Some(answer));
         let summary = |lines| bytes(Some(Answer::Summary(part(lines))));
-        let mut bad = summary("a;1.0\nb");
+        // A bad line without a number; one that begins with a line break.
+        let bad = |at: usize, byte| {
+            let mut bad = summary("a;1.0\nb");
+            bad[at] = byte;
+            bad
+        };
         for (task, report, is_good) in [
             (count(), answer(Answer::Count(1000)), true),
             (count(), answer(Answer::Count(999)), false),
@@ -159,24 +164,8 @@ fn a_result_is_used_only_if_it_covers_the_whole_share() {
             (two(), summary("a;1.0\nb;2.0\nc;3.0"), false),
             (two(), summary("a;1.0\nb;2.0\nc"), false),
             (two(), answer(Answer::Count(2)), false),
-            // A bad line without a number, and one that begins with a line break.
-            (
-                two(),
-                {
-                    bad[3] = 0;
-                    bad.clone()
-                },
-                false,
-            ),
-            (
-                two(),
-                {
-                    bad[3] = 1;
-                    bad[5] = b'\n';
-                    bad.clone()
-                },
-                false,
-            ),
+            (two(), bad(3, 0), false),
+            (two(), bad(5, b'\n'), false),
         ] {
             let waiting = submit(&broker, task);
             let share = worker.take().await;

@@ -46,6 +46,7 @@ fn it_prints_one_line_and_answers_each_route() {
 
     let response = server.request("GET", "/blocking", "application/json");
     assert_eq!(response.headers()["content-type"], "application/json");
+    assert_eq!(response.headers()["vary"], "Accept");
     let report: serde_json::Value =
         serde_json::from_str(response.body()).unwrap();
     assert_eq!(report["step"], STEP);

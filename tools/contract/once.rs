@@ -1,44 +1,9 @@
 //! What every step must do with code that they all share: tested with one step
 //! that has everything.
 
-use std::process::Command;
-
 use harness::{Server, StartError, command};
 
-const STEP: &str = env!("CARGO_PKG_NAME");
 const PROGRAM: &str = env!(concat!("CARGO_BIN_EXE_", env!("CARGO_PKG_NAME")));
-
-/// How a step that should not start has ended.
-fn refused(command: &mut Command) -> (Option<i32>, String) {
-    match Server::start(command) {
-        Ok(server) => panic!("it started: {}", server.line()),
-        Err(StartError::Ended { status, stderr, .. }) => {
-            assert!(!stderr.contains("panicked"), "{stderr}");
-            (status.code(), stderr)
-        }
-        Err(error) => panic!("{error}"),
-    }
-}
-
-/// Which values are bad is tested where they are parsed.
-#[test]
-fn a_bad_setting_is_named_with_its_value_and_what_is_accepted() {
-    for prepare in [
-        |command: &mut Command| _ = command.env("PORT", "abc"),
-        |command: &mut Command| _ = command.args(["--port", "abc"]),
-    ] {
-        let mut command = command(PROGRAM);
-        prepare(&mut command);
-        let (status, stderr) = refused(&mut command);
-        assert_eq!(status, Some(2), "{stderr}");
-        for part in ["--port", "PORT", "'abc'", "0 to 65535"] {
-            assert!(stderr.contains(part), "no {part} in: {stderr}");
-        }
-    }
-    let (status, stderr) = refused(command(PROGRAM).arg("--prot"));
-    assert_eq!(status, Some(2), "{stderr}");
-    assert!(stderr.contains("--prot"), "{stderr}");
-}
 
 #[test]
 fn a_flag_overrides_its_variable_and_other_variables_are_ignored() {
@@ -49,23 +14,6 @@ fn a_flag_overrides_its_variable_and_other_variables_are_ignored() {
     let server = Server::start(&mut command).unwrap();
     assert!(server.url().starts_with("http://127.0.0.1:"), "{}", server.url());
     assert_eq!(server.get("/blocking").body(), "Result is 7");
-    for (accept, content_type) in [
-        ("application/json;q=0", "text/plain; charset=utf-8"),
-        ("application/json;q=0.1, text/plain;q=0", "application/json"),
-    ] {
-        let response = server.request("GET", "/blocking", accept);
-        assert_eq!(response.headers()["content-type"], content_type);
-        assert_eq!(response.headers()["vary"], "Accept");
-    }
-}
-
-#[test]
-fn an_address_of_another_machine_is_named() {
-    // 192.0.2.0/24 is for documentation: no machine has an address in it.
-    let (status, stderr) =
-        refused(command(PROGRAM).args(["--host", "192.0.2.1"]));
-    assert_eq!(status, Some(1), "{stderr}");
-    assert!(stderr.contains("192.0.2.1") && stderr.contains("--host"));
 }
 
 #[test]
@@ -81,30 +29,9 @@ fn an_ipv6_address_has_brackets_or_none() {
     let (_, port) = server.url().rsplit_once(':').unwrap();
     let mut command = command(PROGRAM);
     command.args(["--host", "[::1]"]).env("PORT", port);
-    let (status, stderr) = refused(&mut command);
-    assert_eq!(status, Some(1), "{stderr}");
+    let error = Server::start(&mut command).unwrap_err().to_string();
     let named = format!("can't listen on [::1]:{port}: ");
-    assert!(stderr.contains(&named), "{stderr}");
-}
-
-/// Uses `unshare`, which the system must allow.
-#[cfg(target_os = "linux")]
-#[test]
-fn it_serves_on_ipv6_where_there_is_no_ipv4() {
-    let mut command = command("unshare");
-    let script = "ip link set lo up && ip addr del 127.0.0.1/8 dev lo && \
-                  exec \"$0\" --host ::1";
-    command.args(["-rn", "sh", "-c", script, PROGRAM]);
-    match Server::start(&mut command) {
-        Ok(server) => {
-            let line = server.line();
-            assert!(line.contains("listening on http://[::1]:"), "{line}");
-        }
-        Err(error) => {
-            let error = error.to_string();
-            assert!(!error.contains(STEP), "{error}");
-        }
-    }
+    assert!(error.contains(&named), "{error}");
 }
 
 /// Full, and closed.
@@ -129,7 +56,7 @@ fn a_standard_error_that_cannot_be_written_costs_no_response() {
 #[test]
 fn it_never_claims_to_listen_before_its_threads_have_what_they_need() {
     // From too few open files for a server to just enough.
-    for files in [10, 12, 14, 16, 18, 20, 22, 24, 26, 28] {
+    for files in [10, 13, 16, 19, 22, 28] {
         let mut command = command("sh");
         let script = format!("ulimit -n {files}; exec \"$0\"");
         command.args(["-c", &script, PROGRAM]);
