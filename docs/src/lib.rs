@@ -31,7 +31,8 @@
 //!
 //! The tests check all of it: `tests/book.rs` what is said and shown,
 //! `tests/exercises.rs` the exercises, `tests/seam.rs` the steps beside each
-//! other, `tests/difference.rs` and `tests/press.rs` the pages in a browser, `tests/own.rs` and `tests/twenty_lines.rs` the servers that
+//! other, `tests/difference.rs`, `tests/guess.rs` and `tests/press.rs` the pages
+//! in a browser, `tests/own.rs` and `tests/twenty_lines.rs` the servers that
 //! aren't steps.
 
 pub mod build;

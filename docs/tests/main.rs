@@ -4,6 +4,7 @@
 mod book;
 mod difference;
 mod english;
+mod guess;
 mod own;
 mod press;
 mod seam;
