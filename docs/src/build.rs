@@ -65,6 +65,7 @@ pub fn build(folder: Option<&Path>) -> Result<PathBuf, String> {
         ("difference.css", html::style()),
         ("difference.js", html::SCRIPT.into()),
         ("chart.css", figures::STYLE.into()),
+        ("axis.js", page::AXIS_SCRIPT.into()),
     ] {
         let file = folder.join(name);
         fs::write(&file, text)

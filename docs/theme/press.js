@@ -1,7 +1,7 @@
-// The figures that the reader presses: the browser really computes, and what
-// it did is drawn from time stamps. `figure.recording` holds them.
+// Figures to press: the browser really computes, and what it did is drawn from
+// the time stamps in `figure.recording`.
 //
-// Without scripts or workers the picture in the figure is all there is.
+// Without scripts or workers there is only the figure's picture.
 "use strict";
 
 (() => {
@@ -11,12 +11,16 @@
   const GAP = 5 * BEAT;
   /** Milliseconds of computing in a chunk. */
   const CHUNK = 10;
-  /** Milliseconds of heartbeat before the computing, and after it. */
+  /** Milliseconds of heartbeat before and after computing. */
   const AROUND = 500;
+  /** From one row to the next, and how wide names are, in em. */
+  const [ROW, NAMES] = [2.3, 6];
+  /** A heartbeat is so many pixels wide. */
+  const TICK = { least: 3 };
 
   // ------------------------------------------------------------ the work
 
-  /** Milliseconds on a clock that all threads of the browser have. */
+  /** Milliseconds on a clock that all of the browser's threads share. */
   const now = () => performance.timeOrigin + performance.now();
 
   function count(rounds) {
@@ -25,11 +29,11 @@
     return n;
   }
 
-  /** How many rounds are a chunk here, measured once. */
+  /** How many rounds make up a chunk here, measured once. */
   let measured;
   function chunk() {
     for (let rounds = 1000; !measured; rounds *= 2) {
-      // The quickest of three: others want the core too.
+      // The quickest of three: other programs want the core too.
       const took = Math.min(...[0, 0, 0].map(() => timed(rounds)));
       if (took >= CHUNK / 2) measured = Math.round((rounds * CHUNK) / took);
     }
@@ -42,11 +46,11 @@
     return now() - start;
   }
 
-  /** What a worker does. It is sent as text, and sees nothing else of this. */
+  /** What a worker does. It is sent as text, and sees nothing else in here. */
   function work() {
     const { port1, port2 } = new MessageChannel();
-    /** Lets the messages in that have come meanwhile. */
-    const look = () =>
+    /** Receives the messages that have arrived. */
+    const receive = () =>
       new Promise((done) => {
         port1.onmessage = done;
         port2.postMessage(null);
@@ -57,15 +61,15 @@
         cancelled = true;
         return;
       }
-      const { chunks, rounds, tells, looks } = data;
+      const { chunks, rounds, reports, checks } = data;
       cancelled = false;
       postMessage({ from: now() });
       let done = 0;
       while (done < chunks && !cancelled) {
         count(rounds);
         done += 1;
-        if (tells) postMessage({ done });
-        if (looks) await look();
+        if (reports) postMessage({ done });
+        if (checks) await receive();
       }
       postMessage({ done, cancelled, to: now() });
     });
@@ -81,11 +85,11 @@
     constructor(figure, name) {
       const worker = new Worker(script);
       Object.assign(this, { figure, name, worker, jobs: 0 });
-      this.worker.onmessage = ({ data }) => this.told(data);
+      this.worker.onmessage = ({ data }) => this.received(data);
       this.worker.onerror = () => this.reject(new Error("A worker failed."));
     }
 
-    /** Does a job. What is known of it is in its span, resolved at its end. */
+    /** Does a job. Resolves to its span, which contains what is known of it. */
     run(job) {
       this.jobs += 1;
       this.span = { ...job, asked: now() };
@@ -96,11 +100,11 @@
       });
     }
 
-    told(message) {
+    received(message) {
       Object.assign(this.span, message);
-      const { done, chunks, tells } = this.span;
+      const { done, chunks, reports } = this.span;
       const percent = Math.round((100 * done) / chunks);
-      if (tells && done) this.span.text = `${percent} %`;
+      if (reports && done) this.span.text = `${percent} %`;
       if (!message.from) this.figure.mark("");
       if (message.to) this.resolve(this.span);
     }
@@ -160,7 +164,7 @@
     // The next heartbeat ends the gap.
     await figure.pause(2 * BEAT);
     return `The page computed for ${seconds(length(span))}, and the heartbeat \
-stood still for ${seconds(longestGap(figure.recording))}.`;
+stopped for ${seconds(longestGap(figure.recording))}.`;
   }
 
   async function computeThere(figure) {
@@ -196,7 +200,7 @@ longest gap was ${seconds(longestGap(figure.recording))}.`;
   async function toNewThreads(figure) {
     await onNewThreads(figure, small(figure));
     figure.recording.threads = SMALL;
-    return `${SMALL} jobs, and ${SMALL} workers started for them.`;
+    return `${SMALL} jobs, with ${SMALL} workers started for them.`;
   }
 
   async function toThePool(figure) {
@@ -206,16 +210,16 @@ longest gap was ${seconds(longestGap(figure.recording))}.`;
     const jobs = figure.pool.threads.map((thread) => thread.jobs);
     Object.assign(figure.recording, { threads: jobs.length, jobs });
     return `The pool's ${jobs.length} workers, started once, have done \
-${jobs.join(" and ")} jobs by now.`;
+${jobs.join(" and ")} jobs so far.`;
   }
 
-  const PLACES = 3;
+  const SLOTS = 3;
 
   async function ask(figure) {
     figure.pool ??= new Pool(figure, 1);
     figure.admitted ??= 0;
     const { recording } = figure;
-    if (figure.admitted === PLACES) {
+    if (figure.admitted === SLOTS) {
       recording.refused = (recording.refused ?? 0) + 1;
       figure.mark("503");
     } else {
@@ -231,29 +235,29 @@ ${jobs.join(" and ")} jobs by now.`;
   }
 
   const taken = ({ admitted, recording }) =>
-    `${admitted} of ${PLACES} places are taken; refused: \
+    `${admitted} of ${SLOTS} slots are taken; refused: \
 ${recording.refused ?? 0}.`;
 
-  async function tell(figure) {
-    const job = { chunks: figure.chunks, tells: true };
+  async function report(figure) {
+    const job = { chunks: figure.chunks, reports: true };
     const [span] = await onNewThreads(figure, [job]);
-    return `${span.done} messages said how far it was. Could memory be shared \
-on this page? ${window.crossOriginIsolated ? "Yes" : "No"}.`;
+    return `${span.done} messages reported the progress. Could this page share \
+memory? ${window.crossOriginIsolated ? "Yes" : "No"}.`;
   }
 
-  async function cancellable(figure, looks) {
+  async function cancellable(figure, checks) {
     await figure.pause(AROUND);
     const thread = new Thread(figure, "worker 1");
     figure.thread = thread;
-    const job = { chunks: figure.chunks, tells: true, looks };
+    const job = { chunks: figure.chunks, reports: true, checks };
     const span = await thread.run(job);
     figure.thread = null;
     if (span.terminated) return "Terminated, in the middle of a chunk.";
     thread.worker.terminate();
     const { asked, done } = figure.recording.cancel ?? {};
     if (!asked) return `Not cancelled: ${span.done} chunks were counted.`;
-    return `${seconds(span.to - asked)} after you asked for it, and \
-${plural(span.done - done, "chunk")} further on, it ended.`;
+    return `It ended ${seconds(span.to - asked)} after you asked for it, \
+${plural(span.done - done, "chunk")} later.`;
   }
 
   function cancel(figure) {
@@ -276,15 +280,15 @@ ${plural(span.done - done, "chunk")} further on, it ended.`;
       [1, 2, 4, 8].map((n) => [plural(n, "worker"), (it) => divide(it, n)]),
     ),
     4: {
-      "Six jobs, a worker each": toNewThreads,
+      "Six jobs, six workers": toNewThreads,
       "Six jobs, a pool of two": toThePool,
     },
     5: { "Send a request": ask },
-    6: { "Compute, and tell": tell },
+    6: { "Compute, and report progress": report },
     7: {
       Compute: (it) => cancellable(it, true),
-      "Compute without looking": (it) => cancellable(it, false),
-      "Cancel by a message": cancel,
+      "Compute without checking": (it) => cancellable(it, false),
+      "Cancel with a message": cancel,
       "terminate()": terminate,
     },
   };
@@ -307,12 +311,13 @@ ${plural(span.done - done, "chunk")} further on, it ended.`;
         );
         buttons.append(button);
       }
-      this.lanes = make("div", "lanes");
+      this.lanes = make("canvas", "lanes");
       this.lanes.role = "img";
       this.state = make("p", "state");
       this.state.role = "status";
       const caption = element.querySelector("figcaption");
       caption.before(buttons, this.lanes, this.state);
+      this.axis = new Axis(this.lanes);
       this.reset();
       this.recording.end = this.recording.start;
       this.draw();
@@ -335,7 +340,7 @@ ${plural(span.done - done, "chunk")} further on, it ended.`;
     }
 
     async press(act) {
-      // A press that waited for a freeze to end means nothing any more.
+      // A press that had to wait for the end of a freeze is void.
       if (this.timer && act !== ask) return;
       chunk();
       if (!this.timer) this.record();
@@ -350,7 +355,7 @@ ${plural(span.done - done, "chunk")} further on, it ended.`;
       this.last = now();
     }
 
-    /** Begins a recording, which ends soon after the last work has. */
+    /** Starts a recording, which ends soon after the last job. */
     record() {
       this.reset();
       this.say("Computing …");
@@ -371,7 +376,7 @@ ${plural(span.done - done, "chunk")} further on, it ended.`;
       }
     }
 
-    /** Waits, and the heartbeat goes on. */
+    /** Waits, while the heartbeat continues. */
     pause(milliseconds) {
       return new Promise((done) => setTimeout(done, milliseconds));
     }
@@ -384,7 +389,7 @@ ${plural(span.done - done, "chunk")} further on, it ended.`;
       return lanes.at(-1);
     }
 
-    /** Something that the page's thread did in a moment. */
+    /** Something that the page's thread did just now. */
     mark(text) {
       this.lane("page").marks.push({ at: now(), text });
     }
@@ -396,39 +401,54 @@ ${plural(span.done - done, "chunk")} further on, it ended.`;
     draw() {
       const { start, end = now(), beats, lanes } = this.recording;
       const least = this.timer ? this.chunks * CHUNK + 2 * AROUND : 1;
-      const scale = 100 / Math.max(least, end - start);
-      const at = (time) => (time - start) * scale;
-      this.lanes.replaceChildren(...lanes.map((lane) => drawn(lane, at, end)));
-      const track = this.lanes.querySelector(".track");
-      track.append(...beats.map((time) => box("beat", at(time), 0)));
+      const { axis } = this;
+      this.lanes.style.height = `${lanes.length * ROW}em`;
+      axis.begin(start, start + Math.max(least, end - start), NAMES, 0);
+      lanes.forEach((lane, row) => this.drawLane(lane, row, end));
+      const [top, height] = this.place(0);
       for (const [from, to] of gaps(beats)) {
-        const [left, took] = [at(from), seconds(to - from)];
-        const words = "no heartbeat for ";
-        track.append(box("gap", left, at(to) - left, words, took));
+        const took = seconds(to - from);
+        const texts = [`no heartbeat for ${took}`, took];
+        const look = { form: "dashed", place: "middle", weight: 700, texts };
+        axis.bar(from, to, top, height, "wait", look);
+      }
+      for (const at of beats) {
+        axis.bar(at, at, top + 0.2 * height, 0.6 * height, "quick", TICK);
       }
       this.lanes.ariaLabel = `Lanes over ${seconds(end - start)}: ${lanes
         .map(({ name }) => name)
         .join(", ")}. ${this.state.textContent}`;
     }
-  }
 
-  function drawn({ name, spans, marks }, at, end) {
-    const track = make("div", "track");
-    for (const { asked, from, to, text } of spans) {
-      const [left, right] = [at(from ?? end), at(to ?? end)];
-      if (asked) track.append(box("asked", at(asked), left - at(asked)));
-      if (from) {
-        const took = to && !text && seconds(to - from);
-        const words = text ?? (to ? "computed for " : "computes");
-        track.append(box("busy", left, right - left, words, took));
+    drawLane({ name, spans, marks }, row, end) {
+      const { axis } = this;
+      const [top, height] = this.place(row);
+      axis.text(name, 0, top + height / 2, { size: 1 });
+      axis.bar(axis.from, axis.to, top, height, "panel");
+      for (const { asked, from, to, text } of spans) {
+        const took = to && seconds(to - from);
+        const texts = text
+          ? [text]
+          : [to ? `computed for ${took}` : "computes"];
+        if (took && !text) texts.push(took);
+        if (asked) {
+          const look = { form: "hatched" };
+          axis.bar(asked, from ?? end, top, height, "sent", look);
+        }
+        if (from) axis.bar(from, to ?? end, top, height, "sent", { texts });
+      }
+      for (const { at, text } of marks) {
+        const look = { texts: [text], beside: true, weight: 700, least: 2 };
+        if (text) axis.bar(at, at, top, height, "wait", look);
+        else axis.bar(at, at, top, height, "soft");
       }
     }
-    for (const { at: time, text } of marks) {
-      track.append(box(text ? "mark named" : "mark", at(time), 0, text));
+
+    /** Where a row begins, and how high it is. */
+    place(row) {
+      const { em } = this.axis;
+      return [row * ROW * em, (ROW - 0.3) * em];
     }
-    const lane = make("div", "lane");
-    lane.append(make("span", "name", name), track);
-    return lane;
   }
 
   // ---------------------------------------------------------------- helpers
@@ -437,17 +457,6 @@ ${plural(span.done - done, "chunk")} further on, it ended.`;
     const element = document.createElement(tag);
     element.className = name;
     element.textContent = text;
-    return element;
-  }
-
-  /** A box at so many per cent of the time. Where it is narrow, it has only
-   * `took` in it. */
-  function box(name, left, width, text, took) {
-    const element = make("span", name, took ? "" : text);
-    const parts = [make("span", "words", text), make("span", "", took)];
-    if (took) element.append(...parts);
-    element.style.left = `${left}%`;
-    if (width) element.style.width = `${width}%`;
     return element;
   }
 

@@ -7,7 +7,7 @@
 use std::{
     fs,
     io::{BufRead, BufReader, Write},
-    net::{TcpListener, TcpStream},
+    net::{SocketAddr, TcpListener, TcpStream},
     path::Path,
     process::{Child, Command, Stdio},
     sync::{
@@ -19,7 +19,7 @@ use std::{
 };
 
 use compare::options::NODE;
-use harness::{Browser, Server};
+use harness::Browser;
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
 /// A running stage; ended when it is dropped.
@@ -117,6 +117,7 @@ const HELPERS: &str = "
     window.count = (lane, path, outcome) => sent(lane, path)
         .filter(it => !outcome || it.outcome == outcome).length;
     window.note = () => document.getElementById('note').textContent;
+    window.says = lane => stage.lanes[lane].state.textContent;
     window.isPressed = key =>
         document.querySelector(`[data-key=${key}]`).ariaPressed == 'true';";
 
@@ -214,6 +215,8 @@ fn in_turns_step_1_freezes_step_2_does_not_and_two_workers_do_in_part() {
     let browser = &mut enter(&room).browser;
     browser.press("t");
     browser.press(" ");
+    browser.wait_for("/^frozen for \\d\\.\\d s$/.test(says(0))");
+    browser.wait_for("says(0) == 'alive'");
     let [first, second, _, both] = [0, 1, 2, 3].map(|lane| {
         let ended = format!("latest({lane}, '/blocking').outcome == 'ok'");
         browser.wait_for(&ended);
@@ -223,12 +226,11 @@ fn in_turns_step_1_freezes_step_2_does_not_and_two_workers_do_in_part() {
         >= latest(lane - 1, '/blocking').end)";
     assert_eq!(browser.evaluate(in_order), true);
     let pictures = Path::new(env!("CARGO_TARGET_TMPDIR")).join("stage");
-    for scheme in ["light", "dark"] {
-        for (width, height) in [(1280, 720), (1920, 1080)] {
-            browser.look(width, height, scheme);
-            browser.evaluate("frame()");
-            browser.screenshot(pictures.join(format!("{scheme}-{width}.png")));
-        }
+    for (width, height, scheme) in [(1280, 720, "light"), (1920, 1080, "dark")]
+    {
+        browser.look(width, height, scheme);
+        browser.evaluate("frame()");
+        browser.screenshot(pictures.join(format!("{scheme}-{width}.png")));
     }
     assert!(first > 0.9, "step 1 froze only {first} of its probes");
     assert!(second < 0.1, "step 2 froze {second} of its probes");
@@ -237,35 +239,44 @@ fn in_turns_step_1_freezes_step_2_does_not_and_two_workers_do_in_part() {
 }
 
 /// What leads from one state to the next: a key's name, and what is true then.
-const STATES: [(&str, &str); 25] = [
+const STATES: [(&str, &str); 29] = [
     ("2", "stage.solo === 1 && stage.lanes[0].root.hidden"),
     ("1", "stage.solo === 0 && stage.lanes[1].root.hidden"),
-    ("9", "stage.solo === 0 && note() == 'there is no lane 9'"),
+    // The other lane of step 1, and the first again.
+    ("1", "stage.solo === 3 && stage.lanes[0].root.hidden"),
+    ("1", "stage.solo === 0"),
+    ("9", "stage.solo === 0 && note() == `Step 9 isn't on this stage.`"),
     ("2", "stage.solo === 1 && !stage.refused"),
     ("w", "count(1, '/waiting') == 1 && count(0, '/waiting') == 0"),
-    ("x", "count(1, '/failing', 'failed') == 1"),
+    ("x", "count(1, '/failing', 'failed') == 1 && says(1) == 'alive, failed'"),
     ("c", "count(1, '/waiting', 'cancelled') == 1"),
-    ("b", "count(1, '/blocking') == 100"),
-    ("r", "stage.cleared > stage.lanes[1].requests.values().next().value.at"),
+    ("b", "count(1, '/blocking', 'ok') == 100"),
+    ("r", "stage.cleared > latest(1, '/blocking').at"),
     (" ", "count(1, '/blocking') == 101 && count(0, '/blocking') == 0"),
     ("0", "stage.solo === null && !stage.lanes[0].root.hidden"),
+    ("b", "/one lane/.test(note()) && count(1, '/blocking') == 101"),
+    (
+        "w",
+        "[0, 1, 2, 3].every(lane => latest(lane, '/waiting')?.end === undefined)",
+    ),
+    (
+        "n",
+        "[0, 1, 2, 3].every(lane => stage.lanes[lane].about.state == 'runs'
+            && latest(lane, '/waiting').outcome == 'cancelled')",
+    ),
     ("ArrowDown", "stage.solo === 0 && stage.lanes[1].root.hidden"),
     ("ArrowDown", "stage.solo === 1 && stage.lanes[0].root.hidden"),
-    ("ArrowUp", "stage.solo === 0 && location.hash == '#1'"),
+    ("ArrowUp", "stage.solo === 0 && location.hash == '#step1-blocking'"),
     ("ArrowUp", "stage.solo === null && !stage.lanes[1].root.hidden"),
-    ("ArrowUp", "stage.solo === 3 && stage.lanes[0].root.hidden"),
-    ("ArrowDown", "stage.solo === null && location.hash == ''"),
     ("t", "stage.turns && isPressed('t')"),
     ("t", "!stage.turns && !isPressed('t')"),
-    (
-        "p",
-        "stage.guess !== null && isPressed('p') && /guess|will/.test(note())",
-    ),
-    ("p", "stage.guess === null && !isPressed('p')"),
+    ("p", "stage.guess !== null && isPressed('p') && says(1) == '?'"),
+    ("p", "stage.guess === null && !isPressed('p') && /^alive/.test(says(1))"),
     ("f", "document.fullscreenElement !== null"),
     ("f", "document.fullscreenElement === null"),
     ("?", "document.getElementById('help').open"),
     ("?", "!document.getElementById('help').open"),
+    ("ArrowUp", "stage.solo === 3 && stage.lanes[0].root.hidden"),
 ];
 
 #[test]
@@ -278,7 +289,8 @@ fn keys_and_mouse_lead_to_the_same_states() {
         "1" | "2" => {
             // A click on the lane that is alone would show all.
             click(browser, "0");
-            browser.click(&format!("section:nth-child({key}) h2"));
+            let lane = state.as_bytes()["stage.solo === ".len()] - b'0' + 1;
+            browser.click(&format!("section:nth-of-type({lane}) button"));
         }
         "?" if state.starts_with('!') => browser.click("dialog [data-key]"),
         _ => click(browser, key),
@@ -296,26 +308,58 @@ fn keys_and_mouse_lead_to_the_same_states() {
     browser.wait_for("document.getElementById('help').open");
     browser.press("Escape");
     browser.wait_for("!document.getElementById('help').open");
-    browser.click("section:nth-child(2) h2");
+    browser.click("section:nth-of-type(2) button");
     browser.wait_for("stage.solo === 1");
-    browser.click("section:nth-child(2) h2");
+    browser.click("section:nth-of-type(2) button");
     browser.wait_for("stage.solo === null");
 }
 
 #[test]
-fn a_key_isnt_taken_for_a_press_of_the_button_that_has_the_focus() {
+fn all_of_it_is_reached_by_keyboard_and_read() {
     let Some(room) = quick() else { return };
     let browser = &mut enter(&room).browser;
-    click(browser, "t");
-    click(browser, "t");
-    browser.press(" ");
-    browser.wait_for("count(1, '/blocking', 'ok') == 1");
-    assert_eq!(browser.evaluate("stage.turns"), false);
-    // With the keyboard alone.
-    browser.evaluate("document.querySelector('[data-key=w]').focus()");
-    browser.press("Tab");
+    // Each button in its turn, and it is seen which.
+    let reached = "focused = document.activeElement, [
+        focused.textContent,
+        getComputedStyle(focused).outlineStyle != 'none'
+            && parseFloat(getComputedStyle(focused).outlineWidth) >= 2,
+    ]";
+    let buttons = "[...document.querySelectorAll('nav button, h2 button')]
+        .map(it => [it.textContent, true])";
+    let buttons = browser.evaluate(buttons);
+    let buttons = buttons.as_array().unwrap();
+    let names = ["1 blocking", "2 single worker", "3 multi worker"];
+    let lanes = &buttons[buttons.len() - 4..];
+    for (lane, name) in
+        lanes.iter().zip(names.into_iter().chain(["1 two workers"]))
+    {
+        assert_eq!(lane[0], name);
+    }
+    for button in buttons {
+        browser.press("Tab");
+        assert_eq!(browser.evaluate(reached), *button);
+    }
     browser.press("Enter");
-    browser.wait_for("count(1, '/failing', 'failed') == 1");
+    browser.wait_for("stage.solo === 3 && focused.ariaPressed == 'true'");
+    // A key isn't taken for a press of the focused button.
+    browser.press(" ");
+    browser.wait_for("count(3, '/blocking', 'ok') == 1 && stage.solo === 3");
+    for scheme in ["light", "dark"] {
+        browser.look(1280, 720, scheme);
+        for (text, ground, least) in [
+            ("ink", "paper", 4.5),
+            ("ink", "panel", 4.5),
+            ("soft", "paper", 4.5),
+            ("soft", "panel", 4.5),
+            ("wait", "panel", 4.5),
+            ("wait", "paper", 4.5),
+            ("sent", "paper", 4.5),
+            ("quick", "panel", 3.0),
+        ] {
+            let contrast = browser.contrast(text, ground);
+            assert!(contrast >= least, "{text} on {ground}: {contrast}");
+        }
+    }
 }
 
 #[test]
@@ -327,11 +371,10 @@ fn what_happens_is_hidden_until_the_class_has_guessed() {
         let points = browser.evaluate(
             "(() => {
                 frame();
-                const at = names.indexOf('sent');
-                const colour = getComputedStyle(swatches[at]).color.match(/\\d+/g);
-                const { canvas } = stage.lanes[1];
-                const { data } = canvas.getContext('2d')
-                    .getImageData(0, 0, canvas.width, canvas.height);
+                const { axis } = stage.lanes[1];
+                const colour = axis.colours.sent.match(/\\d+/g);
+                const { width, height } = axis.canvas;
+                const { data } = axis.pen.getImageData(0, 0, width, height);
                 let points = 0;
                 for (let at = 0; at < data.length; at += 4) {
                     points += colour.every((it, n) => data[at + n] == it);
@@ -358,18 +401,20 @@ fn what_happens_is_hidden_until_the_class_has_guessed() {
 }
 
 #[test]
-fn the_difference_goes_from_hunk_to_hunk_and_back_to_its_lane() {
+fn the_difference_opens_at_the_lesson_and_goes_back_to_its_lane() {
     let Some(room) = quick() else { return };
     let browser = &mut enter(&room).browser;
     browser.press("1");
     browser.press("d");
-    browser.wait_for("note() == 'this lane has no step before it'");
-    let at_hunk = |number: usize| {
+    browser.wait_for("note() == 'This lane has no step before it.'");
+    let at_hunk = |caption: &str| {
         format!(
             "(() => {{
-                const hunks = document.querySelectorAll('#diff-1-2 .hunk');
+                const hunks = [...document.querySelectorAll('#diff-1-2 .hunk')];
+                const hunk = hunks.find(it =>
+                    it.querySelector('.caption').textContent == '{caption}');
                 const title = document.querySelector('#diff-1-2 .title');
-                const gap = hunks[{number}].getBoundingClientRect().top
+                const gap = hunk.getBoundingClientRect().top
                     - title.getBoundingClientRect().bottom;
                 return Math.abs(gap) < 10;
             }})()"
@@ -378,7 +423,6 @@ fn the_difference_goes_from_hunk_to_hunk_and_back_to_its_lane() {
     let shown = "location.pathname == '/difference.html' &&
         document.readyState == 'complete' &&
         document.querySelector('#diff-1-2 .hunk') !== null";
-    // The first press goes to the first hunk.
     let by_key = |browser: &mut Browser, key: &str| browser.press(key);
     let by_mouse = |browser: &mut Browser, key: &str| match key {
         "d" => click(browser, key),
@@ -388,12 +432,12 @@ fn the_difference_goes_from_hunk_to_hunk_and_back_to_its_lane() {
         browser.press("2");
         act(browser, "d");
         browser.wait_for(shown);
+        // It opens at the function that is the lesson.
+        browser.wait_for(&at_hunk("count_all"));
         act(browser, "ArrowRight");
-        browser.wait_for(&at_hunk(0));
-        act(browser, "ArrowRight");
-        browser.wait_for(&at_hunk(1));
+        browser.wait_for(&at_hunk("spawn_worker"));
         act(browser, "ArrowLeft");
-        browser.wait_for(&at_hunk(0));
+        browser.wait_for(&at_hunk("count_all"));
         browser.press("f");
         browser.wait_for("document.fullscreenElement !== null");
         browser.press("f");
@@ -458,6 +502,9 @@ fn a_page_of_another_site_can_send_nothing() {
             assert!(matches!(status, 400 | 404), "{host}{path}: {status}");
         }
     }
+    // A burst goes to one lane only.
+    let burst = ask("POST /send/all/burst", own, &[&url]);
+    assert_eq!(burst, 409);
     // What a link or a picture can send changes nothing.
     for method in ["GET", "HEAD", "OPTIONS"] {
         let line = format!("{method} /send/all/burst");
@@ -467,19 +514,87 @@ fn a_page_of_another_site_can_send_nothing() {
     assert!(others.is_err(), "it listens on 127.0.0.1 only");
 }
 
+/// A lane that never finishes counting, killed, started again and ended.
 #[cfg(target_os = "linux")]
 #[test]
-fn no_server_is_left_running_whichever_signal_ends_the_stage() {
-    let (node, count) =
-        if harness::has_node() { (&["--node"][..], 5) } else { (&[][..], 2) };
-    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
-        let mut stage = Stage::with(&[&LANES[..], node].concat());
-        let servers = servers(&stage, count);
+fn whatever_a_server_does_it_is_restarted_and_ended() {
+    let forever = u64::MAX.to_string();
+    let count = ["--iterations", &forever];
+    let mut stage = Stage::with(&[&LANES[..], &count].concat());
+    let Some(browser) = &mut tab() else { return };
+    open(browser, &stage.url);
+    let Some(mut other) = tab() else { return };
+    open(&mut other, &stage.url);
+    let spoken =
+        "stage.lanes[0].root.querySelector('[role=status]').textContent";
+    browser.press("1");
+    for _ in 0..12 {
+        browser.press(" ");
+    }
+    // More would spoil the machine.
+    browser.wait_for("count(0, '/blocking') == 10");
+    browser.press(" ");
+    browser.wait_for("note().startsWith('10 requests at most')");
+    assert_eq!(browser.evaluate("count(0, '/blocking')"), 10);
+    browser.wait_for("says(0).startsWith('frozen for ')");
+    // It is told, but not each tenth of a second.
+    browser.wait_for(&format!("{spoken} == 'frozen'"));
+    browser.press("n");
+    browser.wait_for("says(0) == 'alive, 10 of 10 cancelled'");
+    browser.wait_for(&format!("{spoken} == 'alive, 10 of 10 cancelled'"));
+
+    // One that dies is told in every browser, and after a reload.
+    let step = |stage| {
+        let servers = servers(stage, 2);
+        servers.into_iter().find(|it| it.1 == "step1-blocking").unwrap().0
+    };
+    kill_process(step(&stage), Signal::KILL).unwrap();
+    let ended = "says(0).startsWith('ended: signal: 9')";
+    browser.wait_for(ended);
+    other.wait_for(ended);
+    browser.evaluate("window.isOld = true; location.reload()");
+    browser.wait_for("!window.isOld && window.stage?.solo === 0");
+    browser.wait_for(ended);
+    // The others continue, for both.
+    browser.press("2");
+    browser.press("w");
+    for browser in [&mut *browser, &mut other] {
+        browser.wait_for("count(1, '/waiting', 'ok') == 1");
+        assert_eq!(browser.evaluate("stage.lanes[0].about.state"), "ended");
+    }
+    browser.press("1");
+    browser.press("n");
+    browser.wait_for("says(0).startsWith('alive')");
+
+    // In the middle of a burst, whose requests are short ones.
+    browser.press("b");
+    browser.wait_for(
+        "count(0, '/blocking', 'ok') > 0 && sent(0, '/blocking').length == 110
+            && stage.lanes[0].root.querySelector('.idea').textContent
+                .startsWith('for the burst, /blocking counts to ')",
+    );
+    let servers = servers(&stage, 2);
+    stage.send(Signal::INT);
+    stage.process.wait().unwrap();
+    for (server, name) in servers {
+        let left = test_kill_process(server).is_ok();
+        assert!(!left, "{name} still runs");
+    }
+    browser.wait_for("note().startsWith(`The stage doesn't answer.`)");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn no_server_is_left_running_after_other_signals() {
+    for signal in [Signal::TERM, Signal::HUP] {
+        let node = if harness::has_node() { "--node" } else { "--two-workers" };
+        let mut stage = Stage::with(&["--only", "step2-single-worker", node]);
+        let servers = servers(&stage, if node == "--node" { 4 } else { 2 });
         stage.send(signal);
         stage.process.wait().unwrap();
         for (server, name) in servers {
             let left = test_kill_process(server).is_ok();
-            assert!(!left, "{name} runs on after {signal:?}");
+            assert!(!left, "{name} still runs after {signal:?}");
         }
     }
 }
@@ -528,110 +643,65 @@ fn all_lanes_are_sent_to_at_the_same_time_and_a_turn_can_be_cancelled() {
 fn a_burst_is_refused_in_part_and_what_is_cancelled_leaves_its_place() {
     let Some(room) = slow() else { return };
     let browser = &mut enter(&room).browser;
-    browser.press("3");
+    browser.press("7");
     browser.press("b");
     browser.wait_for(
-        "count(2, '/blocking') == 100 && count(2, '/blocking', 'refused') > 0",
+        "count(2, '/blocking') == 100 && count(2, '/blocking', 'refused') > 0
+            && /^alive, \\d+ of 100 refused$/.test(says(2))",
     );
     browser.press("c");
-    browser.wait_for(
-        "count(2, '/blocking', 'cancelled') > 0
-            && sent(2, '/blocking').every(it => it.end)",
-    );
-    // What is answered now was sent to a server that knows who has gone.
-    browser.wait_for(
-        "sent(2, '/non-blocking').some(it => it.outcome == 'ok' && it.at >
-            Math.max(...sent(2, '/blocking').map(it => it.end)))",
-    );
+    browser.wait_for("sent(2, '/blocking').every(it => it.end)");
+    // Nothing is in flight: from here on a request counts as far as always.
     browser.press(" ");
-    // It has a place: what came later is answered, and it isn't refused.
     browser.wait_for(
-        "count(2, '/blocking') == 101 && !latest(2, '/blocking').end
-            && sent(2, '/non-blocking').some(it => it.outcome == 'ok'
-                && it.at > latest(2, '/blocking').at)
-        || latest(2, '/blocking').outcome == 'ok'",
+        "count(2, '/blocking') == 101
+            && latest(2, '/blocking').outcome == 'ok'",
     );
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn a_step_that_dies_is_said_in_every_browser_and_after_a_reload() {
-    let stage = Stage::with(&[&LANES[..], &["--iterations", "1000"]].concat());
-    let Some(browser) = &mut tab() else { return };
-    open(browser, &stage.url);
-    let Some(mut other) = tab() else { return };
-    open(&mut other, &stage.url);
-    browser.press("2");
-    let servers = servers(&stage, 2);
-    let step = servers.iter().find(|it| it.1 == "step1-blocking").unwrap();
-    kill_process(step.0, Signal::KILL).unwrap();
-    let ended = "stage.lanes[0]?.about.state == 'ended'
-        && stage.lanes[0].state.textContent.includes('signal: 9')";
-    browser.wait_for(ended);
-    other.wait_for(ended);
-    browser.evaluate("window.isOld = true; location.reload()");
-    browser.wait_for("!window.isOld && window.stage?.solo === 1");
-    browser.wait_for(ended);
-    // The others go on, for both.
-    browser.press(" ");
-    for browser in [browser, &mut other] {
-        browser.wait_for("count(1, '/blocking', 'ok') == 1");
-        browser.wait_for(
-            "latest(1, '/non-blocking').at > latest(1, '/blocking').end",
-        );
-        assert_eq!(browser.evaluate("stage.lanes[0].about.state"), "ended");
+    // What is cancelled leaves its place: 8 fit in.
+    for _ in 0..8 {
+        browser.press(" ");
     }
-}
-
-#[test]
-fn a_peer_that_vanishes_is_said_and_probed_until_it_is_back() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let peer = listener.local_addr().unwrap();
-    let answers = Arc::new(AtomicBool::new(true));
-    let still = answers.clone();
-    thread::spawn(move || {
-        for mut stream in listener.incoming().map_while(Result::ok) {
-            let head = BufReader::new(&stream).lines().map_while(Result::ok);
-            head.take_while(|line| !line.is_empty()).count();
-            if still.load(Ordering::Relaxed) {
-                let page = "HTTP/1.1 200 OK\r\n\r\nThis page is non-blocking";
-                stream.write_all(page.as_bytes()).ok();
-            }
-        }
-    });
-    let name = "a name that is far too long for its place on the page";
-    let url = format!("{name}=http://{peer}");
-    let stage = Stage::with(&["--only", "step2-single-worker", "--url", &url]);
-    let Some(browser) = &mut tab() else { return };
-    open(browser, &stage.url);
-    assert_eq!(browser.evaluate("stage.lanes[1].about.name"), name);
-    answers.store(false, Ordering::Relaxed);
+    browser.wait_for("sent(2, '/blocking').slice(101).length == 8");
+    browser.press("c");
+    browser.wait_for("sent(2, '/blocking').every(it => it.end)");
+    browser.press(" ");
     browser.wait_for(
-        "stage.lanes[1].about.state == 'away'
-            && stage.lanes[1].state.textContent.includes('no answer')",
+        "count(2, '/blocking') == 110
+            && latest(2, '/blocking').outcome == 'ok'",
     );
-    answers.store(true, Ordering::Relaxed);
-    browser.wait_for("stage.lanes[1].about.state == 'runs'");
-    assert_eq!(browser.evaluate("stage.lanes[0].about.state"), "runs");
 }
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_row_for_each_thread_has_a_name_that_is_read() {
+fn each_thread_has_a_row_that_stays_as_long_as_its_bar() {
     let Some(room) = slow() else { return };
     let browser = &mut enter(&room).browser;
-    browser.wait_for(
-        "stage.lanes[1].threads.at(-1)?.threads.map(it => it[1]).join()
-            == 'main,signals,server: answers,server: accepts'",
+    browser.evaluate(
+        "window.rows = () => groupsOf(stage.lanes[1], now() - SPAN)
+            .map(([name, strips]) => `${strips.length} ${name}`).join()",
     );
+    browser.press("r");
+    browser.wait_for("rows() == '1 server'");
     browser.press("2");
+    browser.wait_for("rows() == '1 server,1 main,1 signals,1 accepts'");
     browser.press(" ");
-    // Of a core, however busy it is; and the others have hardly any of it.
+    browser.wait_for("count(1, '/blocking', 'ok') == 1");
+    // The worker has ended, and what it did is still seen.
     browser.wait_for(
-        "stage.lanes[1].threads.some(look => look.threads.some(it =>
-            it[1] == 'worker' && it[2] > 0 && look.threads.every(other =>
-                other[1] == 'worker' || other[2] < it[2] / 2)))",
+        "(it => it.to < stage.lanes[1].looked
+            && it.pieces.some(piece => piece.ran > 0))(
+            [...stage.lanes[1].threads.values()]
+                .find(it => it.name == 'worker'))",
     );
+    let rows = "1 server,1 worker,1 main,1 signals,1 accepts";
+    assert_eq!(browser.evaluate("rows()"), rows);
+    // A later one takes the same row.
+    browser.press(" ");
+    browser.wait_for("count(1, '/blocking', 'ok') == 2");
+    assert_eq!(browser.evaluate("rows()"), rows);
+    browser.evaluate("stage.settings.has_threads = false");
+    browser.wait_for("note().includes(`doesn't report what threads do`)");
+    browser.evaluate("stage.settings.has_threads = true");
 }
 
 /// The keys of the 50-minute class, in the order of its table.
@@ -656,7 +726,7 @@ fn the_class_of_50_minutes_goes_as_its_table_says() {
         ("w", "count(0, '/waiting') == 1"),
         ("space", "count(0, '/blocking', 'ok') == 2"),
         // It takes its time, and the page forgets it when it is left.
-        ("4", "stage.solo === 3 && count(0, '/waiting', 'ok') == 1"),
+        ("1", "stage.solo === 3 && count(0, '/waiting', 'ok') == 1"),
         ("p", "stage.guess !== null"),
         ("space", "count(3, '/blocking', 'ok') == 1"),
         ("p", "stage.guess === null"),
@@ -705,15 +775,34 @@ fn a_machine_is_ready_when_all_that_the_class_needs_answers() {
     assert!(said.starts_with("gone: "), "{said}");
 }
 
+/// A server that has one page, for as long as it answers at all.
+fn peer(answers: Arc<AtomicBool>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let peer = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let head = BufReader::new(&stream).lines().map_while(Result::ok);
+            head.take_while(|line| !line.is_empty()).count();
+            if answers.load(Ordering::Relaxed) {
+                let page = "HTTP/1.1 200 OK\r\n\r\nThis page is non-blocking";
+                stream.write_all(page.as_bytes()).ok();
+            }
+        }
+    });
+    peer
+}
+
 #[test]
-fn lanes_of_node_and_those_from_10_on_are_seen_and_reached() {
+fn lanes_of_node_and_of_peers_are_seen_and_reached_and_come_back() {
     if !harness::has_node() {
         return;
     }
-    let program = harness::program("step2-single-worker", None).unwrap();
-    let peer = Server::start(&mut harness::command(&program)).unwrap();
-    let peers = (1..=6).map(|n| format!("--url=peer {n}={}", peer.url()));
-    let peers: Vec<_> = peers.collect();
+    let answers = Arc::new(AtomicBool::new(true));
+    let address = peer(answers.clone());
+    let name = "a name that is far too long for its place on the page";
+    let peers = (1..=5).map(|n| format!("--url=peer {n}=http://{address}"));
+    let last = format!("--url={name}=http://{address}");
+    let peers: Vec<_> = peers.chain([last]).collect();
     let peers = peers.iter().map(String::as_str);
     let arguments = ["--node", "--iterations=1000", "--only=step1-blocking"];
     let arguments: Vec<_> = arguments.into_iter().chain(peers).collect();
@@ -723,33 +812,42 @@ fn lanes_of_node_and_those_from_10_on_are_seen_and_reached() {
     let names = "stage.lanes.slice(1, 4).map(lane => lane.about.name)";
     assert_eq!(browser.evaluate(names), serde_json::json!(NODE));
     let all_seen = "stage.lanes.every(lane =>
-        lane.title.getBoundingClientRect().bottom <= innerHeight)";
+        lane.button.getBoundingClientRect().bottom <= innerHeight)";
     assert_eq!(browser.evaluate(all_seen), true);
     browser.press("ArrowUp");
-    browser.wait_for("stage.solo === 9 && location.hash == '#10'");
+    browser.wait_for("stage.solo === 9 && location.hash.length > 20");
     browser.press(" ");
     browser.wait_for("count(9, '/blocking', 'ok') == 1");
+    browser.press("b");
+    browser.wait_for("/the stage has started/.test(note())");
     browser.evaluate("window.isOld = true; location.reload()");
     browser.wait_for("!window.isOld && window.stage?.lanes.length == 10");
-    assert_eq!(browser.evaluate("stage.solo"), 9);
-    browser.press("0");
-    browser.click("section:nth-child(10) h2");
     browser.wait_for("stage.solo === 9");
-    for lane in 1..=3 {
-        browser.press(&(lane + 1).to_string());
+    assert_eq!(browser.evaluate("stage.lanes[9].about.name"), name);
+
+    answers.store(false, Ordering::Relaxed);
+    browser.wait_for("says(9).startsWith('no answer: ')");
+    answers.store(true, Ordering::Relaxed);
+    browser.wait_for("says(9) == 'alive'");
+
+    browser.press("0");
+    browser.click("section:nth-of-type(10) button");
+    browser.wait_for("stage.solo === 9");
+    // Two lanes are those of step 1, and one each those of steps 2 and 3.
+    for (key, lane) in [("1", 0), ("1", 1), ("2", 2), ("3", 3)] {
+        browser.press(key);
+        browser.wait_for(&format!("stage.solo === {lane}"));
         browser.press(" ");
         let ok = format!("count({lane}, '/blocking', 'ok') == 1");
         browser.wait_for(&ok);
     }
     browser.press("d");
-    let none = "document.getElementById('note').textContent
-        == 'this lane has no step before it'";
-    browser.wait_for(none);
+    browser.wait_for("note() == 'This lane has no step before it.'");
     assert_eq!(browser.console_errors(), [""; 0]);
 }
 
 #[test]
-fn who_wants_little_motion_sees_a_picture_a_second() {
+fn with_reduced_motion_there_is_one_picture_a_second() {
     let Some(room) = quick() else { return };
     let browser = &mut enter(&room).browser;
     // How long each picture was seen.
@@ -757,7 +855,7 @@ fn who_wants_little_motion_sees_a_picture_a_second() {
         if (!window.drawn) {
             const { clearRect } = CanvasRenderingContext2D.prototype;
             CanvasRenderingContext2D.prototype.clearRect = function (...box) {
-                if (this.canvas == stage.lanes[0].canvas) {
+                if (this.canvas == stage.lanes[0].axis.canvas) {
                     drawn.push(performance.now());
                 }
                 clearRect.apply(this, box);

@@ -314,6 +314,25 @@ impl Browser {
         self.call("Emulation.setEmulatedMedia", json!({"features": [less]}));
     }
 
+    /// The contrast of two colours by the names of their custom properties, as
+    /// WCAG defines it: from 1 to 21.
+    pub fn contrast(&mut self, text: &str, ground: &str) -> f64 {
+        let contrast = self.evaluate(&format!(
+            "(() => {{
+                const style = getComputedStyle(document.documentElement);
+                const luminance = (name) => {{
+                    const colour = style.getPropertyValue(name);
+                    const [r, g, b] = colour.match(/\\d+/g).map((it) =>
+                        it < 10 ? it / 3294.6 : ((it / 255 + 0.055) / 1.055) ** 2.4);
+                    return 0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05;
+                }};
+                const ratio = luminance('--{text}') / luminance('--{ground}');
+                return Math.max(ratio, 1 / ratio);
+            }})()"
+        ));
+        contrast.as_f64().expect("it is a number")
+    }
+
     /// Writes what is seen to a file, as its extension says: `png` or `webp`.
     /// Its directory is made if missing.
     pub fn screenshot(&mut self, file: impl AsRef<Path>) {

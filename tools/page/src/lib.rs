@@ -16,10 +16,18 @@ use actix_web::{
 use common::{About, Format, about};
 use serde_json::{Value, json};
 
-/// Path, content type and text of each of the page's files.
-const FILES: [(&str, &str, &str); 4] = [
+/// The script that draws a time axis, for other pages too: the class `Axis`.
+pub const AXIS_SCRIPT: &str = include_str!("axis.js");
+
+/// The style sheet with the colours that the script draws in.
+pub const AXIS_STYLE: &str = include_str!("axis.css");
+
+/// Path, content type and text of each file that the page is made of.
+const FILES: [(&str, &str, &str); 6] = [
     ("/", "text/html; charset=utf-8", include_str!("page.html")),
     ("/page.css", "text/css; charset=utf-8", include_str!("page.css")),
+    ("/axis.css", "text/css; charset=utf-8", AXIS_STYLE),
+    ("/axis.js", "text/javascript; charset=utf-8", AXIS_SCRIPT),
     ("/page.js", "text/javascript; charset=utf-8", include_str!("page.js")),
     ("/page.svg", "image/svg+xml", include_str!("page.svg")),
 ];
@@ -200,11 +208,12 @@ mod tests {
 
     #[test]
     fn the_page_never_turns_data_into_markup() {
-        let script = include_str!("page.js");
-        for trap in
-            ["innerHTML", "outerHTML", "insertAdjacent", "write(", "eval("]
-        {
-            assert!(!script.contains(trap), "page.js has {trap}");
+        for (path, _, text) in FILES {
+            for trap in
+                ["innerHTML", "outerHTML", "insertAdjacent", "write(", "eval("]
+            {
+                assert!(!text.contains(trap), "{path} has {trap}");
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 /** From one heartbeat to the next. */
 const BEAT = 100;
-/** A heartbeat that waits this long met a freeze, not a busy moment. */
+/** A heartbeat that waits this long hit a freeze, not a busy moment. */
 const FREEZE = 300;
 /** A heartbeat that waits this long is drawn at full height. */
 const HIGHEST = 1000;
@@ -14,7 +14,7 @@ const RETRY = 1000;
  */
 const FRAME = matchMedia("(prefers-reduced-motion: reduce)").matches
   ? 1000
-  : 25;
+  : 40;
 /** How many requests can wait for a response: one per lane of the axis. */
 const MOST_IN_FLIGHT = 3;
 /** At most this many boxes show the pool's slots. */
@@ -23,7 +23,7 @@ const MOST_BOXES = 64;
 const MOST_ROWS = 20;
 /** How many names of a file are listed. */
 const MOST_NAMES = 1000;
-/** How many answered heartbeats are kept: ten minutes of them. */
+/** How many answered heartbeats are kept: ten minutes' worth. */
 const MOST_BEATS = 6000;
 
 const element = (id) => document.getElementById(id);
@@ -42,17 +42,17 @@ let failures = 0;
 /** When the page last looked, and until when it knows that nothing came. */
 const looks = [0, 0, 0];
 let known = 0;
-/** What the server says about itself; null while that isn't known. */
+/** What the server reports about itself; null while that isn't known. */
 let step = null;
 /** Whether this tab is the one that opens the stream of progress. */
 let isFirstTab = false;
 /** The stream, in that tab, and the latest event of it. */
 let stream = null;
 let latest = null;
-/** How many requests the server refused, as far as this page knows. */
+/** How many requests the server has refused, as far as this page knows. */
 let refused = 0;
-/** How many files wait until fewer requests are in flight. */
-let queuedFiles = 0;
+/** The files that wait until fewer requests are in flight. */
+const files = [];
 let asked = 0;
 let answered = 0;
 let worst = 0;
@@ -78,14 +78,14 @@ async function ask(path, options, id = unique()) {
 /**
  * Sends a request that is answered at once, unless the server thread is busy.
  *
- * It goes without credentials, and browsers use other connections for that. So
- * it never waits for one that a slow request in any tab has, and a heartbeat
- * that waits says something about the server.
+ * It goes without credentials, and browsers use separate connections for that.
+ * So it never waits for a connection that a slow request in any tab has, and a
+ * heartbeat that waits tells something about the server.
  */
 async function askQuickly(path) {
   const asked = await ask(path, { credentials: "omit" });
   if (asked.response.status !== 408) return asked;
-  // On a busy machine the request didn't arrive in time. There is a server.
+  // On a busy machine the request arrived too late. But there is a server.
   return { ...(await askQuickly(path)), timing: null };
 }
 
@@ -95,7 +95,7 @@ function unique() {
 }
 
 async function heartbeat() {
-  // Not counted: while the page is being built, the browser itself is slow.
+  // Not counted: while the page is loading, the browser itself is slow.
   await answer();
   for (;;) {
     const start = now();
@@ -111,7 +111,7 @@ async function heartbeat() {
     beats.push(beat);
     if (beats.length > MOST_BEATS) beats.shift();
     if (!beat.away) worst = Math.max(worst, beat.end - beat.start);
-    // The browser keeps 250. Those of requests in flight are still to be read.
+    // The browser keeps 250. Requests in flight still need theirs.
     if (inFlight().length === 0) performance.clearResourceTimings();
     await sleep(start + BEAT - now());
   }
@@ -149,7 +149,7 @@ async function send(path, file = null) {
   addRow(request, file, cancel);
   Object.assign(request, await result(request, file, cancel.signal));
   request.end = now();
-  showInFlight();
+  sendFiles();
   showResult(request);
 }
 
@@ -191,18 +191,16 @@ async function result({ path, id, start }, file, signal) {
   }
 }
 
-/** Sends each file as soon as few enough requests are in flight. */
-async function sendFile(file) {
-  queuedFiles += 1;
-  while (inFlight().length >= MOST_IN_FLIGHT) {
-    showInFlight();
-    await sleep(BEAT);
+/** Sends files in order, each as soon as there is room for it. */
+function sendFiles(more = []) {
+  files.push(...more);
+  while (files.length > 0 && inFlight().length < MOST_IN_FLIGHT) {
+    send("/summary", files.shift());
   }
-  queuedFiles -= 1;
-  send("/summary", file);
+  showInFlight();
 }
 
-/** Shows the summary of a file. Returns how much that is, in words. */
+/** Shows the summary of a file. Returns its size in words. */
 function showSummary(file, { rows, names }) {
   const lines = names.slice(0, MOST_NAMES).map((summary) => {
     const { name, min, mean, max, count } = summary;
@@ -254,7 +252,7 @@ async function keepShowingStep() {
   }
 }
 
-/** Shows whose page this is, and what only some of the steps have. */
+/** Shows which step this is, and what only some of the steps have. */
 function showStep(about) {
   step = about;
   const count = BigInt(step.iterations).toLocaleString("en");
@@ -276,8 +274,9 @@ function button(path) {
 
 function showInFlight() {
   const count = inFlight().length;
-  const files = queuedFiles ? `, ${plural(queuedFiles, "file")} queued` : "";
-  const text = `${count} of ${MOST_IN_FLIGHT} in flight${files}`;
+  const { length } = files;
+  const queued = length ? `, ${plural(length, "file")} queued` : "";
+  const text = `${count} of ${MOST_IN_FLIGHT} in flight${queued}`;
   setText("in-flight", count === 0 ? "" : text);
   for (const button of document.querySelectorAll("#buttons button")) {
     // Not `disabled`, which would take the focus away from the keyboard.
@@ -365,7 +364,7 @@ async function visibility(state) {
   }
 }
 
-/** Opens the stream of this step, or closes that of the step before. */
+/** Opens this step's stream, and closes that of the step before. */
 function openStream() {
   stream?.close();
   stream = latest = null;
@@ -405,7 +404,7 @@ function showBar(request, bar, { total, done, busy }) {
   bar.max = total;
   bar.value = done;
   request.percent = (100 * done) / (total || 1);
-  // From when it was first seen to move: before that it waited.
+  // Since it was first seen to move: before that it waited.
   if (done) request.seen ??= { done, at: now() };
   const rate =
     request.seen && (done - request.seen.done) / (now() - request.seen.at);
@@ -440,10 +439,10 @@ function showPool({ slots, admitted, queued, threads }) {
 
 // ------------------------------------------------------------------- state
 
-/** What is seen now: its kind, in words, and in words without numbers. */
+/** What is shown now: its kind, in words, and in words without numbers. */
 function state(time) {
   if (isAway() || (beats.length > 0 && !step)) {
-    const text = "No step answers here. Start one, and this page continues.";
+    const text = "No step is running here. Start one, and this page continues.";
     return { kind: "unreachable", text };
   }
   if (wait(time) >= FREEZE) return stateFrozen(time);
@@ -544,7 +543,7 @@ function countBeats({ start }, end) {
 function showState() {
   const time = now();
   // After a pause, in a hidden page or on a busy machine, the response may have
-  // come, but not be read yet. Three looks later it is.
+  // come without being read yet. Three looks later it is.
   const paused = looks.some(
     (look, i) => (looks[i + 1] ?? time) - look > FREEZE,
   );
@@ -583,7 +582,7 @@ function now() {
   return performance.now();
 }
 
-/** A time that grows: its last digit must be readable. */
+/** A growing time: its last digit must be readable. */
 function seconds(time) {
   return `${(time / 1000).toFixed(1)} s`;
 }
@@ -596,130 +595,81 @@ function short(time) {
 
 // -------------------------------------------------------------------- axis
 
+const axis = new Axis(element("axis"));
+
+/** Where everything is, in em from the top. */
+const LANES = { top: 1.8, height: 1.5 };
+const BEATS = { top: 8.3, bottom: 12.3 };
+const LABELS = 13.15;
+
 function animate() {
   drawAxis(now());
   setTimeout(() => requestAnimationFrame(animate), FRAME);
 }
 
-/** What the functions that draw share: the pen, the measures, the colours. */
-function canvas(time) {
-  const axis = element("axis");
-  const [width, height] = [axis.clientWidth, axis.clientHeight];
-  const style = getComputedStyle(axis);
-  const em = parseFloat(style.fontSize);
-  const [w, h] = [width, height].map((side) =>
-    Math.round(side * devicePixelRatio),
-  );
-  if (axis.width !== w || axis.height !== h) {
-    axis.width = w;
-    axis.height = h;
-  }
-  const pen = axis.getContext("2d");
-  pen.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
-  pen.clearRect(0, 0, width, height);
-  pen.textBaseline = "middle";
-
-  const right = width - 0.8 * em;
-  const seconds = Math.min(14, Math.max(6, Math.round(width / em / 6)));
-  return {
-    pen,
-    em,
-    width,
-    right,
-    seconds,
-    x: (at) => right - ((time - at) / seconds / 1000) * right,
-    colour: (name) => style.getPropertyValue(`--${name}`),
-    font: (size, weight = 400) => {
-      pen.font = `${weight} ${size * em}px ${style.fontFamily}`;
-    },
-  };
-}
-
 function drawAxis(time) {
-  const on = canvas(time);
-  drawGrid(on);
-  for (const request of sent) drawRequest(on, request, time);
-  for (const beat of beats) drawBeat(on, beat);
+  const { em } = axis;
+  const wide = Math.round(axis.canvas.clientWidth / em / 6);
+  const span = 1000 * Math.min(14, Math.max(6, wide));
+  axis.begin(time - span, time, 0, 0.8);
+  drawGrid(time, span, em);
+  for (const request of sent) drawRequest(request, time, em);
+  for (const beat of beats) drawBeat(beat, em);
   if (waiting !== null) {
     const end = Math.max(waiting, knownUntil(time));
-    drawBeat(on, { start: waiting, end, away: isAway() });
+    drawBeat({ start: waiting, end, away: isAway() }, em);
   }
 }
 
-/** Where things stand, in em from the top. */
-const LANES = { top: 1.8, height: 1.5 };
-const BEATS = { top: 8.3, bottom: 12.3 };
-
-function drawGrid(on) {
-  const { pen, em, right, seconds } = on;
-  const bottom = BEATS.bottom * em;
-  on.font(0.8);
-  pen.textAlign = "center";
-  for (let ago = 0; ago <= seconds; ago += 1) {
-    const x = right - (ago / seconds) * right;
-    pen.fillStyle = on.colour("line");
-    pen.fillRect(x, 1.7 * em, 1, bottom + 4 - 1.7 * em);
-    pen.fillStyle = on.colour("soft");
-    if (ago > 0 && ago < seconds && ago % 2 === 0) {
-      pen.fillText(`${ago} s ago`, x, 13.15 * em);
+function drawGrid(time, span, em) {
+  const look = { size: 0.8, colour: "soft" };
+  const [top, bottom] = [1.7 * em, BEATS.bottom * em];
+  for (let ago = 0; ago <= span; ago += 1000) {
+    const at = time - ago;
+    axis.bar(at, at, top, bottom + 4 - top, "line");
+    if (ago > 0 && ago < span && ago % 2000 === 0) {
+      const label = { ...look, place: "middle" };
+      axis.text(`${ago / 1000} s ago`, axis.x(at), LABELS * em, label);
     }
   }
-  pen.textAlign = "right";
-  pen.fillText("now", right + 0.5 * em, 13.15 * em);
-  pen.textAlign = "left";
-  pen.fillText("what you send", 0.6 * em, 0.95 * em);
+  axis.text("now", axis.width, LABELS * em, { ...look, place: "right" });
+  axis.text("what you send", 0, 0.95 * em, look);
   const heartbeat = "heartbeat: /non-blocking, ten times a second";
-  pen.fillText(heartbeat, 0.6 * em, 7.4 * em);
-  pen.fillRect(0, bottom, on.width, 1);
+  axis.text(heartbeat, 0, 7.4 * em, look);
+  axis.bar(time - span, time, bottom, 1, "soft");
 }
 
-function drawRequest(on, request, time) {
-  const { pen, em } = on;
+function drawRequest(request, time, em) {
   const { path, start, end, lane, percent } = request;
-  const from = on.x(start);
-  const to = Math.max(on.x(end ?? time), from + 5);
-  if (to < 0) return;
-  const y = (LANES.top + lane * LANES.height) * em;
+  const top = (LANES.top + lane * LANES.height) * em;
   const height = (LANES.height - 0.25) * em;
   const failed = end !== null && !request.ok;
-  pen.fillStyle = on.colour(failed ? "wait" : "sent");
-  pen.fillRect(from, y, to - from, height);
-
   const length = end === null ? seconds(time - start) : short(end - start);
   const far = end === null && percent !== null ? ` ${percent.toFixed()} %` : "";
-  const text = `${failed ? "✕ " : ""}${path} ${length}${far}`;
-  on.font(0.9, 700);
-  pen.textAlign = "right";
-  const width = pen.measureText(text).width + 0.9 * em;
-  const fits = width < to - Math.max(0, from);
-  // Beside a short bar, unless that would cover a later one.
-  const latest = sent.findLast((other) => other.lane === lane);
-  if (fits) pen.fillStyle = on.colour("on-colour");
-  else if (latest !== request) return;
-  pen.fillText(text, (fits ? to : from) - 0.45 * em, y + 0.55 * height);
+  axis.bar(start, end ?? time, top, height, failed ? "wait" : "sent", {
+    texts: [`${failed ? "✕ " : ""}${path} ${length}${far}`],
+    place: "right",
+    weight: 700,
+    least: 5,
+    // Unless that would cover a later one.
+    beside: sent.findLast((other) => other.lane === lane) === request,
+  });
 }
 
-function drawBeat(on, { start, end, away }) {
-  const { pen, em } = on;
-  const from = on.x(start);
-  const to = Math.max(on.x(end), from + 0.2 * em);
-  if (to < 0) return;
+function drawBeat({ start, end, away }, em) {
   const wait = end - start;
   const most = BEATS.bottom - BEATS.top;
   const share = away ? 0.5 : Math.min(1, wait / HIGHEST);
   const height = em * (0.5 + (most - 0.5) * share);
-  const y = BEATS.bottom * em - height;
   const quick = wait < FREEZE;
-  pen.fillStyle = on.colour(away ? "line" : quick ? "quick" : "wait");
-  pen.fillRect(from, y, to - from, height);
-  if (quick) return;
-  const text = away ? "no step" : seconds(wait);
-  const left = Math.max(0, from);
-  on.font(1.5, 700);
-  if (pen.measureText(text).width + 0.8 * em > to - left) return;
-  pen.fillStyle = on.colour(away ? "ink" : "on-colour");
-  pen.textAlign = "center";
-  pen.fillText(text, (left + to) / 2, y + height / 2);
+  const colour = away ? "line" : quick ? "quick" : "wait";
+  axis.bar(start, end, BEATS.bottom * em - height, height, colour, {
+    texts: quick ? [] : [away ? "no step" : seconds(wait)],
+    place: "middle",
+    size: 1.5,
+    weight: 700,
+    least: 0.2 * em,
+  });
 }
 
 // ------------------------------------------------------------------- start
@@ -732,15 +682,14 @@ for (const button of document.querySelectorAll("#buttons button")) {
   });
 }
 element("file").addEventListener("change", ({ target }) => {
-  for (const file of target.files) sendFile(file);
+  sendFiles(target.files);
   target.value = "";
 });
 // A file that is dropped anywhere on the page.
 addEventListener("dragover", (event) => event.preventDefault());
 addEventListener("drop", (event) => {
   event.preventDefault();
-  if (!has("/summary")) return;
-  for (const file of event.dataTransfer.files) sendFile(file);
+  if (has("/summary")) sendFiles(event.dataTransfer.files);
 });
 heartbeat();
 keepShowingStep();

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -26,8 +26,7 @@ use crate::{
         probe::{Target, Unsuccessful, connections, probe, schedule},
         programs::{self, Programs},
     },
-    plan::{Source, Subject},
-    results::Settings,
+    plan::{Plan, Source, Subject},
 };
 
 const PROBE: &str = "/non-blocking";
@@ -35,23 +34,47 @@ const PROBE: &str = "/non-blocking";
 /// How many requests a burst is.
 const BURST: usize = 100;
 
-/// How many requests of the buttons a lane may have: a key that is held down
-/// doesn't use up the file descriptors.
-const MOST: usize = 500;
+/// How long a core counts for one request of a burst: all of them take less than
+/// ten seconds, even with one thread on a busy machine.
+pub const IN_BURST: Duration = Duration::from_millis(50);
 
-/// How often it is looked whether a step lives, and which threads run.
+/// Node.js takes up to so many times as long to count as far.
+const NODE_TAKES: u64 = 4;
+
+/// How many requests a lane's server gets to work on, apart from a burst: the
+/// machine stays usable, whatever is pressed.
+pub const MOST: usize = 10;
+
+/// How often a server's process and its threads are checked.
 const LOOK: Duration = Duration::from_millis(200);
 
 /// A server, and what was sent to it.
 pub struct Lane {
     number: usize,
+    subject: Subject,
     log: Arc<Log>,
     patience: Duration,
-    target: OnceLock<Arc<Target>>,
+    /// How far a request counts, and how far a request of a burst.
+    counts: (u64, u64),
     next: AtomicU64,
-    flying: Mutex<BTreeMap<u64, Flying>>,
     landed: Notify,
-    missing: Mutex<Option<String>>,
+    again: Notify,
+    state: Mutex<State>,
+}
+
+struct State {
+    /// How far the current server counts, or the one being started.
+    count: u64,
+    is_starting: bool,
+    target: Option<Arc<Target>>,
+    flying: BTreeMap<u64, Flying>,
+    /// The work of cancelled requests that the server may still be doing, in
+    /// requests.
+    left: f64,
+    /// What to do as soon as the server listens.
+    then: Option<What>,
+    /// Why the last probe has no response.
+    missing: Option<String>,
 }
 
 struct Flying {
@@ -61,41 +84,79 @@ struct Flying {
 }
 
 impl Lane {
-    pub fn new(number: usize, log: Arc<Log>, patience: Duration) -> Self {
+    /// `in_burst` is how far a step counts in [`IN_BURST`].
+    pub fn new(
+        (number, subject): (usize, &Subject),
+        log: &Arc<Log>,
+        plan: &Plan,
+        in_burst: u64,
+    ) -> Self {
+        let count = plan.settings.iterations;
+        let in_burst = match subject.source {
+            Source::Node => in_burst / NODE_TAKES,
+            _ => in_burst,
+        };
         Self {
             number,
-            log,
-            patience,
-            target: OnceLock::new(),
+            subject: subject.clone(),
+            log: log.clone(),
+            patience: plan.patience(),
+            counts: (count, in_burst.clamp(1, count)),
             next: AtomicU64::new(0),
-            flying: Mutex::default(),
             landed: Notify::new(),
-            missing: Mutex::default(),
+            again: Notify::new(),
+            state: Mutex::new(State {
+                count,
+                is_starting: !matches!(subject.source, Source::Url(_)),
+                target: None,
+                flying: BTreeMap::new(),
+                left: 0.0,
+                then: None,
+                missing: None,
+            }),
         }
     }
 
     /// Starts the server, unless it runs already, and probes it. When it ends,
-    /// the page says so.
+    /// the page shows that, and a restart brings it back.
     pub async fn run(
         self: Arc<Self>,
-        Subject { name, source }: Subject,
         programs: Arc<Programs>,
-        Settings { iterations, threads, .. }: Settings,
+        threads: usize,
         interval: Duration,
     ) {
-        let outcome = if let Source::Url(url) = &source {
-            self.peer(url, interval).await
-        } else {
-            match programs::start(&programs, &name, iterations, threads).await {
-                Ok(server) => self.program(server, source, interval).await,
-                Err(error) => Err(error),
+        loop {
+            let outcome = tokio::select! {
+                biased;
+                () = self.again.notified() => continue,
+                outcome = self.serve(&programs, threads, interval) => outcome,
+            };
+            if let Err(error) = outcome {
+                self.say("ended", error.to_string().trim());
             }
-        };
-        if let Err(error) = outcome {
-            let text = error.to_string();
-            self.say("ended", text.trim());
+            {
+                let mut state = self.state();
+                state.target = None;
+                state.is_starting = false;
+            }
+            self.cancel();
+            self.again.notified().await;
         }
-        self.cancel();
+    }
+
+    async fn serve(
+        self: &Arc<Self>,
+        programs: &Programs,
+        threads: usize,
+        interval: Duration,
+    ) -> Result<(), Failure> {
+        let Subject { name, source } = &self.subject;
+        if let Source::Url(url) = source {
+            return self.peer(url, interval).await;
+        }
+        let count = self.state().count;
+        let server = programs::start(programs, name, count, threads).await?;
+        self.program(server, count, interval).await
     }
 
     async fn peer(
@@ -103,7 +164,8 @@ impl Lane {
         url: &str,
         interval: Duration,
     ) -> Result<(), Failure> {
-        self.log.about(self.number, json!({ "idea": url }));
+        let about = json!({ "idea": url, "is_peer": true });
+        self.log.about(self.number, about);
         let target = loop {
             match Target::find(url, self.patience, None).await {
                 Ok(target) => break Arc::new(target),
@@ -121,20 +183,21 @@ impl Lane {
     async fn program(
         self: &Arc<Self>,
         mut server: Server,
-        source: Source,
+        count: u64,
         interval: Duration,
     ) -> Result<(), Failure> {
         let found = Target::find(server.url(), self.patience, None).await?;
         let target = Arc::new(found);
-        let about = match source {
+        let idea = match self.subject.source {
             Source::Step => {
                 let about = target.get("/page.json").await?;
-                let about: Value = serde_json::from_str(&about)?;
-                json!({ "idea": about["idea"], "routes": about["routes"] })
+                serde_json::from_str::<Value>(&about)?["idea"].take()
             }
-            Source::Example => json!({ "idea": "step 1, with two workers" }),
-            _ => json!({ "idea": "in Node.js" }),
+            Source::Example => "step 1, with two server threads".into(),
+            _ => "in Node.js".into(),
         };
+        let for_burst = (count != self.counts.0).then_some(count.to_string());
+        let about = json!({ "idea": idea, "for_burst": for_burst });
         self.log.about(self.number, about);
         let id = server.id();
         let lives = async {
@@ -151,16 +214,16 @@ impl Lane {
             () = self.probe_on(target, interval) => (),
         }
         let ended = spawn_blocking(|| server.kill()).await?;
-        let said = last_line(&ended.stderr).unwrap_or("it said nothing");
+        let said = last_line(&ended.stderr).unwrap_or("it printed nothing");
         Err(format!("{}; {said}", ended.status).into())
     }
 
-    /// Says when a server that can't be looked at goes away and comes back,
-    /// by its answers.
+    /// Reports when a server that the stage hasn't started goes away and comes
+    /// back, judging by its responses.
     async fn watch(&self) {
         let mut was = None;
         loop {
-            let is = self.missing().clone();
+            let is = self.state().missing.clone();
             if is != was {
                 match &is {
                     Some(text) => self.say("away", text),
@@ -172,14 +235,21 @@ impl Lane {
         }
     }
 
-    /// Probes on compare's schedule, for ever.
+    /// Probes on compare's schedule, until this is dropped.
     async fn probe_on(
         self: &Arc<Self>,
         target: Arc<Target>,
         interval: Duration,
     ) {
-        let target = self.target.get_or_init(|| target);
+        let then = {
+            let mut state = self.state();
+            state.target = Some(target.clone());
+            state.is_starting = false;
+            state.then.take()
+        };
         self.say("runs", "");
+        self.landed.notify_waiters();
+        then.into_iter().for_each(|what| self.obey(what));
         let mut moments = schedule(interval);
         let connections = connections();
         while let Some(intended) = moments.recv().await {
@@ -188,7 +258,7 @@ impl Lane {
             let lane = self.clone();
             let task = tokio::spawn(async move {
                 let answer = probe.await.latency.map(|_| String::new());
-                *lane.missing() = answer.as_ref().err().map(failure);
+                lane.state().missing = answer.as_ref().err().map(failure);
                 lane.land(id, answer);
             });
             self.hold(id, task.abort_handle());
@@ -200,20 +270,61 @@ impl Lane {
         self.log.about(self.number, json!({ "state": state, "text": text }));
     }
 
-    /// Does what a button asks for. A server that isn't there gets nothing.
+    /// Does what a button asks for. A server that has ended gets nothing; one
+    /// that is being started gets it as soon as it listens.
     pub fn obey(self: &Arc<Self>, what: What) {
+        let (whole, in_burst) = self.counts;
+        let (is_whole, is_in_burst, is_idle) = {
+            let mut state = self.state();
+            let is_sent = !matches!(what, What::Cancel | What::Restart);
+            if state.is_starting && is_sent && self.is_ours() {
+                state.then = Some(what);
+            }
+            let State { count, .. } = *state;
+            (count == whole, count == in_burst, state.requests() == 0)
+        };
         match what {
+            What::Cancel => self.cancel(),
+            What::Restart => self.restart(whole, None),
+            What::Burst if !self.is_ours() => (),
+            What::Burst if !is_in_burst => self.restart(in_burst, Some(what)),
+            What::Burst => self.send("/blocking", BURST),
+            _ if !is_whole && is_idle => self.restart(whole, Some(what)),
             What::Blocking => self.send("/blocking", 1),
             What::Waiting => self.send("/waiting", 1),
             What::Failing => self.send("/failing", 1),
-            What::Burst => self.send("/blocking", BURST),
-            What::Cancel => self.cancel(),
         }
     }
 
+    fn is_ours(&self) -> bool {
+        !matches!(self.subject.source, Source::Url(_))
+    }
+
+    /// Kills the server, whatever it is doing, and starts it again.
+    fn restart(&self, count: u64, then: Option<What>) {
+        if !self.is_ours() {
+            return;
+        }
+        {
+            let mut state = self.state();
+            state.target = None;
+            state.is_starting = true;
+            (state.count, state.then) = (count, then);
+        }
+        self.cancel();
+        self.state().left = 0.0;
+        self.say("starting", "");
+        self.again.notify_one();
+    }
+
     fn send(self: &Arc<Self>, path: &'static str, count: usize) {
-        let Some(target) = self.target.get() else { return };
-        for _ in 0..count.min(MOST.saturating_sub(self.requests())) {
+        let target = {
+            let state = self.state();
+            let has_room = state.requests() as f64 + state.left < MOST as f64;
+            state.target.clone().filter(|_| has_room)
+        };
+        let Some(target) = target else { return };
+        for _ in 0..count {
             let id = self.take_off(path, Instant::now());
             let (lane, target) = (self.clone(), target.clone());
             let task = tokio::spawn(async move {
@@ -224,53 +335,63 @@ impl Lane {
         }
     }
 
-    /// Goes away from all that isn't answered, probes excepted.
+    /// Gives up every request in flight; probes only if the server is gone.
     fn cancel(&self) {
         let mut cancelled = Vec::new();
-        self.flying().retain(|id, it| {
-            let stays = it.path == PROBE && self.target.get().is_some();
-            if !stays {
-                it.task.take().inspect(AbortHandle::abort);
-                cancelled.push((*id, it.path, it.sent));
-            }
-            stays
-        });
+        {
+            let mut state = self.state();
+            let is_there = state.target.is_some();
+            let share = state.count as f64 / self.counts.0 as f64;
+            let mut left = 0.0;
+            state.flying.retain(|id, it| {
+                let stays = it.path == PROBE && is_there;
+                if !stays {
+                    it.task.take().inspect(AbortHandle::abort);
+                    cancelled.push((*id, it.path, it.sent));
+                    left += if it.path == "/blocking" { share } else { 0.0 };
+                }
+                stays
+            });
+            state.left += left;
+        }
         for (id, path, sent) in cancelled {
             self.log.answered(self.number, id, path, sent, "cancelled", "");
         }
         self.landed.notify_waiters();
     }
 
-    /// Waits until nothing but probes is in flight.
+    /// Waits until nothing but probes is in flight, or will be soon.
     pub async fn idle(&self) {
         loop {
             let landed = self.landed.notified();
-            if self.requests() == 0 {
+            let is_idle = {
+                let state = self.state();
+                state.requests() == 0 && !state.is_starting
+            };
+            if is_idle {
                 return;
             }
             landed.await;
         }
     }
 
-    fn requests(&self) -> usize {
-        self.flying().values().filter(|it| it.path != PROBE).count()
-    }
-
     fn take_off(&self, path: &'static str, sent: Instant) -> u64 {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
-        self.flying().insert(id, Flying { path, sent, task: None });
+        let flying = Flying { path, sent, task: None };
+        self.state().flying.insert(id, flying);
         self.log.sent(self.number, id, path, sent);
         id
     }
 
     fn hold(&self, id: u64, task: AbortHandle) {
-        if let Some(flying) = self.flying().get_mut(&id) {
+        if let Some(flying) = self.state().flying.get_mut(&id) {
             flying.task = Some(task);
         }
     }
 
     fn land(&self, id: u64, answer: Result<String, Failure>) {
-        let Some(Flying { path, sent, .. }) = self.flying().remove(&id) else {
+        let Some(Flying { path, sent, .. }) = self.state().flying.remove(&id)
+        else {
             return;
         };
         let (outcome, text) = match answer {
@@ -284,16 +405,21 @@ impl Lane {
                 (outcome, error.to_string())
             }
         };
+        if path == "/blocking" && outcome == "ok" {
+            // The server has finished the work before it, or nearly so.
+            self.state().left = 0.0;
+        }
         self.log.answered(self.number, id, path, sent, outcome, &text);
         self.landed.notify_waiters();
     }
 
-    /// Why the last probe that ended has no answer.
-    fn missing(&self) -> MutexGuard<'_, Option<String>> {
-        self.missing.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    fn flying(&self) -> MutexGuard<'_, BTreeMap<u64, Flying>> {
-        self.flying.lock().unwrap_or_else(PoisonError::into_inner)
+impl State {
+    fn requests(&self) -> usize {
+        self.flying.values().filter(|it| it.path != PROBE).count()
     }
 }

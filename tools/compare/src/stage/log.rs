@@ -1,4 +1,4 @@
-//! What has happened in the last seconds, in one order for all browsers.
+//! What happened in the last seconds, in one order for all browsers.
 
 use std::{
     collections::VecDeque,
@@ -10,9 +10,10 @@ use std::{
 use common::milliseconds;
 use serde_json::{Value, json};
 
+use super::{lane, threads};
 use crate::{format::sanitized, plan::Plan};
 
-/// How long an event is kept, for a browser that comes later.
+/// How long an event is kept for browsers that connect later.
 const KEPT: Duration = Duration::from_secs(20);
 
 /// The events, and what each lane is.
@@ -24,7 +25,7 @@ pub struct Log {
 
 #[derive(Default)]
 struct State {
-    /// How many events were dropped in front of `events`.
+    /// How many events were dropped before `events`.
     gone: usize,
     events: VecDeque<(Instant, Arc<str>)>,
     lanes: Vec<LaneState>,
@@ -32,9 +33,9 @@ struct State {
 
 #[derive(Default)]
 struct LaneState {
-    /// What the page shows at its left.
+    /// What the page shows on its left.
     about: Value,
-    /// What was sent and isn't answered.
+    /// Requests without a response.
     flying: Vec<(u64, Arc<str>)>,
 }
 
@@ -46,12 +47,14 @@ impl Log {
         };
         let lanes = plan.subjects.iter().map(|it| lane(&it.name)).collect();
         let settings = json!({
-            // As text: it can be more than JavaScript holds exactly.
+            // As text: JavaScript's numbers can't represent all of them.
             "iterations": plan.settings.iterations.to_string(),
             "threads": plan.settings.threads,
             "interval": plan.settings.interval_ms,
             "in_time": plan.settings.in_time_ms,
             "cores": thread::available_parallelism().map_or(1, |it| it.get()),
+            "most": lane::MOST,
+            "has_threads": threads::are_reported(),
         });
         let state = Mutex::new(State { lanes, ..State::default() });
         Self { start: Instant::now(), settings, state }
@@ -63,7 +66,7 @@ impl Log {
         (ms * 10.0).round() / 10.0
     }
 
-    /// Changes what the page says of a lane.
+    /// Changes what the page shows about a lane.
     pub fn about(&self, lane: usize, change: Value) {
         let mut state = self.state();
         let about = &mut state.lanes[lane].about;
@@ -82,7 +85,7 @@ impl Log {
         state.lanes[lane].flying.push((id, event));
     }
 
-    /// An answer, or why there is none.
+    /// A response, or why there is none.
     pub fn answered(
         &self,
         lane: usize,
@@ -100,13 +103,13 @@ impl Log {
         state.push(event);
     }
 
-    /// Which threads a lane has, and the share of the time that each ran.
+    /// Which threads a lane has, and what they did since the last look.
     pub fn threads(&self, lane: usize, threads: Value) {
         let now = self.at(Instant::now());
         self.state().push(json!(["threads", lane, now, threads]));
     }
 
-    /// All that a browser needs to begin, and from where to read on.
+    /// Everything a browser needs to begin, and where to continue reading.
     pub fn hello(&self) -> (usize, String) {
         let state = self.state();
         let about: Vec<_> = state.lanes.iter().map(|it| &it.about).collect();
@@ -119,8 +122,8 @@ impl Log {
         (state.gone + state.events.len(), self.message(&all))
     }
 
-    /// What has happened since, and from where to read on. A browser that was
-    /// away for so long that something isn't kept begins anew.
+    /// What has happened since, and where to continue reading. A browser that
+    /// was away for longer than events are kept begins again.
     pub fn since(&self, cursor: usize) -> (usize, String) {
         let state = self.state();
         let Some(known) = cursor.checked_sub(state.gone) else {

@@ -1,10 +1,10 @@
-//! All servers at once, live, on one page that only this machine can use.
+//! All servers at once, live, on one page that only this machine can open.
 //!
-//! | module | what it holds |
+//! | module | what it contains |
 //! |---|---|
-//! | `lane` | one server: it is started, probed, and sent requests |
-//! | `log` | what has happened in the last seconds, for every browser |
-//! | `threads` | which threads of a server run, where the system tells |
+//! | `lane` | one server: starts it, probes it, sends it requests |
+//! | `log` | what happened in the last seconds, for every browser |
+//! | `threads` | what a server's threads do, where the system reports it |
 //! | `web` | the page, its events and its buttons |
 
 mod lane;
@@ -15,12 +15,12 @@ mod web;
 use std::{
     io::{self, Write},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::{
     sync::mpsc::unbounded_channel,
-    task::{AbortHandle, JoinSet},
+    task::{AbortHandle, JoinSet, spawn_blocking},
 };
 
 use crate::{
@@ -30,33 +30,33 @@ use crate::{
 };
 use lane::Lane;
 use log::Log;
-use web::{Order, To, What};
+use web::{Order, To};
 
-/// Shows the servers live until the future is dropped, which kills those that
+/// Shows the servers live until the future is dropped, which kills the servers
 /// it has started.
 ///
 /// # Errors
-/// When a program can't be had, or the page can't be served.
+/// When a program can't be built, or the page can't be served.
 pub async fn run(options: &Options) -> Result<bool, Failure> {
     let plan = Plan::new(options);
     let programs = Arc::new(programs::find(&plan, options.quiet).await?);
     let log = Arc::new(Log::new(&plan));
     let interval = Duration::from_millis(plan.settings.interval_ms as u64);
     let (orders, mut received) = unbounded_channel();
+    let in_burst = spawn_blocking(|| rounds_in(lane::IN_BURST)).await?;
     let (address, server) = web::serve(options.live_port, &log, orders)?;
-    // To drop it is to kill the servers.
+    // Dropping it kills the servers.
     let mut running = JoinSet::new();
     let mut lanes = Vec::new();
-    for (number, subject) in plan.subjects.iter().enumerate() {
-        let lane = Arc::new(Lane::new(number, log.clone(), plan.patience()));
-        let (programs, settings) = (programs.clone(), plan.settings.clone());
-        let run =
-            lane.clone().run(subject.clone(), programs, settings, interval);
-        running.spawn(run);
+    for subject in plan.subjects.iter().enumerate() {
+        let lane = Arc::new(Lane::new(subject, &log, &plan, in_burst));
+        let threads = plan.settings.threads;
+        running.spawn(lane.clone().run(programs.clone(), threads, interval));
         lanes.push(lane);
     }
-    let line = format!("the stage: http://{address} (Ctrl-C stops all)\n");
-    // Who has closed standard output doesn't want to know.
+    let line =
+        format!("the stage: http://{address} (Ctrl-C stops everything)\n");
+    // Standard output may be closed: then the address isn't wanted.
     io::stdout().write_all(line.as_bytes()).ok();
     tokio::pin!(server);
     let mut turns: Option<AbortHandle> = None;
@@ -64,10 +64,10 @@ pub async fn run(options: &Options) -> Result<bool, Failure> {
         tokio::select! {
             ended = &mut server => return Ok(ended.map(|()| false)?),
             Some(order) = received.recv() => {
-                // To cancel one lane gives the turn to the next.
+                // If one lane is cancelled, it's the next lane's turn.
                 let ends = match order.to {
                     To::Lane(_) => false,
-                    To::All => order.what == What::Cancel,
+                    To::All => order.what.ends_turns(),
                     To::Turns => true,
                 };
                 turns.take_if(|_| ends).inspect(AbortHandle::abort);
@@ -86,7 +86,7 @@ fn carry_out(
         To::Lane(number) => {
             lanes.get(number).inspect(|lane| lane.obey(what));
         }
-        To::Turns if what != What::Cancel => {
+        To::Turns if !what.ends_turns() => {
             let lanes = lanes.to_vec();
             let turn = tokio::spawn(async move {
                 for lane in lanes {
@@ -97,5 +97,23 @@ fn carry_out(
             *turns = Some(turn.abort_handle());
         }
         To::All | To::Turns => lanes.iter().for_each(|lane| lane.obey(what)),
+    }
+}
+
+/// How far a core counts in that time.
+fn rounds_in(time: Duration) -> u64 {
+    let mut rounds = 1_000_000;
+    loop {
+        let fastest = (0..3).map(|_| {
+            let start = Instant::now();
+            common::count(rounds);
+            start.elapsed()
+        });
+        let fastest = fastest.min().unwrap_or(time);
+        if fastest > time / 10 {
+            let times = time.as_secs_f64() / fastest.as_secs_f64();
+            return (rounds as f64 * times) as u64;
+        }
+        rounds *= 2;
     }
 }

@@ -2,8 +2,19 @@
 
 // How many milliseconds are seen.
 const SPAN = 15_000;
+// A probe this late is drawn at full height.
 const SLOWEST = 10_000;
+// A probe that waits this long met a freeze, not a busy moment.
+const FREEZE = 500;
+// Requests sent within this time are those of one key.
+const TOGETHER = 250;
 const PROBE = "/non-blocking";
+// Room for the names of rows, in em.
+const NAMES = 5.5;
+// Threads that have next to nothing to do: the last rows.
+const SLEEPERS = new Set(["main", "signals", "accepts"]);
+// At most this many threads of a name are drawn.
+const MOST_STRIPS = 24;
 
 const byId = (id) => document.getElementById(id);
 const byKey = (key) => document.querySelector(`[data-key="${key}"]`);
@@ -29,44 +40,93 @@ window.stage = stage;
 const now = () => performance.now() - (stage.skew ?? 0);
 
 function laneOf(about, number) {
-  const root = document.createElement("section");
-  root.className = "lane";
-  const side = document.createElement("div");
-  const title = document.createElement("h2");
-  const idea = document.createElement("p");
-  const state = document.createElement("p");
-  state.className = "state";
-  const canvas = document.createElement("canvas");
-  side.append(title, idea, state);
-  root.append(side, canvas);
-  side.addEventListener("click", () =>
+  const root = byId("lane").content.cloneNode(true).firstElementChild;
+  const part = (name) => root.querySelector(name);
+  byId("lanes").append(root);
+  const [canvas, button] = [part("canvas"), part("button")];
+  button.addEventListener("click", () =>
     solo(stage.solo === number ? null : number),
   );
-  byId("lanes").append(root);
-  const lane = {
-    number,
-    about,
-    root,
-    title,
-    idea,
-    state,
-    canvas,
+  const [step, title] = called(about.name);
+  button.textContent = step ? `${step} ${title}` : title;
+  canvas.ariaLabel = `The last ${SPAN / 1000} seconds of ${button.textContent}:
+    probes, requests and threads`;
+  return {
+    ...{ number, step, about, root, button, state: part(".state") },
+    axis: new Axis(canvas),
     requests: new Map(),
-    threads: [],
+    threads: new Map(),
+    looked: null,
+    spoken: { text: "", at: 0 },
   };
-  show(lane);
-  return lane;
 }
 
-const states = { away: "no answer:", ended: "ended:", starting: "starting" };
+// A lane's number is that of its step, whatever else is on the stage.
+function called(name) {
+  if (name === "two-workers") return [1, "two workers"];
+  const [, kind, step, title] = /^(step|node)(\d)-(.*)$/.exec(name) ?? [];
+  if (!kind) return [null, name];
+  const words = title.replaceAll("-", " ");
+  return [Number(step), kind === "node" ? `${words}, Node.js` : words];
+}
+
+function ideaOf({ idea, for_burst }) {
+  const count = for_burst && BigInt(for_burst).toLocaleString("en");
+  return count ? `for the burst, /blocking counts to ${count}` : (idea ?? "");
+}
+
+// What a lane is now: what kind of state that is, and the words for it.
+function stateOf({ about, requests }) {
+  if (stage.guess !== null) return { kind: "hidden", words: "?" };
+  const away = { starting: "starting", away: "no answer", ended: "ended" };
+  if (about.state in away) {
+    const words = away[about.state];
+    const colon = about.text && `${words}: ${about.text}`;
+    return { kind: about.state, words: colon || words };
+  }
+  let [oldest, latest] = [Infinity, 0];
+  const sent = [];
+  for (const request of requests.values()) {
+    const { path, at, end, outcome } = request;
+    if (path !== PROBE) sent.push(request);
+    else if (end === undefined) oldest = Math.min(oldest, at);
+    else if (outcome === "ok") latest = Math.max(latest, at);
+  }
+  // What became of the requests of the last key.
+  const { path, at: sentAt } = sent.at(-1) ?? {};
+  const from = Math.max(sentAt - TOGETHER, stage.cleared);
+  const last = sent.filter((it) => it.path === path && it.at >= from);
+  const ends = [];
+  for (const way of ["refused", "cancelled", "failed"]) {
+    const count = last.filter(({ outcome }) => outcome === way).length;
+    if (count)
+      ends.push(last.length > 1 ? `${count} of ${last.length} ${way}` : way);
+  }
+  const wait = stage.heard - oldest;
+  const alive = ["alive", ...ends].join(", ");
+  if (wait < FREEZE) return { kind: "alive", words: alive };
+  // With two server threads, some connections are answered.
+  const spoken = latest > oldest ? "partly frozen" : "frozen";
+  const words = `${spoken} for ${(wait / 1000).toFixed(1)} s`;
+  return { kind: "frozen", words, spoken };
+}
 
 function show(lane) {
-  const { name, idea, state, text } = lane.about;
-  lane.title.textContent = `${lane.number + 1}  ${name.replace(/^step(\d+)-/, "step $1 ")}`;
-  lane.title.title = name;
-  lane.idea.textContent = idea ?? "";
-  lane.state.textContent =
-    state == "runs" ? "" : `${states[state] ?? state} ${text ?? ""}`;
+  const { root, state, spoken } = lane;
+  const { kind, words, spoken: text = words } = stateOf(lane);
+  setText(state, words);
+  state.className = `state ${kind}`;
+  setText(root.querySelector(".idea"), ideaOf(lane.about));
+  // For screen readers: at most once a second.
+  const time = performance.now();
+  if (text !== spoken.text && time - spoken.at >= 1000) {
+    lane.spoken = { text, at: time };
+    root.querySelector("[role=status]").textContent = text;
+  }
+}
+
+function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
 }
 
 const handlers = {
@@ -74,12 +134,14 @@ const handlers = {
     byId("lanes").replaceChildren();
     stage.settings = settings;
     stage.lanes = abouts.map(laneOf);
-    solo(stage.lanes[stage.solo] ? stage.solo : null);
+    const chosen = stage.lanes.find((it) => hashOf(it) === location.hash);
+    solo(chosen?.number ?? null);
   },
   about(number, about) {
     const lane = stage.lanes[number];
     lane.about = about;
-    show(lane);
+    // A server that is started anew has other threads.
+    if (about.state !== "runs") lane.looked = null;
   },
   sent(number, id, path, at) {
     stage.lanes[number].requests.set(id, { path, at });
@@ -88,7 +150,17 @@ const handlers = {
     stage.lanes[number].requests.set(id, { path, at, end, outcome, text });
   },
   threads(number, at, threads) {
-    stage.lanes[number].threads.push({ at, threads });
+    const lane = stage.lanes[number];
+    const from = lane.looked ?? at;
+    lane.looked = at;
+    for (const [id, name, ran, waited] of threads) {
+      const thread = lane.threads.get(id) ?? { name, from, pieces: [] };
+      lane.threads.set(id, thread);
+      thread.to = at;
+      const last = thread.pieces.at(-1);
+      if (last?.ran === ran && last.waited === waited) last.to = at;
+      else thread.pieces.push({ from, to: at, ran, waited });
+    }
   },
 };
 
@@ -121,66 +193,93 @@ function forget() {
         lane.requests.delete(id);
       }
     }
-    while (lane.threads.length && lane.threads[0].at < edge) {
-      lane.threads.shift();
+    for (const [id, thread] of lane.threads) {
+      while (thread.pieces[0]?.to < edge) thread.pieces.shift();
+      if (thread.to < edge) lane.threads.delete(id);
     }
   }
 }
 
 function solo(number) {
-  if (number !== null && stage.lanes.length && !stage.lanes[number]) {
-    stage.refused = `there is no lane ${number + 1}`;
-    return;
-  }
   stage.solo = number;
-  document.body.classList.toggle("solo", stage.solo !== null);
+  document.body.classList.toggle("solo", number !== null);
   for (const lane of stage.lanes) {
-    lane.root.hidden = stage.solo !== null && lane.number != stage.solo;
+    lane.root.hidden = number !== null && lane.number !== number;
+    lane.button.ariaPressed = String(lane.number === number);
   }
-  const hash = stage.solo === null ? "#" : `#${stage.solo + 1}`;
-  history.replaceState(null, "", hash);
+  history.replaceState(null, "", hashOf(stage.lanes[number]));
+}
+
+const hashOf = (lane) => `#${encodeURIComponent(lane?.about.name ?? "")}`;
+
+// The lane of a step alone; again, the next lane of the same step.
+function soloStep(step) {
+  const lanes = stage.lanes.filter((lane) => lane.step === step);
+  const at = lanes.findIndex(({ number }) => number === stage.solo);
+  if (lanes.length) solo(lanes[(at + 1) % lanes.length].number);
+  else stage.refused = `Step ${step} isn't on this stage.`;
 }
 
 function inTurns(yes) {
   stage.turns = yes;
-  pressed("t", yes);
+  byKey("t").ariaPressed = String(yes);
 }
 
 function guess(since) {
   stage.guess = since;
-  pressed("p", since !== null);
-}
-
-function pressed(key, yes) {
-  byKey(key).setAttribute("aria-pressed", yes);
+  byKey("p").ariaPressed = String(since !== null);
 }
 
 async function send(what) {
   const to = stage.solo ?? (stage.turns ? "turns" : "all");
   try {
     const answer = await fetch(`/send/${to}/${what}`, { method: "POST" });
-    // What was said of a later key stays.
-    if (!answer.ok) stage.refused = `not sent: ${answer.status}`;
+    if (!answer.ok) stage.refused = `Not sent: ${answer.status}.`;
   } catch {
-    stage.refused = "not sent: the stage doesn't answer";
+    stage.refused = "Not sent: the stage doesn't answer.";
   }
 }
 
-function difference() {
-  const lane = stage.lanes[stage.solo ?? 1];
-  const number = Number(/^step(\d+)-/.exec(lane?.about.name ?? "")?.[1] ?? 0);
-  if (number > 1) {
-    location = `/difference.html#diff-${number - 1}-${number}`;
+// It would leave no core for the browser if it went to all.
+function burst() {
+  const { about } = stage.lanes[stage.solo] ?? {};
+  if (!about) {
+    stage.refused = "A burst goes to one lane: show one alone (1 to 9).";
+  } else if (about.is_peer) {
+    stage.refused = "A burst goes only to servers that the stage has started.";
   } else {
-    stage.refused = "this lane has no step before it";
+    send("burst");
+  }
+}
+
+function request(path) {
+  const lanes = stage.lanes.filter(({ root }) => !root.hidden);
+  if (lanes.every((lane) => requestsOf(lane) >= stage.settings.most)) {
+    stage.refused = `${stage.settings.most} requests at most: cancel (c) or restart (n).`;
+  }
+  send(path);
+}
+
+const requestsOf = ({ requests }) =>
+  [...requests.values()].filter(
+    ({ path, end }) => path !== PROBE && end === undefined,
+  ).length;
+
+function difference() {
+  const { step, about } = stage.lanes[stage.solo ?? 1] ?? {};
+  if (step > 1 && about.name.startsWith("step")) {
+    location = `/difference.html#diff-${step - 1}-${step}`;
+  } else {
+    stage.refused = "This lane has no step before it.";
   }
 }
 
 const keys = {
-  " ": () => send("blocking"),
-  w: () => send("waiting"),
-  x: () => send("failing"),
-  b: () => send("burst"),
+  " ": () => request("blocking"),
+  w: () => request("waiting"),
+  x: () => request("failing"),
+  b: burst,
+  n: () => send("restart"),
   t: () => inTurns(!stage.turns),
   c: () => send("cancel"),
   p: () => guess(stage.guess === null ? now() : null),
@@ -201,7 +300,7 @@ const keys = {
   "?": () =>
     byId("help").open ? byId("help").close() : byId("help").showModal(),
 };
-for (let n = 1; n <= 9; n += 1) keys[n] = () => solo(n - 1);
+for (let n = 1; n <= 9; n += 1) keys[n] = () => soloStep(n);
 
 // From lane to lane, and between the last and the first to all.
 function move(by) {
@@ -218,7 +317,7 @@ function act(key) {
 addEventListener("keydown", (event) => {
   if (event.altKey || event.ctrlKey || event.metaKey || event.repeat) return;
   if (!(event.key in keys)) return;
-  // Space would press the button that has the focus as well.
+  // Space would also press the focused button.
   event.preventDefault();
   act(event.key);
 });
@@ -228,20 +327,23 @@ for (const button of document.querySelectorAll("[data-key]")) {
 
 function note() {
   if (!stage.connected) {
-    return "The stage doesn't answer. Was it stopped? This page goes on when it is back.";
+    return "The stage doesn't answer. Was it stopped? This page continues when it is back.";
   }
   if (stage.refused) return stage.refused;
   if (stage.guess !== null) return "What will happen? Press p to see.";
   const busy = stage.lanes.filter((lane) =>
     [...lane.requests.values()].some(
-      (it) => it.path == "/blocking" && it.end === undefined,
+      (it) => it.path === "/blocking" && it.end === undefined,
     ),
   ).length;
-  const { cores, interval } = stage.settings;
+  const { cores, interval, has_threads } = stage.settings;
   if (busy > 1) {
-    return `${busy} lanes count at the same time and share ${cores} cores: times are fair only one after the other (t, then space).`;
+    return `${busy} lanes count at the same time and share ${cores} cores. For fair times, count in turns (t, then space).`;
   }
-  return `A probe of /non-blocking every ${interval} ms; ${SPAN / 1000} s are seen. Press ? for the keys.`;
+  const rows = has_threads
+    ? ""
+    : " This system doesn't report what threads do, so there are no rows for them.";
+  return `A probe of /non-blocking every ${interval} ms, for ${SPAN / 1000} s. Press ? for the keys.${rows}`;
 }
 
 const milliseconds = (ms) =>
@@ -256,100 +358,151 @@ const outcomes = {
 
 // Of bars that are too thin for a text each: how many ended in which way.
 function summary(bars) {
+  const ways = { ok: "done", refused: "refused (503)", undefined: "waiting" };
   const counts = {};
-  for (const { path, outcome } of bars) {
-    const way = `${path} ${outcomes[outcome] ?? "…"}`.trim();
+  for (const { outcome } of bars) {
+    const way = ways[outcome] ?? outcome;
     counts[way] = (counts[way] ?? 0) + 1;
   }
-  return Object.entries(counts)
-    .map(([way, count]) => (count > 1 ? `${count} × ${way}` : way))
-    .join(", ");
+  const words = Object.entries(counts).map(([way, count]) => `${count} ${way}`);
+  return words.join(", ");
 }
 
-function draw(lane, colours, size) {
-  const { canvas } = lane;
-  const width = canvas.clientWidth;
-  const height = canvas.clientHeight;
-  const ratio = devicePixelRatio;
-  if (
-    canvas.width != Math.round(width * ratio) ||
-    canvas.height != Math.round(height * ratio)
-  ) {
-    canvas.width = Math.round(width * ratio);
-    canvas.height = Math.round(height * ratio);
+// Threads of a name, each on a strip. One that has ended leaves its strip to a
+// later one.
+function groupsOf(lane, from) {
+  const groups = new Map();
+  const threads = [...lane.threads.values()].filter(({ to }) => to > from);
+  const hasServer = threads.some(({ name }) => name === "server");
+  const server = hasServer ? "server" : "main";
+  const isBusy = ({ to, ran, waited }) => to > from && ran + waited > 0.1;
+  for (const thread of threads.sort((a, b) => a.from - b.from)) {
+    const stem = thread.name.replace(/ \d+$/, "");
+    const works = !SLEEPERS.has(stem) && thread.pieces.some(isBusy);
+    // Shown alone, a lane has rows for threads that sleep, too.
+    if (stage.solo === null && stem !== server && !works) continue;
+    if (!groups.has(stem)) groups.set(stem, []);
+    const strips = groups.get(stem);
+    const free = strips.find((strip) => strip.at(-1).to <= thread.from);
+    if (free) free.push(thread);
+    else if (strips.length < MOST_STRIPS) strips.push([thread]);
   }
-  const context = canvas.getContext("2d");
-  context.setTransform(ratio, 0, 0, ratio, 0, 0);
-  context.clearRect(0, 0, width, height);
-  const time = now();
+  const rank = (stem) => (stem === server ? 0 : SLEEPERS.has(stem) ? 2 : 1);
+  return [...groups].sort(([a], [b]) => rank(a) - rank(b));
+}
+
+function drawThreads(axis, groups, floor, from) {
+  const { em, height } = axis;
+  const weights = groups.map(([, strips]) =>
+    stage.solo === null ? 1 : strips.length,
+  );
+  const sum = weights.reduce((a, b) => a + b, 0);
+  let top = floor + 2;
+  groups.forEach(([stem, strips], n) => {
+    const tall = ((height - floor - 2) * weights[n]) / sum;
+    const high = tall / strips.length;
+    strips.forEach((threads, row) => {
+      const y = top + row * high;
+      for (const thread of threads) drawThread(axis, thread, y, high, from);
+      if (high < 0.8 * em) return;
+      nameRow(axis, threads.at(-1).name, y, high);
+    });
+    const name = strips.length > 1 ? `${strips.length} × ${stem}` : stem;
+    if (high < 0.8 * em) nameRow(axis, name, top, tall);
+    top += tall;
+  });
+}
+
+// On a core, wanting one, asleep: each has a form as well as a colour.
+function drawThread(axis, thread, top, high, from) {
+  const foot = top + high - 1;
+  axis.bar(Math.max(thread.from, from), thread.to, foot, 1, "soft");
+  for (const piece of thread.pieces) {
+    if (piece.to < from) continue;
+    const start = Math.max(piece.from, from);
+    const [ran, waited] = [piece.ran, piece.waited].map((share) =>
+      share > 0.03 ? Math.max(share * (high - 1), 2) : 0,
+    );
+    const hatched = { form: "hatched" };
+    axis.bar(start, piece.to, foot - ran, ran, "ink");
+    axis.bar(start, piece.to, foot - ran - waited, waited, "wait", hatched);
+  }
+}
+
+function nameRow(axis, name, top, high) {
+  const size = Math.min(0.85, high / axis.em);
+  axis.text(name, -0.2 * axis.em, top + high / 2, { size, weight: 600 });
+}
+
+function draw(lane, time) {
+  const { axis } = lane;
   const start = time - SPAN;
   const from = Math.max(start, stage.cleared);
-  const x = (at) => ((at - start) / SPAN) * width;
+  axis.begin(start, time, NAMES, 0);
+  const { em, width, height } = axis;
 
   // From the top: probes, requests, threads.
-  const threads = (lane.threads.at(-1)?.threads ?? []).slice(0, 12);
-  const thin = Math.min(size, (height * 0.3) / Math.max(threads.length, 4));
-  const floor = height - thin * threads.length - 2;
-  const base = Math.max(floor - Math.max(size * 1.2, floor * 0.45), 8);
-  // Where there is room, lines say how late.
-  const scale =
-    base > size * 6
-      ? Object.entries({ 100: "100 ms", 1000: "1 s", 10_000: "10 s" })
-      : [];
-  const top = scale.length ? size * 0.6 : 5;
-  const above = (took) =>
-    base -
-    3 -
-    (base - 3 - top) *
-      Math.min(Math.log10(Math.max(took, 1)) / Math.log10(SLOWEST), 1);
-  // On the lane's own ground, so that it is read over whatever is there.
-  const write = (text, left, bottom, high) => {
-    context.font = `${high}px system-ui`;
-    const wide = context.measureText(text).width;
-    context.fillStyle = colours.panel;
-    context.fillRect(left - 2, bottom - high * 0.85, wide + 4, high * 1.05);
-    context.fillStyle = colours.ink;
-    context.fillText(text, left, bottom);
+  const groups = groupsOf(lane, from);
+  const strips = groups.flatMap((group) => group[1]).length;
+  const floor = height - Math.min(strips * 1.3 * em, height * 0.42) - 2;
+  const base = Math.max(floor - Math.max(em * 1.1, floor * 0.4), 8);
+  // Where there is room, lines show how late.
+  const scale = base > em * 5 ? [100, 1000, 10_000] : [];
+  const top = scale.length ? em * 0.6 : 3;
+  const above = (took) => {
+    const share = Math.log10(Math.max(took, 1)) / Math.log10(SLOWEST);
+    return base - 3 - (base - 3 - top) * Math.min(share, 1);
   };
+  for (let ago = 0; ago < SPAN; ago += 5000) {
+    axis.bar(time - ago, time - ago, 0, height, "line");
+  }
+  axis.bar(start, time, base, 1, "soft");
+  for (const took of scale) {
+    axis.bar(start, time, above(took), 1, "line");
+    const look = { size: 0.7, place: "right", colour: "soft" };
+    axis.text(milliseconds(took), axis.left, above(took), look);
+  }
+  const foot = scale.length ? em : base;
+  nameRow(axis, "probes", base - foot, foot);
+  nameRow(axis, "requests", base, floor - base);
 
-  context.fillStyle = colours.line;
-  context.fillRect(0, base, width, 1);
-  for (const [took] of scale) context.fillRect(0, above(took), width, 1);
   const bars = [];
   for (const request of lane.requests.values()) {
-    const end = request.end ?? time;
+    const { path, at, end = time, outcome } = request;
     if (end < from) continue;
-    if (request.path != PROBE) {
-      bars.push(request);
-      continue;
-    }
-    if (request.at < from) continue;
-    const left = x(request.at);
-    const took = end - request.at;
-    const tip = above(took);
-    context.fillStyle = context.strokeStyle = colours.wait;
-    if (request.end === undefined) {
-      if (took < stage.settings.in_time) continue;
-      context.setLineDash([2, 2]);
-      context.beginPath();
-      context.moveTo(left, base);
-      context.lineTo(left, tip);
-      context.stroke();
-      context.setLineDash([]);
-    } else if (request.outcome != "ok") {
-      context.font = `bold ${size}px system-ui`;
-      context.fillText("✕", left - size / 3, base - 3);
-    } else if (took > stage.settings.in_time) {
-      context.fillRect(left - 1.5, tip, 3, base - tip);
-    } else {
-      context.fillStyle = colours.quick;
-      context.beginPath();
-      context.arc(left, base - 5, 2.5, 0, 7);
-      context.fill();
-    }
+    if (path !== PROBE) bars.push(request);
+    else if (at >= from) drawProbe(axis, at, end - at, outcome, base, above);
   }
+  drawRequests(axis, bars, time, from, base, floor);
+  drawThreads(axis, groups, floor, from);
 
-  // Each bar takes the first row that is free again.
+  if (stage.guess !== null) {
+    const left = Math.max(axis.x(stage.guess), axis.left);
+    axis.bar(stage.guess, time, 0, height, "panel");
+    const size = Math.min((height * 0.7) / em, 3);
+    const x = Math.min((left + width) / 2, width - size * em);
+    axis.text("?", x, height / 2, { size, weight: 700, place: "middle" });
+  }
+}
+
+function drawProbe(axis, at, took, outcome, base, above) {
+  const late = took > stage.settings.in_time;
+  const tip = above(took);
+  if (outcome === "failed" || outcome === "refused") {
+    const look = { weight: 700, place: "middle", colour: "wait" };
+    axis.text("✕", axis.x(at), base - 0.4 * axis.em, look);
+  } else if (outcome === "ok") {
+    const [y, high] = late ? [tip, base - tip] : [base - 7, 4];
+    axis.bar(at, at, y, high, late ? "wait" : "quick", { least: late ? 3 : 4 });
+  } else if (late) {
+    const look = { form: "dashed", least: 3 };
+    axis.bar(at, at, tip, base - tip, "wait", look);
+  }
+}
+
+// Each takes the first row that is free again.
+function drawRequests(axis, bars, time, from, base, floor) {
+  const { em } = axis;
   bars.sort((a, b) => a.at - b.at);
   const rows = [];
   for (const bar of bars) {
@@ -357,130 +510,49 @@ function draw(lane, colours, size) {
     if (row < 0) row = rows.length;
     // A short one leaves room for what is written beside it.
     const room = bars.length < 10 ? SPAN / 4 : 0;
-    rows[row] = Math.max(bar.end ?? Infinity, bar.at + room);
+    rows[row] = (bar.end ?? Infinity) + room;
     bar.row = row;
   }
-  const tall = Math.min(
-    size * 1.3,
-    (floor - base - 3) / Math.max(rows.length, 1),
-  );
-  for (const bar of bars) {
-    const left = Math.max(x(Math.max(bar.at, from)), 0);
-    const right = Math.max(x(bar.end ?? time), left + 2);
-    const y = base + 2 + bar.row * tall;
-    const thick = Math.max(tall - 1, 1);
-    const good = bar.outcome == "ok";
-    context.fillStyle = context.strokeStyle =
-      good || bar.end === undefined ? colours.sent : colours.wait;
-    if (good) {
-      context.fillRect(left, y, right - left, thick);
-    } else {
-      if (bar.end !== undefined) context.setLineDash([4, 3]);
-      context.strokeRect(left + 0.5, y + 0.5, right - left - 1, thick - 1);
-      context.setLineDash([]);
-    }
-    if (thick < size * 0.8) continue;
-    const mark = outcomes[bar.outcome] ?? "…";
-    const text = `${bar.path} ${mark} ${milliseconds((bar.end ?? time) - bar.at)}`;
-    const high = Math.min(size, thick);
-    const bottom = y + thick * 0.82;
-    context.font = `${high}px system-ui`;
-    const wide = context.measureText(text).width;
-    if (wide + 8 < right - left) {
-      context.fillStyle = good ? colours.paper : colours.ink;
-      context.fillText(text, left + 4, bottom);
-    } else {
-      const fits = right + wide + 8 < width;
-      write(
-        text,
-        fits ? right + 6 : Math.max(left - wide - 6, 2),
-        bottom,
-        high,
-      );
-    }
+  const tall = Math.min(em * 1.3, (floor - base - 3) / (rows.length || 1));
+  const thick = Math.max(tall - 1, 1);
+  const isRead = thick > em * 0.7;
+  for (const { path, at, end, outcome, row } of bars) {
+    const took = milliseconds((end ?? time) - at);
+    const words = [path, outcomes[outcome] ?? "…", took].filter(Boolean);
+    const look = { size: Math.min(0.9, thick / em), least: 2, beside: true };
+    look.texts = isRead ? [words.join(" ")] : [];
+    const good = outcome === "ok" || outcome === undefined;
+    if (!good) look.form = "dashed";
+    const span = [Math.max(at, from), end ?? time];
+    const y = base + 2 + row * tall;
+    axis.bar(...span, y, thick, good ? "sent" : "wait", look);
   }
-  if (rows.length && tall - 1 < size * 0.8) {
-    const text = summary(bars);
-    context.font = `${size}px system-ui`;
-    const wide = context.measureText(text).width;
-    const left = x(Math.max(Math.min(...bars.map((bar) => bar.at)), from));
-    const middle = base + (floor - base) / 2 + size * 0.35;
-    write(text, Math.max(left - wide - 6, 2), middle, size);
-  }
-  for (const [took, text] of scale)
-    write(text, 2, above(took) + size * 0.3, size * 0.8);
-
-  threads.forEach(([id, name], index) => {
-    const y = floor + 1 + index * thin;
-    let before = null;
-    for (const look of lane.threads) {
-      const share = look.threads.find((it) => it[0] == id)?.[2];
-      if (before !== null && share !== undefined && look.at >= from) {
-        // Whole pixels: no seam from one look to the next.
-        const left = Math.floor(x(Math.max(before, from)));
-        context.fillStyle = share > 0.1 ? colours.ink : colours.line;
-        const thick = share > 0.1 ? Math.max(thin - 2, 2) : 1;
-        context.fillRect(
-          left,
-          y + (thin - thick) / 2,
-          Math.ceil(x(look.at)) - left,
-          thick,
-        );
-      }
-      before = look.at;
-    }
-    if (thin >= size * 0.6) write(name, 2, y + thin * 0.85, thin);
-  });
-
-  if (stage.guess !== null) {
-    const left = Math.max(x(stage.guess), 0);
-    context.fillStyle = colours.panel;
-    context.fillRect(left, 0, width - left, height);
-    context.fillStyle = colours.ink;
-    context.font = `bold ${Math.min(height * 0.7, 48)}px system-ui`;
-    context.fillText(
-      "?",
-      Math.min((left + width) / 2, width - 40),
-      height * 0.7,
-    );
+  if (rows.length && !isRead) {
+    // Beside the latest, where there is more room.
+    const x = axis.x(bars.at(-1).at);
+    const middle = (base + floor) / 2;
+    const place = x > (axis.left + axis.width) / 2 ? "right" : "left";
+    axis.text(summary(bars), x, middle, { place, ground: "panel" });
   }
 }
 
-// A canvas doesn't know the colours of the style sheet, which change with the
-// system's light or dark.
-const names = ["paper", "ink", "line", "panel", "quick", "wait", "sent"];
-const swatches = names.map((name) => {
-  const swatch = document.createElement("i");
-  swatch.hidden = true;
-  swatch.style.color = `var(--${name})`;
-  document.body.append(swatch);
-  return swatch;
-});
-
 function frame() {
-  const colours = {};
-  swatches.forEach((swatch, index) => {
-    colours[names[index]] = getComputedStyle(swatch).color;
-  });
-  const root = getComputedStyle(document.documentElement);
-  const size = parseFloat(root.fontSize) * (stage.solo === null ? 1 : 1.2);
+  const time = now();
   for (const lane of stage.lanes) {
-    if (!lane.root.hidden) draw(lane, colours, size);
+    show(lane);
+    if (!lane.root.hidden) draw(lane, time);
   }
-  const text = note();
-  if (byId("note").textContent != text) byId("note").textContent = text;
+  setText(byId("note"), note());
 }
 
 let last = 0;
 function animate(time) {
   requestAnimationFrame(animate);
-  // The lanes move slowly: more frames would only take time of the servers.
+  // The lanes move slowly: more frames would only take CPU time from the servers.
   if (time - last < (still.matches ? 1000 : 66)) return;
   last = time;
   frame();
 }
 
-const chosen = /^#([1-9]\d*)$/.exec(location.hash);
-stage.solo = chosen ? Number(chosen[1]) - 1 : null;
 listen();
 requestAnimationFrame(animate);

@@ -1,112 +1,146 @@
-//! Which threads of a process run.
+//! What the threads of a process do.
 
-use std::{collections::BTreeMap, fs, path::PathBuf, time::Instant};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
 use serde_json::{Value, json};
 
-/// What Linux calls USER_HZ: so many ticks are a second, on every machine
-/// that Rust runs on.
-const TICKS: f64 = 100.0;
-
-/// The threads of a process, and how long each had run at the last look.
+/// The threads of a process, and what each had done at the last look.
 pub struct Threads {
-    process: u64,
     folder: PathBuf,
-    ran: BTreeMap<u64, u64>,
-    looked: Instant,
-    /// What all of them had run together, and how many they were.
-    whole: Option<(u64, u64)>,
-    /// What a look gives while none of them runs.
-    idle: Value,
+    known: BTreeMap<u64, Thread>,
+    looked: Option<Instant>,
+}
+
+struct Thread {
+    name: String,
+    times: (u64, u64),
+}
+
+/// Whether this system reports what threads do.
+pub fn are_reported() -> bool {
+    times(Path::new("/proc/self")).is_some()
 }
 
 impl Threads {
     pub fn new(process: u32) -> Self {
-        Self {
-            process: process.into(),
-            folder: format!("/proc/{process}").into(),
-            ran: BTreeMap::new(),
-            looked: Instant::now(),
-            whole: None,
-            idle: Value::Null,
-        }
+        let folder = format!("/proc/{process}/task").into();
+        Self { folder, known: BTreeMap::new(), looked: None }
     }
 
-    /// Each thread's id, its name, and the share of the time since the last
-    /// look that it ran, from 0 to 1. Nothing where the system doesn't tell.
+    /// Each thread's id, its name, and its shares of the time since the last
+    /// look: on a core, and waiting for one. The rest of it, the thread slept.
+    /// Nothing where the system doesn't report it.
     pub fn look(&mut self) -> Option<Value> {
-        let time = self.looked.elapsed().as_secs_f64();
-        self.looked = Instant::now();
-        let stat = fs::read_to_string(self.folder.join("stat")).ok()?;
-        let whole = parse(&stat).map(|it| (it.2, it.3));
-        // Mostly so: it saves a file for each thread.
-        if whole.is_some() && whole == self.whole {
-            return Some(self.idle.clone());
+        let now = Instant::now();
+        let elapsed = self.looked.map(|it| (now - it).as_nanos() as f64);
+        self.looked = Some(now);
+        let mut known = BTreeMap::new();
+        let mut shares = Vec::new();
+        for entry in fs::read_dir(&self.folder).ok()?.flatten() {
+            let folder = entry.path();
+            // The thread may have ended in between.
+            let Some(times) = times(&folder) else { continue };
+            let id = entry.file_name().to_string_lossy().parse().ok()?;
+            let (name, (ran, waited)) = match self.known.remove(&id) {
+                Some(it) => (it.name, it.times),
+                // A thread that is new has done all of it since the last look.
+                None if elapsed.is_some() => (name(&folder), (0, 0)),
+                None => (name(&folder), times),
+            };
+            let share = |ns: u64| {
+                let share = ns as f64 / elapsed.unwrap_or(f64::INFINITY);
+                (share * 100.0).round() / 100.0
+            };
+            let on_a_core = share(times.0.saturating_sub(ran)).min(1.0);
+            // It is reported at its end, and may have begun before.
+            let wants_one = share(times.1.saturating_sub(waited));
+            let wants_one = wants_one.min(1.0 - on_a_core);
+            shares.push(json!([id, name, on_a_core, wants_one]));
+            known.insert(id, Thread { name, times });
         }
-        self.whole = whole;
-        let mut ran = BTreeMap::new();
-        let (mut threads, mut idle) = (Vec::new(), Vec::new());
-        let tasks = fs::read_dir(self.folder.join("task")).ok()?;
-        for entry in tasks.flatten() {
-            // A thread may have ended meanwhile.
-            let stat = fs::read_to_string(entry.path().join("stat"));
-            let stat = stat.unwrap_or_default();
-            let Some((id, name, ticks, _)) = parse(&stat) else { continue };
-            let before = self.ran.get(&id).copied().unwrap_or(ticks);
-            let share = (ticks - before.min(ticks)) as f64 / TICKS / time;
-            let share = (share.min(1.0) * 100.0).round() / 100.0;
-            let name = label(name, id == self.process);
-            threads.push(json!([id, name, share]));
-            idle.push(json!([id, name, 0]));
-            ran.insert(id, ticks);
-        }
-        self.ran = ran;
-        self.idle = idle.into();
-        Some(threads.into())
+        self.known = known;
+        (!shares.is_empty()).then_some(shares.into())
     }
 }
 
-/// What a thread is called on the page. Linux keeps 15 characters of a name,
-/// and the first thread has that of the program.
-fn label(name: &str, is_first: bool) -> String {
-    match name {
+/// Nanoseconds on a core, and of waiting for one
+/// (<https://docs.kernel.org/scheduler/sched-stats.html>).
+fn times(folder: &Path) -> Option<(u64, u64)> {
+    let text = fs::read_to_string(folder.join("schedstat")).ok()?;
+    let mut numbers = text.split_whitespace().map_while(|it| it.parse().ok());
+    Some((numbers.next()?, numbers.next()?))
+}
+
+/// What a thread is called on the page. Linux keeps 15 characters of a name.
+fn name(folder: &Path) -> String {
+    let name = fs::read_to_string(folder.join("comm")).unwrap_or_default();
+    let is_first = folder
+        .parent()
+        .and_then(Path::parent)
+        .is_some_and(|it| it.file_name() == folder.file_name());
+    match name.trim_end() {
         _ if is_first => "main".into(),
-        "actix-rt|system" => "server: answers".into(),
-        "actix-server ac" => "server: accepts".into(),
-        "tokio-runtime-w" | "tokio-rt-worker" => "runtime".into(),
-        _ if name.len() == 15 => format!("{name}…"),
-        _ => name.into(),
+        "actix-rt|system" => "server".into(),
+        "actix-server ac" => "accepts".into(),
+        name if name.len() == 15 => format!("{name}…"),
+        name => name.into(),
     }
 }
 
-/// Id, name, the ticks in user and in system mode, and how many threads the
-/// process has (<https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html>).
-fn parse(stat: &str) -> Option<(u64, &str, u64, u64)> {
-    // The name may have spaces and parentheses of its own.
-    let (id, rest) = stat.split_once(" (")?;
-    let (name, rest) = rest.rsplit_once(") ")?;
-    let mut fields = rest.split(' ').skip(11);
-    let mut number = || fields.next()?.parse::<u64>().ok();
-    let ticks = number()? + number()?;
-    let threads = fields.nth(4)?.parse().ok()?;
-    Some((id.parse().ok()?, name, ticks, threads))
-}
-
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
+    use std::{
+        hint, process,
+        sync::{
+            Arc,
+            atomic::{AtomicBool, Ordering},
+            mpsc::channel,
+        },
+        thread,
+        time::Duration,
+    };
+
     use super::*;
 
     #[test]
-    fn a_name_that_linux_has_cut_off_is_said_in_full_or_marked() {
-        assert_eq!(label("step2-single-wo", true), "main");
-        assert_eq!(label("actix-rt|system", false), "server: answers");
-        assert_eq!(label("pool 1", false), "pool 1");
-        assert_eq!(label("a-name-of-fifte", false), "a-name-of-fifte…");
-    }
-
-    #[test]
-    fn a_name_with_parentheses_and_spaces_is_read_whole() {
-        let stat = "7 (a) (b c) S 1 2 3 4 5 6 7 8 9 10 40 2 0 0 20 0 5 0";
-        assert_eq!(parse(stat), Some((7, "a) (b c", 42, 5)));
+    fn a_thread_is_on_a_core_or_wants_one_or_sleeps() {
+        let (stop, stopped) = channel::<()>();
+        let is_over = Arc::new(AtomicBool::new(false));
+        let named = |name: &str| thread::Builder::new().name(name.into());
+        named("sleeps").spawn(move || stopped.recv()).unwrap();
+        // Twice as many as there are cores.
+        for _ in 0..2 * thread::available_parallelism().map_or(1, Into::into) {
+            let is_over = is_over.clone();
+            let spin = move || {
+                while !is_over.load(Ordering::Relaxed) {
+                    hint::spin_loop();
+                }
+            };
+            named("spins").spawn(spin).unwrap();
+        }
+        let mut threads = Threads::new(process::id());
+        let (mut ran, mut waited) = (false, false);
+        while !(ran && waited) {
+            let shares = threads.look().expect("Linux reports it");
+            for thread in shares.as_array().into_iter().flatten() {
+                let share = |n: usize| thread[n].as_f64().unwrap();
+                match thread[1].as_str() {
+                    Some("spins") => {
+                        ran |= share(2) > 0.1;
+                        waited |= share(3) > 0.1;
+                    }
+                    Some("sleeps") => assert!(share(2) + share(3) < 0.1),
+                    _ => (),
+                }
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        is_over.store(true, Ordering::Relaxed);
+        drop(stop);
     }
 }

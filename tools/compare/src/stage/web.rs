@@ -25,14 +25,16 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::log::Log;
 
-/// How often a browser hears what has happened.
+/// How often a browser is sent what happened.
 const BEAT: Duration = Duration::from_millis(100);
 
-/// Path, content type and text of each file of the page.
-const FILES: [(&str, &str, &str); 3] = [
+/// Path, content type and text of each of the page's files.
+const FILES: [(&str, &str, &str); 5] = [
     ("/", "text/html; charset=utf-8", include_str!("stage.html")),
     ("/stage.css", "text/css; charset=utf-8", include_str!("stage.css")),
     ("/stage.js", "text/javascript; charset=utf-8", include_str!("stage.js")),
+    ("/axis.css", "text/css; charset=utf-8", page::AXIS_STYLE),
+    ("/axis.js", "text/javascript; charset=utf-8", page::AXIS_SCRIPT),
 ];
 
 /// What a button or a key asks for.
@@ -47,7 +49,7 @@ pub enum To {
     Lane(usize),
     /// At the same time.
     All,
-    /// One after the other.
+    /// One at a time.
     Turns,
 }
 
@@ -59,12 +61,20 @@ pub enum What {
     Failing,
     Burst,
     Cancel,
+    Restart,
+}
+
+impl What {
+    /// Whether no lane has its turn after this.
+    pub fn ends_turns(self) -> bool {
+        matches!(self, Self::Cancel | Self::Restart)
+    }
 }
 
 type Orders = Data<UnboundedSender<Order>>;
 
-/// Listens on the loopback address only. Returns where, and what has to be
-/// polled to serve.
+/// Listens on the loopback address only. Returns the address, and the server to
+/// be polled.
 ///
 /// # Errors
 /// When the port is taken.
@@ -80,14 +90,17 @@ pub fn serve(
             .app_data(orders.clone())
             .route("/events", get().guard(is_this_host).to(events))
             .route("/send/{to}/{what}", post().guard(is_this_page).to(send))
-            .route("/difference.html", get().guard(is_this_host).to(page))
+            .route("/difference.html", get().guard(is_this_host).to(difference))
             .route("/difference.css", get().guard(is_this_host).to(style));
-        let script = ("/difference.js", FILES[2].1, html::SCRIPT);
-        for (path, kind, text) in FILES.into_iter().chain([script]) {
+        for (path, kind, text) in FILES {
             let file = move || ready(file(kind, text));
             app = app.route(path, get().guard(is_this_host).to(file));
         }
-        app
+        let script = || {
+            let lesson = include_str!("lesson.js");
+            ready(file(FILES[2].1, format!("{}\n{lesson}", html::SCRIPT)))
+        };
+        app.route("/difference.js", get().guard(is_this_host).to(script))
     })
     .workers(1)
     .disable_signals()
@@ -103,7 +116,7 @@ pub fn serve(
     Ok((address, server.run()))
 }
 
-/// A name of another site that leads to this machine is none of ours.
+/// Another site's name may resolve to this machine: it isn't ours.
 fn is_this_host(context: &GuardContext) -> bool {
     host(context).is_some()
 }
@@ -114,8 +127,8 @@ fn host<'a>(context: &'a GuardContext) -> Option<&'a str> {
     matches!(name, "127.0.0.1" | "localhost").then_some(host)
 }
 
-/// Only the page itself may change something: a page of another site can send
-/// a POST, but its browser says from where.
+/// Only the page itself may change something: another site's page can send a
+/// POST, but the browser adds its origin.
 fn is_this_page(context: &GuardContext) -> bool {
     let origin = context.head().headers().get(header::ORIGIN);
     let origin = origin.and_then(|it| it.to_str().ok());
@@ -137,7 +150,7 @@ fn file(kind: &str, text: impl Into<String>) -> HttpResponse {
         .body(text.into())
 }
 
-async fn page() -> HttpResponse {
+async fn difference() -> HttpResponse {
     match Difference::all() {
         Ok(all) => file(FILES[0].1, html::page(&all)),
         Err(error) => {
@@ -147,7 +160,8 @@ async fn page() -> HttpResponse {
 }
 
 async fn style() -> HttpResponse {
-    file(FILES[1].1, html::style())
+    let typeface = "body { font-family: system-ui, sans-serif; }";
+    file(FILES[1].1, format!("{}\n{typeface}", html::style()))
 }
 
 async fn events(request: HttpRequest, log: Data<Log>) -> HttpResponse {
@@ -182,7 +196,11 @@ async fn send(
             Err(_) => return Ok(HttpResponse::NotFound().finish()),
         },
     };
-    // It fails only while all of it ends.
+    // A burst everywhere would leave no core for the browser.
+    if what == What::Burst && !matches!(to, To::Lane(_)) {
+        return Ok(HttpResponse::Conflict().finish());
+    }
+    // It fails only while the stage ends.
     orders.send(Order { to, what }).ok();
     Ok(HttpResponse::NoContent().finish())
 }
