@@ -10,7 +10,7 @@ use std::{
     sync::LazyLock,
 };
 
-use difference::{Difference, html};
+use difference::{Difference, html, tasks};
 use mdbook_driver::{MDBook, config::Config};
 use regex::Regex;
 use tracing::{Level, subscriber};
@@ -60,8 +60,10 @@ pub fn build(folder: Option<&Path>) -> Result<PathBuf, String> {
         return Err(errors.join("\n"));
     }
     let all = Difference::all().map_err(|error| error.to_string())?;
+    let moves = tasks::moves()?;
     for (name, text) in [
         (html::PAGE, html::page(&all)),
+        (tasks::PAGE, moves),
         ("difference.css", html::style()),
         ("difference.js", html::SCRIPT.into()),
         ("chart.css", figures::STYLE.into()),

@@ -8,7 +8,7 @@
 //! | `results/` | what was measured | the command that each page names |
 //! | `proofs.toml` | what is taught, where, and what backs it up | hand |
 //! | `examples/` | programs that the chapters run, and those that measure | hand |
-//! | `exercises/` | each exercise's test, and its solution as a patch | hand |
+//! | `exercises/` | each exercise, with its hints and its solution | hand |
 //! | `theme/`, `book.toml` | how mdBook shows it | hand |
 //! | `../target/book/` | the book | `cargo run -p docs` |
 //!
@@ -30,10 +30,10 @@
 //! - [`chapters`]: which there are, their blocks of code.
 //!
 //! The tests check all of it: `tests/book.rs` what is said and shown,
-//! `tests/exercises.rs` the exercises, `tests/seam.rs` the steps beside each
-//! other, `tests/difference.rs`, `tests/guess.rs` and `tests/press.rs` the pages
-//! in a browser, `tests/own.rs` and `tests/twenty_lines.rs` the servers that
-//! aren't steps.
+//! `tests/seam.rs` the steps beside each other, `tests/difference.rs`,
+//! `tests/guess.rs` and `tests/press.rs` the pages in a browser, `tests/own.rs`
+//! and `tests/twenty_lines.rs` the servers that aren't steps. The exercises are
+//! tried in `tools/learn/tests/moves.rs`.
 
 pub mod build;
 pub mod chapters;
@@ -108,7 +108,7 @@ mod examples {
     test! {
         "README" "start" "settings" "step1" "step2" "step3" "step4" "step5"
         "step6" "step7" "step8" "step9" "beyond-one-broker"
-        "overload" "exercises" "comparison" "choosing" "find-the-freeze"
+        "overload" "type-it" "exercises" "comparison" "choosing" "find-the-freeze"
         "cure-it" "real-work" "how-many" "end" "from-node" "pitfalls"
         "corrections" "questions" "glossary" "proofs" "teaching"
         "handout"

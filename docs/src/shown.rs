@@ -193,7 +193,7 @@ fn make(source: &str) -> Result<String, String> {
         "css" => Ok(format!("\n<style>\n{}</style>\n", read(path)?)),
         "rs" => read(path).map(fenced("rust,ignore")),
         "mjs" => read(path).map(fenced("js")),
-        "patch" => read(path).map(fenced("diff")),
+        "md" => read(path).map(|it| format!("\n\n{it}\n")),
         _ => Err(format!("there is no way to show {source}")),
     }
 }

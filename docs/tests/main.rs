@@ -1,5 +1,5 @@
 //! The tests of the book. Most of them wait most of the time: in one program they
-//! wait beside each other. The exercises build a lot: they have one of their own.
+//! wait beside each other.
 
 mod book;
 mod difference;

@@ -10,6 +10,7 @@
 //! | `terminal` | what the terminal shows |
 //! | [`html`] | what the book and the projector show |
 //! | `markdown` | what a chapter shows where it isn't built |
+//! | [`tasks`] | the moves from step 1 to step 4, and the exercises |
 //!
 //! ```
 //! let difference = difference::Difference::between(1, 2)?;
@@ -23,6 +24,7 @@ pub mod html;
 mod lexer;
 mod markdown;
 mod rows;
+pub mod tasks;
 mod terminal;
 mod units;
 

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use difference::{Difference, html};
+use difference::{Difference, html, tasks};
 use harness::Browser;
 
 /// The page, opened; nothing where there is no browser.
@@ -12,6 +12,7 @@ fn open(folder: &Path) -> Option<Browser> {
     let file = folder.join(html::PAGE);
     for (name, text) in [
         (html::PAGE, html::page(&differences)),
+        (tasks::PAGE, tasks::moves().expect("the moves can be read")),
         ("difference.css", html::style()),
         ("difference.js", html::SCRIPT.into()),
     ] {
@@ -81,4 +82,40 @@ fn keys_go_from_hunk_to_hunk_and_from_step_to_step() {
     assert_eq!(browser.evaluate(at), 0);
     press(&mut browser, "p");
     assert_eq!(top(&mut browser), 0.0);
+}
+
+#[test]
+fn the_moves_are_shown_one_by_one_in_few_lines_with_their_verdicts() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let Some(mut browser) = open(folder.path()) else { return };
+    browser.look(1920, 1080, "light");
+    let page = folder.path().join(tasks::PAGE);
+    browser.open(&format!("file://{}", page.display()));
+    let size = browser.evaluate(
+        "Math.min(...[...document.querySelectorAll('.row > [data-line]')]
+            .map(it => parseFloat(getComputedStyle(it).fontSize)))",
+    );
+    assert!(size.as_f64() >= Some(22.0), "{size} px");
+    let most = browser.evaluate(
+        "Math.max(...[...document.querySelectorAll('.hunk')]
+            .map(it => it.querySelectorAll('.row:not(.same)').length))",
+    );
+    assert!(most.as_f64() <= Some(15.0), "{most} lines lit in one hunk");
+    for (number, verdict) in [(2, "FROZEN"), (3, "FROZEN"), (4, "ALIVE")] {
+        browser.evaluate(&format!(
+            "location.hash = 'diff-{}-{number}'",
+            number - 1
+        ));
+        let title = browser.evaluate(&format!(
+            "document.querySelector('#diff-{}-{number} .title span').innerText",
+            number - 1
+        ));
+        let title = title.as_str().unwrap_or_default();
+        assert!(title.starts_with(&format!("Move {number}. ")), "{title}");
+        assert!(title.ends_with(&format!(": {verdict}")), "{title}");
+    }
+    press(&mut browser, "n");
+    let at = "Math.abs(Math.round(document.getElementById('diff-4-5')
+        .getBoundingClientRect().top))";
+    assert_eq!(browser.evaluate(at), 0);
 }

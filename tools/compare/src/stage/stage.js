@@ -287,6 +287,9 @@ const keys = {
     stage.cleared = Math.max(now(), stage.heard);
   },
   d: difference,
+  m: () => {
+    location = "/moves.html";
+  },
   f: () =>
     document.fullscreenElement
       ? document.exitFullscreen()

@@ -18,7 +18,7 @@ use actix_web::{
     web::{Bytes, Data, Path, get, post},
 };
 use common::EventStream;
-use difference::{Difference, html};
+use difference::{Difference, html, tasks};
 use futures::stream;
 use serde::Deserialize;
 use tokio::sync::mpsc::UnboundedSender;
@@ -91,6 +91,7 @@ pub fn serve(
             .route("/events", get().guard(is_this_host).to(events))
             .route("/send/{to}/{what}", post().guard(is_this_page).to(send))
             .route("/difference.html", get().guard(is_this_host).to(difference))
+            .route("/moves.html", get().guard(is_this_host).to(moves))
             .route("/difference.css", get().guard(is_this_host).to(style));
         for (path, kind, text) in FILES {
             let file = move || ready(file(kind, text));
@@ -156,6 +157,13 @@ async fn difference() -> HttpResponse {
         Err(error) => {
             HttpResponse::InternalServerError().body(error.to_string())
         }
+    }
+}
+
+async fn moves() -> HttpResponse {
+    match tasks::moves() {
+        Ok(all) => file(FILES[0].1, all),
+        Err(error) => HttpResponse::InternalServerError().body(error),
     }
 }
 

@@ -1,0 +1,313 @@
+//! What a server does while it counts: is it frozen, or alive?
+
+use std::{
+    cell::RefCell,
+    fs,
+    io::Read,
+    panic::{self, AssertUnwindSafe},
+    path::Path,
+    sync::Once,
+    thread,
+    time::{Duration, Instant},
+};
+
+use common::milliseconds;
+use harness::{Pending, Server};
+use serde::Serialize;
+
+use crate::{
+    exercises,
+    task::{Files, Task},
+};
+
+/// How many threads the server may use.
+const THREADS: &str = "2";
+
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What was seen of a server while `/blocking` counted.
+#[derive(Clone, Debug, Serialize)]
+pub struct Seen {
+    /// Whether no other request was answered.
+    pub frozen: bool,
+    /// How long `/blocking` took.
+    pub blocking_ms: f64,
+    /// How long the `/non-blocking` took that was sent right after it.
+    pub waited_ms: f64,
+    /// How many `/non-blocking` were answered before `/blocking` was.
+    pub meanwhile: usize,
+    /// The threads that counted, where the system lists them (Linux).
+    pub counting: Option<Counting>,
+}
+
+/// The threads that counted at once, other than the server thread.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Counting {
+    /// How many.
+    pub threads: usize,
+    /// The name of one of them, if it has one of its own.
+    pub name: Option<String>,
+    /// Whether they had been there before the request.
+    pub reused: bool,
+}
+
+/// A thread of a server: its id, its name, and whether it wants a core.
+struct Thread(String, String, bool);
+
+/// A server's threads; none where the system doesn't list them (Linux does).
+fn threads(server: &Server) -> Vec<Thread> {
+    let folder = format!("/proc/{}/task", server.id());
+    let tasks = fs::read_dir(folder).into_iter().flatten().flatten();
+    let thread = |task: fs::DirEntry| {
+        let stat = fs::read_to_string(task.path().join("stat")).ok()?;
+        let (id, rest) = stat.split_once(" (")?;
+        let (name, rest) = rest.rsplit_once(") ")?;
+        Some(Thread(id.into(), name.into(), rest.starts_with('R')))
+    };
+    tasks.filter_map(thread).collect()
+}
+
+/// Waits for an answer.
+fn answer(pending: Pending) -> Result<String, String> {
+    answer_within(pending, PATIENCE)
+}
+
+fn answer_within(
+    mut pending: Pending,
+    time: Duration,
+) -> Result<String, String> {
+    let mut answer = String::new();
+    let stream = pending.stream();
+    let read = stream.set_read_timeout(Some(time));
+    read.and_then(|()| stream.read_to_string(&mut answer))
+        .map_err(|error| format!("your server didn't answer: {error}"))?;
+    Ok(answer)
+}
+
+fn start(program: &Path, iterations: u64) -> Result<Server, String> {
+    let mut command = harness::command(program);
+    command.env("ITERATIONS", iterations.to_string()).env("THREADS", THREADS);
+    Server::start(&mut command).map_err(|error| error.to_string())
+}
+
+/// Sends a `/blocking` that counts so far, and `/non-blocking` again and again
+/// until it is answered.
+///
+/// # Errors
+/// When the server doesn't start, or doesn't answer.
+pub fn look(program: &Path, iterations: u64) -> Result<Seen, String> {
+    let (seen, is_clear) = look_once(program, iterations)?;
+    if is_clear {
+        return Ok(seen);
+    }
+    // A fast machine, or one that does other things: a longer look, once.
+    Ok(look_once(program, 4 * iterations)?.0)
+}
+
+/// Also returns whether that is clear: it wasn't over too soon to see anything,
+/// and the server thread didn't lack a core.
+fn look_once(program: &Path, iterations: u64) -> Result<(Seen, bool), String> {
+    let server = start(program, iterations)?;
+    answer(server.open("/non-blocking"))?;
+    let before = threads(&server);
+    let is_own = |it: &Thread| {
+        let known = before.iter().find(|known| known.0 == it.0);
+        known.is_some_and(|known| known.1.starts_with("actix"))
+    };
+    let blocking = server.send("/blocking");
+    let start = Instant::now();
+    let mut probe = server.open("/non-blocking");
+    let mut waited = None;
+    let mut meanwhile = 0;
+    let mut samples = Vec::new();
+    // How often the server thread wanted a core while others counted.
+    let mut starved = 0;
+    loop {
+        // What was answered first is here first.
+        let is_answered = probe.is_answered();
+        if blocking.is_answered() {
+            break;
+        }
+        if is_answered {
+            waited.get_or_insert(start.elapsed());
+            meanwhile += 1;
+            probe = server.open("/non-blocking");
+        }
+        let running = threads(&server).into_iter().filter(|it| it.2);
+        let (own, others): (Vec<_>, Vec<_>) = running.partition(is_own);
+        if !own.is_empty() && !others.is_empty() {
+            starved += 1;
+        }
+        samples.push(others);
+        if start.elapsed() > PATIENCE {
+            return Err("your server didn't answer /blocking".into());
+        }
+        thread::sleep(Duration::from_millis(4));
+    }
+    let took = start.elapsed();
+    let said = answer(blocking)?;
+    if !said.ends_with(&format!("Result is {iterations}")) {
+        // Perhaps its handler panicked, and it says so.
+        let stderr = server.kill().stderr;
+        return Err(format!("/blocking isn't answered right.\n{said}{stderr}"));
+    }
+    answer(probe)?;
+    let is_starved = meanwhile == 0 && starved > samples.len() / 4;
+    let is_clear = samples.len() >= 10 && !is_starved;
+    samples.sort_by_key(Vec::len);
+    // For a while at least: one that ends and one that begins may overlap.
+    let usual = samples.get(samples.len() * 4 / 5);
+    let counting = usual.map(|usual| Counting {
+        threads: usual.len(),
+        name: usual.first().map(|it| it.1.clone()).filter(|it| {
+            !it.starts_with("actix") && !before[0].1.starts_with(it.as_str())
+        }),
+        reused: usual.iter().all(|it| before.iter().any(|old| old.0 == it.0)),
+    });
+    let seen = Seen {
+        frozen: meanwhile == 0,
+        blocking_ms: milliseconds(took),
+        waited_ms: milliseconds(waited.unwrap_or_else(|| start.elapsed())),
+        meanwhile,
+        counting: counting.filter(|_| !before.is_empty()),
+    };
+    Ok((seen, is_clear))
+}
+
+/// What a task's server doesn't do yet, a sentence each.
+///
+/// # Errors
+/// When it doesn't start, or doesn't answer.
+pub fn missing(
+    task: &Task,
+    seen: &Seen,
+    files: &Files,
+    program: &Path,
+) -> Result<Vec<String>, String> {
+    if task.step().is_some() {
+        return Ok(exercise(task, program).err().into_iter().collect());
+    }
+    let expected = task.check.split("; ");
+    let missing = expected.map(|it| expectation(it, seen, files, program));
+    missing.filter_map(Result::transpose).collect()
+}
+
+/// What is missing of one expectation of a move.
+fn expectation(
+    expected: &str,
+    seen: &Seen,
+    files: &Files,
+    program: &Path,
+) -> Result<Option<String>, String> {
+    let (what, rest) = expected.split_once(' ').unwrap_or((expected, ""));
+    let counting = seen.counting.clone();
+    let plain = |text: &str| text.replace(char::is_whitespace, "");
+    Ok(match what {
+        "frozen" if !seen.frozen => {
+            Some("this move's server still freezes, and yours doesn't.".into())
+        }
+        "alive" if seen.frozen => Some(
+            "nobody is answered while /blocking counts: what does the \
+             server thread do?"
+                .into(),
+        ),
+        "counting" => {
+            counting.filter(|it| it.threads.to_string() != rest).map(|it| {
+                let threads = it.threads;
+                format!(
+                    "{threads} threads other than the server thread count at \
+                     once, not {rest}."
+                )
+            })
+        }
+        "reused" => counting
+            .filter(|it| !it.reused)
+            .map(|_| "a thread is started for each request.".into()),
+        "named" => counting
+            .filter(|it| it.name.as_deref() != Some(rest))
+            .map(|_| format!("no thread named `{rest}` counts.")),
+        "code" => files
+            .values()
+            .all(|it| !plain(it).contains(&plain(rest)))
+            .then(|| format!("there is no `{rest}` in your code yet.")),
+        "failing" => {
+            let server = start(program, 1)?;
+            let (failing, then) = rest.split_once(" then ").unwrap_or_default();
+            let first = answer(server.open("/failing"))?;
+            // Of a server that is expected to be dead, none is expected.
+            let time = match then {
+                "nothing" => Duration::from_secs(1),
+                _ => PATIENCE,
+            };
+            let ask = |path| answer_within(server.open(path), time);
+            // More often than it has threads.
+            ask("/failing").ok();
+            ask("/failing").ok();
+            let after = ask("/blocking").unwrap_or_default();
+            let seen = (status(&first), status(&after));
+            (seen != (failing, then)).then(|| {
+                format!(
+                    "/failing is answered with {}, and /blocking after three \
+                     of them with {}. It should be {failing} and {then}.",
+                    seen.0, seen.1
+                )
+            })
+        }
+        #[cfg(target_os = "linux")]
+        "limited" => {
+            let server = start(program, 1)?;
+            answer(server.open("/non-blocking"))?;
+            server.limit_memory(Some(1024 * 1024));
+            let said = answer(server.open("/blocking"))?;
+            (status(&said) != "503" || !said.ends_with(rest)).then(|| {
+                format!("when no thread can be started, it answers:\n{said}")
+            })
+        }
+        _ => None,
+    })
+}
+
+fn status(answer: &str) -> &str {
+    answer.split(' ').nth(1).unwrap_or("nothing")
+}
+
+/// Runs an exercise's check.
+///
+/// # Errors
+/// What the server doesn't do yet.
+pub fn exercise(task: &Task, program: &Path) -> Result<(), String> {
+    caught(|| exercises::check(&task.name, program))
+}
+
+thread_local! {
+    /// What the last panic said, while panics are caught.
+    static MESSAGE: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Runs a check whose panics are messages for the learner.
+fn caught(check: impl FnOnce()) -> Result<(), String> {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let usual = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            let said = info.payload();
+            let said = said.downcast_ref::<String>().cloned().or_else(|| {
+                said.downcast_ref::<&str>().map(|it| (*it).to_owned())
+            });
+            let mut said = said.unwrap_or_default();
+            let place = info.location().map_or("", |it| it.file());
+            if !place.ends_with("exercises.rs") {
+                said.insert_str(0, "unexpected: ");
+            }
+            MESSAGE.with(|it| match &mut *it.borrow_mut() {
+                Some(message) => *message = said,
+                None => usual(info),
+            });
+        }));
+    });
+    MESSAGE.set(Some(String::new()));
+    let checked = panic::catch_unwind(AssertUnwindSafe(check));
+    let said = MESSAGE.take().unwrap_or_default();
+    checked.map_err(|_| said)
+}

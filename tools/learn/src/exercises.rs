@@ -1,0 +1,319 @@
+//! What each exercise's server must do. A check that fails panics, with a
+//! message for the learner.
+
+use std::{
+    collections::HashSet,
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
+
+use harness::{Pending, Server, events};
+use serde_json::Value;
+
+/// Checks the exercise with this name.
+///
+/// # Panics
+/// When its server doesn't do it yet.
+pub fn check(name: &str, program: &Path) {
+    let check = match name.get(..2) {
+        Some("01") => a_late_alarm,
+        Some("02") => a_borrowed_thread,
+        Some("03") => giving_way,
+        Some("04") => blocking_recv,
+        Some("05") => which_thread,
+        Some("06") => words,
+        Some("07") => one_at_a_time,
+        Some("08") => a_pool_for_short_jobs,
+        Some("09") => when_to_come_back,
+        Some("10") => time_left,
+        Some("11") => pause,
+        _ => panic!("{name} has no check"),
+    };
+    check(program);
+}
+
+fn server(program: &Path, settings: &[(&str, &str)]) -> Server {
+    let mut command = harness::command(program);
+    Server::start(command.envs(settings.iter().copied())).unwrap()
+}
+
+fn counting_to(program: &Path, iterations: u64) -> Server {
+    server(program, &[("ITERATIONS", &iterations.to_string())])
+}
+
+fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < Duration::from_secs(30), "never: {what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn alive(server: &Server) -> Pending {
+    let blocking = server.send("/blocking");
+    let response = server.get("/non-blocking");
+    assert_eq!(response.body(), "This page is non-blocking.");
+    assert!(!blocking.is_answered(), "/non-blocking waited for /blocking.");
+    blocking
+}
+
+fn a_late_alarm(program: &Path) {
+    let seconds = |request: Pending| {
+        let answer = request.wait();
+        let words = answer.split_whitespace().rev();
+        let mut numbers = words.filter_map(|word| word.parse::<f64>().ok());
+        numbers.next().expect("/waiting returns no number of seconds.")
+    };
+    let server = counting_to(program, 1);
+    let requests: Vec<_> = (0..10).map(|_| server.send("/waiting")).collect();
+    let start = Instant::now();
+    for request in requests {
+        assert!(seconds(request) >= 3.0, "it waited for three seconds.");
+    }
+    let all = start.elapsed();
+    assert!(all < Duration::from_secs(15), "one at a time: {all:?}.");
+
+    // So far that it takes about six seconds here.
+    let rounds = 500_000_000;
+    let start = Instant::now();
+    counting_to(program, rounds).get("/blocking");
+    let times = Duration::from_secs(6).div_duration_f64(start.elapsed());
+    let server = counting_to(program, (rounds as f64 * times) as u64);
+    let start = Instant::now();
+    let waiting = server.send("/waiting");
+    let _blocking = server.send("/blocking");
+    let measured = seconds(waiting);
+    let waited = start.elapsed().as_secs_f64();
+    assert!(
+        measured > 0.8 * waited,
+        "it took {waited:.1} seconds, and /waiting returns {measured}."
+    );
+}
+
+fn a_borrowed_thread(program: &Path) {
+    let blocking = alive(&counting_to(program, 500_000_000)).wait();
+    assert!(blocking.ends_with("Result is 500000000"), "{blocking}");
+}
+
+fn giving_way(program: &Path) {
+    let server = counting_to(program, 500_000_000);
+    server.get("/non-blocking");
+    #[cfg(target_os = "linux")]
+    let threads = server.threads();
+    let blocking = alive(&server);
+    #[cfg(target_os = "linux")]
+    assert_eq!(server.threads(), threads, "another thread was started.");
+    blocking.wait();
+
+    let start = Instant::now();
+    let heavy = [server.send("/blocking"), server.send("/blocking")];
+    wait_until("one is answered", || heavy.iter().any(Pending::is_answered));
+    let one = start.elapsed();
+    for answer in heavy.map(Pending::wait) {
+        assert!(answer.ends_with("Result is 500000000"), "{answer}");
+    }
+    let both = start.elapsed();
+    assert!(
+        one > both * 3 / 4,
+        "of two /blocking, one was answered after {one:?} and the other \
+         after {both:?}: it waited for the first."
+    );
+}
+
+fn blocking_recv(program: &Path) {
+    let server = counting_to(program, 500_000_000);
+    let blocking = server.send("/blocking");
+    server.get("/non-blocking");
+    let waited = blocking.is_answered();
+    assert!(waited, "/non-blocking was answered while the worker counted.");
+    let answer = blocking.wait();
+    assert!(answer.ends_with("Result is 500000000"), "{answer}");
+}
+
+fn which_thread(program: &Path) {
+    let server = counting_to(program, 1000);
+    let thread = || {
+        let response = server.get("/blocking");
+        assert_eq!(response.body(), "Result is 1000");
+        let header = response.headers().get("counted-by");
+        let header = header.expect("the response has no header Counted-By.");
+        header.to_str().expect("it is text").to_owned()
+    };
+    let threads = HashSet::from([thread(), thread(), thread()]);
+    assert!(
+        threads.iter().all(|it| it.starts_with("ThreadId(")),
+        "{threads:?} aren't thread ids."
+    );
+    assert_eq!(
+        threads.len(),
+        3,
+        "{threads:?}: on which thread does the line run that asks for the id?"
+    );
+}
+
+fn words(program: &Path) {
+    let server = server(program, &[]);
+    let words = |text: &[u8]| {
+        let response = server.post("/words", "text/plain; charset=utf-8", text);
+        (response.status().as_u16(), response.into_body())
+    };
+    for (text, answer) in [
+        ("to be or not to be", "6 words"),
+        (" Straße\n\tdéjà  vu ", "3 words"),
+        ("", "0 words"),
+    ] {
+        assert_eq!(words(text.as_bytes()), (200, answer.into()), "{text:?}");
+    }
+    let book = words("word ".repeat(1_000_000).as_bytes());
+    assert_eq!(book, (200, "1000000 words".into()), "five megabytes");
+    assert_eq!(words(&[0xff, 0xfe]).0, 400, "bytes that aren't UTF-8");
+    assert_eq!(server.get("/non-blocking").status(), 200);
+}
+
+fn one_at_a_time(program: &Path) {
+    let response = counting_to(program, 1_000_003).get("/blocking");
+    assert_eq!(response.body(), "Result is 1000003");
+    let endless = u64::MAX.to_string();
+    let server = server(program, &[("ITERATIONS", &endless), ("THREADS", "3")]);
+    // Once it has answered, the server's own threads have started.
+    server.get("/non-blocking");
+    #[cfg(target_os = "linux")]
+    let before = server.threads();
+    let _blocking = alive(&server);
+    #[cfg(target_os = "linux")]
+    assert_eq!(server.threads() - before, 1, "so many threads run at once.");
+}
+
+fn a_pool_for_short_jobs(program: &Path) {
+    let settings = [("ITERATIONS", "3000000000"), ("THREADS", "2")];
+    let server = server(program, &settings);
+    let long = [server.send("/blocking"), server.send("/blocking")];
+    let short = server.send("/failing");
+    wait_until("/failing is answered", || short.is_answered());
+    let waited = long.iter().any(Pending::is_answered);
+    assert!(!waited, "/failing waited for /blocking.");
+    let answer = short.wait();
+    assert!(answer.starts_with("HTTP/1.1 500 "), "{answer}");
+    // It still ends in order.
+    #[cfg(unix)]
+    {
+        server.terminate();
+        for answer in long.map(Pending::wait) {
+            assert!(answer.ends_with("Result is 3000000000"), "{answer}");
+        }
+        assert_eq!(server.wait().status.code(), Some(0));
+    }
+}
+
+fn when_to_come_back(program: &Path) {
+    let settings = [("ITERATIONS", "500000000"), ("QUEUE", "60")];
+    let server = server(program, &settings);
+    let start = Instant::now();
+    for _ in 0..2 {
+        assert_eq!(server.get("/blocking").status(), 200);
+    }
+    let one = start.elapsed().as_secs_f64() / 2.0;
+
+    // All at once: 60 are admitted, the others are refused.
+    let mut requests: Vec<_> = thread::scope(|scope| {
+        let send = || server.send("/blocking");
+        let clients: Vec<_> = (0..64).map(|_| scope.spawn(send)).collect();
+        clients.into_iter().filter_map(|it| it.join().ok()).collect()
+    });
+    let refused = loop {
+        let answered = requests.iter().position(Pending::is_answered);
+        let Some(answered) = answered else {
+            thread::sleep(Duration::from_millis(5));
+            continue;
+        };
+        let answer = requests.swap_remove(answered).wait();
+        if answer.starts_with("HTTP/1.1 503 ") {
+            break answer;
+        }
+    };
+    let seconds = refused.lines().find_map(|line| {
+        let (name, value) = line.split_once(": ")?;
+        let is_it = name.eq_ignore_ascii_case("Retry-After");
+        is_it.then(|| value.parse::<f64>().ok())?
+    });
+    let seconds = seconds.expect("a 503 has a header Retry-After, a number.");
+    let expected = 60.0 * one;
+    assert!(
+        seconds > expected / 3.0 && seconds < expected * 3.0,
+        "60 requests of {one:.2} s each are in front, and the client is asked \
+         to come back after {seconds} s."
+    );
+}
+
+fn time_left(program: &Path) {
+    let server = counting_to(program, 4_000_000_000);
+    let mut events = events(server.send("/progress"));
+    let _request = server.send("/blocking");
+    let mut looks = 0;
+    loop {
+        let status = events.next().expect("the stream of events ended.");
+        if status["done"] == 1 {
+            break;
+        }
+        let request = &status["running"][0];
+        let number = |name: &str| request[name].as_f64();
+        let (Some(done), Some(total)) = (number("done"), number("total"))
+        else {
+            continue;
+        };
+        // Before, one chunk more or less makes a great difference.
+        if done > total / 10.0 {
+            let left = number("left_ms").expect("there is no left_ms.");
+            let elapsed =
+                number("elapsed_ms").expect("there is no elapsed_ms.");
+            let expected = elapsed * (total - done) / done;
+            assert!(
+                (left - expected).abs() <= 0.1 * elapsed,
+                "left_ms is {left}, and {expected} are expected: {request}"
+            );
+            looks += 1;
+        }
+    }
+    assert!(looks > 2, "only {looks} events came while it ran.");
+}
+
+fn pause(program: &Path) {
+    let status = |server: &Server| -> Value {
+        events(server.send("/progress")).next().expect("it has events")
+    };
+    let done = |server: &Server| {
+        status(server)["running"][0]["done"].as_u64().unwrap_or(0)
+    };
+    let post = |server: &Server, path: &str| {
+        let status = server.post(path, "text/plain", "").status();
+        assert_eq!(status, 200, "POST {path}");
+    };
+    let endless = u64::MAX.to_string();
+    let server = server(program, &[("ITERATIONS", &endless), ("THREADS", "2")]);
+    let request = server.send("/blocking?id=it");
+    wait_until("it counts", || done(&server) > 0);
+    post(&server, "/pause?id=it");
+    wait_until("it stands still", || {
+        let before = done(&server);
+        thread::sleep(Duration::from_millis(300));
+        done(&server) == before
+    });
+    assert_eq!(
+        status(&server)["running"][0]["busy"],
+        2,
+        "it keeps its threads"
+    );
+    let before = done(&server);
+    post(&server, "/resume?id=it");
+    wait_until("it continues", || done(&server) > before);
+    assert!(!request.is_answered());
+
+    post(&server, "/pause?id=it");
+    drop(request);
+    wait_until("it ends when its client leaves", || {
+        status(&server)["cancelled"] == 1
+    });
+    let _next = server.send("/blocking?id=next");
+    wait_until("its threads are free", || done(&server) > 0);
+}

@@ -1,0 +1,75 @@
+//! Type it yourself: the moves from step 1 to step 4, and the exercises behind
+//! them.
+//!
+//! - [`task`]: what there is to do, in `moves/` and in `docs/exercises/`;
+//! - [`server`]: `my-server/`, the learner's own package;
+//! - [`check`]: what a server does while it counts;
+//! - [`screen`]: what the terminal shows of all this.
+
+pub mod check;
+mod exercises;
+pub mod screen;
+pub mod server;
+
+pub use difference::tasks as task;
+
+use check::Seen;
+use serde_json::{Value, json};
+use server::Server;
+use task::{Files, Task};
+
+/// How far `/blocking` counts: for about half a second.
+const ITERATIONS: u64 = 2_000_000_000;
+
+/// What came of the learner's code.
+pub struct Report {
+    /// The code.
+    pub files: Files,
+    /// What the compiler said.
+    pub messages: String,
+    /// What was seen of the server, if there is one.
+    pub seen: Option<Seen>,
+    /// What it doesn't do yet, nothing if the task is solved.
+    pub missing: Vec<String>,
+}
+
+impl Report {
+    /// Whether it does what the task asks for.
+    pub fn is_solved(&self) -> bool {
+        self.seen.is_some() && self.missing.is_empty()
+    }
+
+    /// For a program.
+    pub fn json(&self, task: &Task) -> Value {
+        json!({
+            "task": task.name,
+            "solved": self.is_solved(),
+            "seen": self.seen,
+            "missing": self.missing,
+            "messages": self.messages,
+        })
+    }
+}
+
+/// Compiles the learner's server, and looks at what it does.
+pub fn try_out(server: &Server, task: &Task, colour: bool) -> Report {
+    let mut report = Report {
+        files: Files::new(),
+        messages: String::new(),
+        seen: None,
+        missing: Vec::new(),
+    };
+    let mut checked = || {
+        report.files = task::sources(&server.src())?;
+        let built = server.build(colour)?;
+        report.messages = built.messages;
+        let program = built.program.ok_or("it doesn't compile.")?;
+        let seen = check::look(&program, ITERATIONS)?;
+        report.missing = check::missing(task, &seen, &report.files, &program)?;
+        report.seen = Some(seen);
+        Ok(())
+    };
+    let checked: Result<(), String> = checked();
+    report.missing.extend(checked.err());
+    report
+}

@@ -1,0 +1,340 @@
+//! `cargo run -p learn`: says what to do next, and on each save compiles the
+//! learner's server, and shows whether it is frozen or alive.
+
+use std::{
+    io::{self, IsTerminal, Write},
+    path::PathBuf,
+    process::ExitCode,
+    sync::mpsc::{self, Receiver, Sender},
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use clap::Parser;
+use console::{Key, Term};
+use learn::{
+    Report, screen,
+    server::{Progress, Server},
+    task::{self, Files, Task},
+    try_out,
+};
+use notify::{RecursiveMode, Watcher};
+
+/// Type the server yourself, move by move, and see whether it is alive.
+#[derive(Parser)]
+struct Options {
+    /// The task to go to: a move's number, or e3 for exercise 3; what you have
+    /// is kept
+    task: Option<String>,
+
+    /// Check once and print the result as JSON; the exit status is 0 if it is
+    /// solved
+    #[arg(long)]
+    once: bool,
+
+    /// Where your server is
+    #[arg(long, default_value_os_t = harness::workspace().join("my-server"))]
+    folder: PathBuf,
+}
+
+/// What the tool waits for.
+enum Event {
+    Key(Key),
+    Saved,
+    Tried(Box<Report>),
+}
+
+struct Learner {
+    tasks: Vec<Task>,
+    server: Server,
+    progress: Progress,
+    at: usize,
+    hints: usize,
+    colour: bool,
+    /// What the last key has shown, below the rest.
+    shown: String,
+    report: Option<Report>,
+    has_ended: bool,
+}
+
+fn main() -> ExitCode {
+    match learn(Options::parse()) {
+        Ok(status) => status,
+        Err(error) => {
+            anstream::eprintln!("{error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn learn(options: Options) -> Result<ExitCode, String> {
+    let is_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
+    let interactive = is_terminal && !options.once;
+    let mut learner = Learner::open(&options)?;
+    if interactive {
+        learner.run()?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let report = try_out(&learner.server, &learner.tasks[learner.at], false);
+    let is_solved = report.is_solved();
+    if options.once {
+        let task = &learner.tasks[learner.at];
+        println!("{}", report.json(task));
+    } else {
+        learner.tried(report)?;
+        anstream::print!("{}", learner.screen());
+    }
+    Ok(ExitCode::from(u8::from(!is_solved)))
+}
+
+impl Learner {
+    fn open(options: &Options) -> Result<Self, String> {
+        let tasks = task::all()?;
+        let server = Server::open(&options.folder)?;
+        let begun = server.progress()?;
+        let is_new = begun.is_none();
+        let progress = begun.unwrap_or_default();
+        let known = tasks.iter().position(|it| it.name == progress.task);
+        let mut learner = Self {
+            at: known.unwrap_or(0),
+            hints: 0,
+            colour: console::colors_enabled(),
+            shown: String::new(),
+            report: None,
+            has_ended: false,
+            tasks,
+            server,
+            progress,
+        };
+        let asked = options.task.as_deref();
+        let asked = asked.map(|it| learner.named(it)).transpose()?;
+        match asked {
+            Some(other) if is_new || other != learner.at => {
+                learner.begin(other, true)?;
+            }
+            _ if is_new => learner.begin(0, true)?,
+            _ => {}
+        }
+        Ok(learner)
+    }
+
+    /// The task with that number.
+    fn named(&self, number: &str) -> Result<usize, String> {
+        let (kind, digits) = match number.strip_prefix('e') {
+            Some(digits) => (true, digits),
+            None => (false, number),
+        };
+        let of_kind = self.tasks.iter().enumerate();
+        let mut of_kind = of_kind.filter(|(_, it)| it.step().is_some() == kind);
+        let index =
+            digits.parse::<usize>().ok().and_then(|it| it.checked_sub(1));
+        index
+            .and_then(|it| of_kind.nth(it))
+            .map(|it| it.0)
+            .ok_or_else(|| format!("there is no task {number}; l lists them"))
+    }
+
+    /// Goes to a task. An exercise begins with its step; so does a task that is
+    /// `fresh`.
+    fn begin(&mut self, task: usize, fresh: bool) -> Result<(), String> {
+        self.shown.clear();
+        if fresh || self.tasks[task].step().is_some() {
+            self.put(&task::before(&self.tasks, task)?)?;
+        }
+        self.at = task;
+        self.hints = 0;
+        self.report = None;
+        self.progress.prediction.clear();
+        self.progress.task = self.tasks[task].name.clone();
+        self.server.save(&self.progress)
+    }
+
+    /// Replaces the learner's files, and says where they are kept.
+    fn put(&mut self, files: &Files) -> Result<(), String> {
+        if let Some(kept) = self.server.put(files)? {
+            self.shown =
+                format!("  What you had is kept in {}\n", kept.display());
+        }
+        Ok(())
+    }
+
+    fn tried(&mut self, report: Report) -> Result<(), String> {
+        let task = &self.tasks[self.at];
+        if let Some(seen) = report.seen.as_ref().filter(|it| it.frozen) {
+            self.progress.frozen_ms += seen.blocking_ms;
+        }
+        if report.is_solved() && !self.progress.is_done(task) {
+            self.progress.solved.push(task.name.clone());
+        }
+        self.report = Some(report);
+        self.server.save(&self.progress)
+    }
+
+    fn screen(&self) -> String {
+        let task = &self.tasks[self.at];
+        let path = self.server.src().join("main.rs");
+        let path = path.strip_prefix(harness::workspace()).unwrap_or(&path);
+        let (tasks, progress) = (&self.tasks, &self.progress);
+        let mut text = screen::head(tasks, self.at, progress, path);
+        if let Some(report) = &self.report {
+            let begun = task::before(tasks, self.at);
+            let is_begun = begun.is_ok_and(|it| it != report.files);
+            text += &screen::report(task, report, progress, is_begun);
+        }
+        text + &self.shown + &screen::keys(task.hints.len() - self.hints)
+    }
+
+    fn draw(&self, note: &str) {
+        let mut out = anstream::stdout();
+        let _ = write!(out, "\x1b[2J\x1b[H\n{}{note}", self.screen());
+        let _ = out.flush();
+    }
+
+    /// Until the learner quits.
+    fn run(&mut self) -> Result<(), String> {
+        let (sender, events) = mpsc::channel();
+        let saved = sender.clone();
+        let mut watcher = notify::recommended_watcher(
+            move |event: notify::Result<notify::Event>| {
+                if event.is_ok_and(|it| !it.kind.is_access()) {
+                    saved.send(Event::Saved).ok();
+                }
+            },
+        )
+        .map_err(|error| error.to_string())?;
+        watcher
+            .watch(&self.server.src(), RecursiveMode::NonRecursive)
+            .map_err(|error| error.to_string())?;
+        let next_key = keys(sender.clone());
+        let mut trying = Some(self.start(&sender));
+        self.draw("\n  Compiling…\n");
+        next_key.send(()).ok();
+        loop {
+            let event = events.recv().map_err(|error| error.to_string())?;
+            match event {
+                Event::Key(key) => {
+                    if !self.press(key)? {
+                        break;
+                    }
+                    self.draw("");
+                    next_key.send(()).ok();
+                }
+                Event::Tried(report) => {
+                    trying = None;
+                    self.tried(*report)?;
+                    self.draw("");
+                }
+                // An editor may write a file in several goes.
+                Event::Saved => thread::sleep(Duration::from_millis(20)),
+            }
+            if trying.is_none() && self.has_changed() {
+                trying = Some(self.start(&sender));
+                self.draw("\n  Compiling…\n");
+            }
+        }
+        // It ends the server that it has started.
+        trying.map(JoinHandle::join);
+        println!("  Until next time: cargo run -p learn continues here.");
+        Ok(())
+    }
+
+    /// Whether the learner has saved something else since it was last tried.
+    fn has_changed(&self) -> bool {
+        let mine = task::sources(&self.server.src());
+        self.report.as_ref().is_none_or(|it| Ok(&it.files) != mine.as_ref())
+    }
+
+    fn start(&mut self, done: &Sender<Event>) -> JoinHandle<()> {
+        let server = self.server.clone();
+        let task = self.tasks[self.at].clone();
+        let (done, colour) = (done.clone(), self.colour);
+        thread::spawn(move || {
+            let report = try_out(&server, &task, colour);
+            done.send(Event::Tried(Box::new(report))).ok();
+        })
+    }
+
+    /// Does what a key says. Returns whether to go on.
+    fn press(&mut self, key: Key) -> Result<bool, String> {
+        let task = &self.tasks[self.at];
+        let mine = task::sources(&self.server.src()).unwrap_or_default();
+        match key {
+            Key::Char('q') | Key::CtrlC | Key::Unknown => return Ok(false),
+            Key::Char('n') => self.next()?,
+            Key::Char('h') if self.hints < task.hints.len() => {
+                self.hints += 1;
+                self.shown = screen::paragraphs(&format!(
+                    "**Hint:** {}",
+                    task.hints[..self.hints].join("\n\n**Hint:** ")
+                ));
+            }
+            Key::Char('s') => {
+                let solution = task::after(&self.tasks, self.at)?;
+                self.shown = screen::solution(&mine, &solution);
+            }
+            Key::Char('t') => {
+                self.shown = "  This is the solution already.\n".into();
+                self.progress.taken.push(task.name.clone());
+                self.put(&task::after(&self.tasks, self.at)?)?;
+                self.server.save(&self.progress)?;
+            }
+            Key::Char('r') => {
+                self.shown = "  Nothing has changed yet.\n".into();
+                self.put(&task::before(&self.tasks, self.at)?)?;
+            }
+            Key::Char('l') => {
+                self.shown = screen::list(&self.tasks, self.at, &self.progress);
+            }
+            Key::Char('p') => {
+                print!("\n  Your prediction: ");
+                io::stdout().flush().ok();
+                let line = Term::stdout().read_line();
+                self.progress.prediction = line.unwrap_or_default();
+                self.server.save(&self.progress)?;
+                self.shown = "  Noted. You'll see it again.\n".into();
+            }
+            _ => self.shown.clear(),
+        }
+        Ok(true)
+    }
+
+    fn next(&mut self) -> Result<(), String> {
+        let solved = self.report.as_ref().is_some_and(Report::is_solved);
+        if !solved {
+            self.shown =
+                "  Not solved yet: t takes the solution over.\n".into();
+            return Ok(());
+        }
+        let is_move = |it: &Task| it.step().is_none();
+        let next = self.tasks.get(self.at + 1);
+        // The real end comes once, between the moves and the exercises.
+        let is_end =
+            is_move(&self.tasks[self.at]) && !next.is_some_and(is_move);
+        if is_end && !self.has_ended {
+            let mine = task::sources(&self.server.src())?;
+            let step = task::after(&self.tasks, self.at)?;
+            self.shown = screen::end(&self.progress, &mine, &step);
+            self.has_ended = true;
+            return Ok(());
+        }
+        if next.is_none() {
+            self.shown = "  That was the last one.\n".into();
+            return Ok(());
+        }
+        self.begin(self.at + 1, false)
+    }
+}
+
+/// Sends each key, and reads the next one only when it may.
+fn keys(events: Sender<Event>) -> Sender<()> {
+    let (next, wanted): (_, Receiver<()>) = mpsc::channel();
+    thread::spawn(move || {
+        while wanted.recv().is_ok() {
+            let key = Term::stdout().read_key_raw().unwrap_or(Key::Unknown);
+            if events.send(Event::Key(key)).is_err() {
+                break;
+            }
+        }
+    });
+    next
+}

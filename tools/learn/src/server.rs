@@ -1,0 +1,272 @@
+//! `my-server/`: the learner's own package. Nothing of the learner's is ever
+//! lost: before anything is replaced it is copied, and each file is replaced at
+//! once or not at all.
+
+use std::{
+    env, fs,
+    io::{self, Write},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use harness::{programs, workspace};
+use serde::{Deserialize, Serialize};
+
+use crate::task::{Files, Task, sources};
+
+/// What the steps that the tasks begin with depend on.
+const DEPENDENCIES: [&str; 9] = [
+    "actix-web",
+    "common",
+    "crossbeam-channel",
+    "futures",
+    "page",
+    "serde",
+    "serde_json",
+    "tokio",
+    "tokio-util",
+];
+
+/// How far the learner is.
+#[derive(Default, Deserialize, Serialize)]
+pub struct Progress {
+    /// The name of the task at hand.
+    pub task: String,
+    /// Those that the learner's own code has solved.
+    pub solved: Vec<String>,
+    /// Those whose solution was taken over.
+    pub taken: Vec<String>,
+    /// What the learner expects to see, of the task at hand.
+    pub prediction: String,
+    /// For how long the learner's servers were frozen, in all.
+    pub frozen_ms: f64,
+}
+
+impl Progress {
+    /// Whether a task is solved, or its solution was taken over.
+    pub fn is_done(&self, task: &Task) -> bool {
+        self.solved.contains(&task.name) || self.taken.contains(&task.name)
+    }
+}
+
+/// The package.
+#[derive(Clone)]
+pub struct Server {
+    folder: PathBuf,
+}
+
+/// What cargo made of it.
+pub struct Built {
+    /// Where the program is, unless there is an error.
+    pub program: Option<PathBuf>,
+    /// What the compiler said.
+    pub messages: String,
+}
+
+fn told(path: &Path) -> impl Fn(io::Error) -> String {
+    move |error| format!("{}: {error}", path.display())
+}
+
+/// Replaces a file: whenever this is killed, it is the old or the new one.
+fn replace(path: &Path, text: &str) -> Result<(), String> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let new = folder.join(format!(".{name}.new"));
+    let write = || {
+        fs::create_dir_all(folder)?;
+        let mut file = fs::File::create(&new)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&new, path)?;
+        on_disk(folder)
+    };
+    write().map_err(told(path))
+}
+
+/// Waits until a folder's entries are on the disk.
+fn on_disk(folder: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    fs::File::open(folder)?.sync_all()?;
+    #[cfg(not(unix))]
+    let _ = folder;
+    Ok(())
+}
+
+/// The manifest of a package with the workspace's versions and profiles, and
+/// with these targets.
+pub fn manifest(name: &str, targets: &str) -> Result<String, String> {
+    let root = workspace().join("Cargo.toml");
+    let root = fs::read_to_string(&root).map_err(told(&root))?;
+    let (_, shared) = root
+        .split_once("[workspace.dependencies]")
+        .ok_or("Cargo.toml has no [workspace.dependencies]")?;
+    // Of the release profile, cargo would warn that it names other packages.
+    let shared = shared.split("[profile.release").next().unwrap_or_default();
+    // So small a package is compiled as fast without it, and much is saved.
+    let shared = shared
+        .replace("[profile.dev]\n", "[profile.dev]\nincremental = false\n");
+    let paths = format!("path = \"{}/", workspace().display());
+    let shared = shared.replace("path = \"", &paths.replace('\\', "/"));
+    let dependencies =
+        DEPENDENCIES.map(|name| format!("{name}.workspace = true\n")).concat();
+    Ok(format!(
+        "# Made by `cargo run -p learn`.\n[package]\nname = \"{name}\"\n\
+         version = \"0.1.0\"\nedition = \"2024\"\nautobins = false\n\n\
+         {targets}\n[dependencies]\n{dependencies}\n[workspace]\n\n\
+         [workspace.dependencies]{shared}"
+    ))
+}
+
+/// The lock file of such a package: the workspace's, with it in addition.
+pub fn lock(name: &str) -> Result<String, String> {
+    let lock = workspace().join("Cargo.lock");
+    let lock = fs::read_to_string(&lock).map_err(told(&lock))?;
+    let dependencies =
+        DEPENDENCIES.map(|name| format!(" \"{name}\",\n")).concat();
+    Ok(format!(
+        "{lock}\n[[package]]\nname = \"{name}\"\nversion = \"0.1.0\"\n\
+         dependencies = [\n{dependencies}]\n"
+    ))
+}
+
+/// The target folder that this program was built in.
+pub fn target() -> PathBuf {
+    let program = env::current_exe().unwrap_or_default();
+    // Cargo marks each of them with that file.
+    let is_target = |it: &&Path| it.join("CACHEDIR.TAG").exists();
+    let built = program.ancestors().nth(2).filter(is_target);
+    built.map_or_else(|| workspace().join("target"), Path::to_owned)
+}
+
+impl Server {
+    /// Makes the package, or brings it up to date with the workspace.
+    pub fn open(folder: &Path) -> Result<Self, String> {
+        let server = Self { folder: folder.into() };
+        // Named for its folder: another one's program is another file.
+        let name = server.name();
+        let bin =
+            format!("[[bin]]\nname = \"{name}\"\npath = \"src/main.rs\"\n");
+        replace(&folder.join("Cargo.toml"), &manifest(&name, &bin)?)?;
+        replace(&folder.join("Cargo.lock"), &lock(&name)?)?;
+        // For a learner who runs cargo in it.
+        let target = target().display().to_string().replace('\\', "/");
+        replace(
+            &folder.join(".cargo/config.toml"),
+            &format!("[build]\ntarget-dir = \"{target}\"\n"),
+        )?;
+        Ok(server)
+    }
+
+    fn name(&self) -> String {
+        let name = self.folder.file_name().unwrap_or_default();
+        name.to_string_lossy().replace(|it: char| !it.is_alphanumeric(), "-")
+    }
+
+    /// Where the learner types.
+    pub fn src(&self) -> PathBuf {
+        self.folder.join("src")
+    }
+
+    /// How far the learner is, nothing at first.
+    pub fn progress(&self) -> Result<Option<Progress>, String> {
+        let path = self.folder.join("progress.json");
+        match fs::read_to_string(&path) {
+            Ok(text) => serde_json::from_str(&text)
+                .map(Some)
+                .map_err(|error| format!("{}: {error}", path.display())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(told(&path)(error)),
+        }
+    }
+
+    /// Remembers it.
+    pub fn save(&self, progress: &Progress) -> Result<(), String> {
+        let text = serde_json::to_string_pretty(progress)
+            .map_err(|error| error.to_string())?;
+        replace(&self.folder.join("progress.json"), &text)
+    }
+
+    /// Copies what is in `src`. Returns where to, nothing if there is
+    /// nothing to copy.
+    fn keep(&self) -> Result<Option<PathBuf>, String> {
+        let kept = self.folder.join("kept");
+        let copy = || {
+            if !self.src().exists() {
+                return Ok(None);
+            }
+            // What was begun and not finished has no number.
+            let begun = kept.join(".new");
+            fs::create_dir_all(&begun)?;
+            for entry in fs::read_dir(self.src())? {
+                let entry = entry?;
+                if entry.file_type()?.is_file() {
+                    let copy = begun.join(entry.file_name());
+                    fs::copy(entry.path(), &copy)?;
+                    fs::File::open(copy)?.sync_all()?;
+                }
+            }
+            let number = |it: io::Result<fs::DirEntry>| {
+                it.ok()?.file_name().to_str()?.parse::<u32>().ok()
+            };
+            let last = fs::read_dir(&kept)?.filter_map(number).max();
+            let place = kept.join(format!("{:03}", last.unwrap_or(0) + 1));
+            fs::rename(&begun, &place)?;
+            on_disk(&kept)?;
+            Ok(Some(place))
+        };
+        copy().map_err(told(&kept))
+    }
+
+    /// Makes the sources these. Returns where those are kept that were there,
+    /// if they were others.
+    pub fn put(&self, files: &Files) -> Result<Option<PathBuf>, String> {
+        let old = sources(&self.src()).unwrap_or_default();
+        if old == *files {
+            return Ok(None);
+        }
+        let kept = self.keep()?;
+        for (name, text) in files {
+            if old.get(name) != Some(text) {
+                replace(&self.src().join(name), text)?;
+            }
+        }
+        for name in old.keys().filter(|it| !files.contains_key(*it)) {
+            let path = self.src().join(name);
+            fs::remove_file(&path).map_err(told(&path))?;
+        }
+        Ok(kept)
+    }
+
+    /// Compiles it in the workspace's target folder.
+    pub fn build(&self, colour: bool) -> Result<Built, String> {
+        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let format =
+            if colour { "json-diagnostic-rendered-ansi" } else { "json" };
+        let output = Command::new(cargo)
+            .current_dir(workspace())
+            .args(["build", "--quiet"])
+            .arg(format!("--message-format={format}"))
+            .arg("--manifest-path")
+            .arg(self.folder.join("Cargo.toml"))
+            .arg("--target-dir")
+            .arg(target())
+            .stdin(Stdio::null())
+            .output()
+            .map_err(|error| format!("can't run cargo: {error}"))?;
+        let rendered = |line: &str| {
+            let message: serde_json::Value = serde_json::from_str(line).ok()?;
+            Some(message["message"]["rendered"].as_str()?.to_owned())
+        };
+        let stdout = String::from_utf8_lossy(&output.stdout);
+        let mut messages: String =
+            stdout.lines().filter_map(rendered).collect();
+        if !output.status.success() && messages.is_empty() {
+            messages = String::from_utf8_lossy(&output.stderr).into();
+        }
+        let program = programs(&output.stdout).remove(&self.name());
+        Ok(Built {
+            program: program.filter(|_| output.status.success()),
+            messages,
+        })
+    }
+}

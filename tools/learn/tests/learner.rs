@@ -1,0 +1,235 @@
+//! A learner in a terminal: types, errs, is killed, and ends with step 4.
+#![cfg(unix)]
+
+use std::{
+    fs::{self, File},
+    io::{Read, Write},
+    os::unix::process::CommandExt,
+    path::{Path, PathBuf},
+    process::{Child, Command},
+    sync::{Arc, Mutex},
+    thread,
+    time::{Duration, Instant},
+};
+
+use harness::{STEPS, workspace};
+use learn::task::{self, Files};
+use rustix::{
+    process::{Pid, Signal, kill_process_group},
+    pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
+};
+
+/// Longer than anything takes, even while the machine does other things.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// `learn` in a terminal of its own.
+struct Session {
+    terminal: File,
+    seen: Arc<Mutex<String>>,
+    child: Child,
+}
+
+impl Session {
+    fn start(folder: &Path, task: &str) -> Self {
+        let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&terminal).unwrap();
+        unlockpt(&terminal).unwrap();
+        let name = ptsname(&terminal, Vec::new()).unwrap();
+        let open = || {
+            let path = Path::new(name.to_str().unwrap());
+            File::options().read(true).write(true).open(path).unwrap()
+        };
+        let child = Command::new(env!("CARGO_BIN_EXE_learn"))
+            .args([task, "--folder"])
+            .arg(folder)
+            .env("NO_COLOR", "1")
+            .stdin(open())
+            .stdout(open())
+            .stderr(open())
+            // The compilers and servers that it starts end with it.
+            .process_group(0)
+            .spawn()
+            .unwrap();
+        let terminal = File::from(terminal);
+        let seen = Arc::new(Mutex::new(String::new()));
+        let (mut read, shared) = (terminal.try_clone().unwrap(), seen.clone());
+        thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            let mut rest = Vec::new();
+            while let Ok(count @ 1..) = read.read(&mut bytes) {
+                rest.extend(&bytes[..count]);
+                // A character may arrive in two pieces.
+                let whole = match std::str::from_utf8(&rest) {
+                    Ok(text) => text.len(),
+                    Err(error) => error.valid_up_to(),
+                };
+                let text: Vec<_> = rest.drain(..whole).collect();
+                shared
+                    .lock()
+                    .unwrap()
+                    .push_str(&String::from_utf8_lossy(&text));
+            }
+        });
+        Self { terminal, seen, child }
+    }
+
+    /// Waits until the terminal shows it, and forgets what was before.
+    fn wait_for(&mut self, text: &str) -> String {
+        let start = Instant::now();
+        loop {
+            let mut seen = self.seen.lock().unwrap();
+            if let Some(at) = seen.find(text) {
+                let end = at + text.len();
+                return seen.drain(..end).collect();
+            }
+            assert!(start.elapsed() < PATIENCE, "no {text:?} in:\n{seen}");
+            drop(seen);
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn press(&mut self, key: &str) {
+        self.terminal.write_all(key.as_bytes()).unwrap();
+    }
+
+    fn kill(mut self) {
+        let group = Pid::from_raw(self.child.id().try_into().unwrap()).unwrap();
+        kill_process_group(group, Signal::KILL).unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+/// Where a test's learner works.
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    fs::remove_dir_all(&folder).ok();
+    folder
+}
+
+fn save(folder: &Path, files: &Files) {
+    for (name, text) in files {
+        fs::write(folder.join("src").join(name), text).unwrap();
+    }
+}
+
+/// All copies of what the learner had, and what is there now.
+fn kept(folder: &Path) -> Vec<Files> {
+    let copies = fs::read_dir(folder.join("kept")).into_iter().flatten();
+    let copies = copies.map(|it| it.unwrap().path());
+    let all = copies.chain([folder.join("src")]);
+    all.map(|it| task::sources(&it).unwrap()).collect()
+}
+
+#[test]
+fn a_learner_errs_is_killed_takes_over_and_loses_nothing() {
+    let folder = folder("short-learner");
+    let moves = task::all().unwrap();
+    let after = |number: usize| task::after(&moves, number - 1).unwrap();
+
+    let mut learn = Session::start(&folder, "1");
+    learn.wait_for("FROZEN for");
+    let without_move =
+        after(1)["main.rs"].replace("work = move ||", "work = ||");
+    // It compiles, but isn't what the move asks for.
+    save(&folder, &Files::from([("main.rs".into(), without_move)]));
+    learn.wait_for("Not yet: there is no `move || count(iterations)`");
+    learn.press("h");
+    learn.wait_for("Hint: A closure without parameters");
+    save(&folder, &after(1));
+    learn.wait_for("Solved.");
+    learn.press("n");
+    learn.wait_for("Move 2.");
+    learn.kill();
+
+    // It continues where it was. The learner's own words are all it has.
+    let own = after(2)["main.rs"].replace("let worker", "let my_worker: u64");
+    save(&folder, &Files::from([("main.rs".into(), own.clone())]));
+    let mut learn = Session::start(&folder, "2");
+    learn.wait_for("Not yet: it doesn't compile.");
+    let seen = learn.wait_for("[n]ext");
+    assert!(!seen.contains('\u{1b}') || !seen.contains("[31m"), "{seen}");
+    learn.press("s");
+    learn.wait_for("+     let worker = thread::spawn(");
+    learn.press("t");
+    learn.wait_for("What you had is kept in");
+    learn.kill();
+    let is_own = |files: &Files| files.get("main.rs") == Some(&own);
+    assert!(kept(&folder).iter().any(is_own), "the learner's code is lost");
+
+    // Whatever was written by then, it is either the learner's or the book's.
+    let mut learn = Session::start(&folder, "2");
+    learn.press("t");
+    learn.wait_for("Solved.");
+    learn.press("q");
+    learn.wait_for("Until next time");
+    assert!(learn.child.wait().unwrap().success());
+    assert_eq!(task::sources(&folder.join("src")).unwrap(), after(2));
+}
+
+#[test]
+fn in_a_pipe_it_prints_json_and_its_status_says_whether_it_is_solved() {
+    let folder = folder("piped-learner");
+    let once = |task: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_learn"))
+            .args([task, "--once", "--folder"])
+            .arg(&folder)
+            .output()
+            .unwrap();
+        let json = serde_json::from_slice::<serde_json::Value>(&output.stdout);
+        (output.status.code(), json.unwrap())
+    };
+    let (status, said) = once("4");
+    assert_eq!((status, &said["solved"]), (Some(1), &false.into()));
+    assert_eq!(said["seen"]["frozen"], true);
+    let moves = task::all().unwrap();
+    save(&folder, &task::after(&moves, 3).unwrap());
+    let (status, said) = once("4");
+    assert_eq!((status, &said["solved"]), (Some(0), &true.into()), "{said}");
+    assert_eq!(said["seen"]["frozen"], false);
+}
+
+/// Solves all of it, with the usual mistakes, and is killed after each: a few
+/// minutes.
+#[test]
+#[ignore = "takes minutes: cargo test -p learn --test learner -- --ignored"]
+fn a_learner_who_is_killed_after_each_move_ends_with_step_4_byte_for_byte() {
+    let folder = folder("long-learner");
+    let moves = task::all().unwrap();
+    let mistakes = [
+        ("receiver.await", "receiver.blocking_recv()"),
+        ("move ||", "||"),
+        ("-> Result<u64>", "-> Result<String>"),
+    ];
+    for number in 1..=23 {
+        let mut learn = Session::start(&folder, &number.to_string());
+        learn.wait_for("Now it's your turn");
+        learn.wait_for("[q]uit");
+        let right = task::after(&moves, number - 1).unwrap();
+        for (good, bad) in mistakes {
+            let wrong = right["main.rs"].replace(good, bad);
+            // From move 11 on, only /failing awaits a receiver by itself.
+            let is_seen = number <= 10 || good != mistakes[0].0;
+            if wrong == right["main.rs"] || number == 1 || !is_seen {
+                continue;
+            }
+            let mut files = right.clone();
+            files.insert("main.rs".into(), wrong);
+            save(&folder, &files);
+            learn.wait_for("Not yet:");
+            learn.wait_for("[q]uit");
+        }
+        let start = Instant::now();
+        save(&folder, &right);
+        learn.wait_for("Solved.");
+        // With --nocapture.
+        println!("{number}: {:.1?} from save to verdict", start.elapsed());
+        learn.press("n");
+        learn.wait_for(if number == 23 { "byte for byte" } else { "Move " });
+        learn.kill();
+    }
+    let step = workspace().join(STEPS[3]).join("src");
+    assert_eq!(
+        task::sources(&folder.join("src")).unwrap(),
+        task::sources(&step).unwrap()
+    );
+}
