@@ -1,6 +1,6 @@
 //! Everything that is compared is shown, to the last byte.
 
-use difference::{Change, Difference, File, Line, Row};
+use difference::{Change, File, Line, Row};
 use proptest::prelude::*;
 
 /// Both columns of a file, put together again.
@@ -56,23 +56,6 @@ proptest! {
             prop_assert!(part.folded, "{}", part.caption);
             let same = |row: &Row| row.change() == Change::Same;
             prop_assert!(part.rows.iter().all(same), "{}", part.caption);
-        }
-    }
-}
-
-#[test]
-fn every_pair_of_steps_is_whole() {
-    for difference in Difference::all().expect("the steps can be read") {
-        for file in &difference.files {
-            let read = |step: &str, is_there: bool| {
-                let src = harness::workspace().join(step).join("src");
-                let text = std::fs::read_to_string(src.join(&file.name));
-                let text = is_there.then(|| text.expect("it can be read"));
-                text.unwrap_or_default().replace("\r\n", "\n")
-            };
-            let (old, new) = difference.steps;
-            let expected = (read(old, file.in_old), read(new, file.in_new));
-            assert_eq!(columns(file), expected, "{} {new}", file.name);
         }
     }
 }
