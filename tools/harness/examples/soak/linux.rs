@@ -43,7 +43,8 @@ struct Tally(Mutex<BTreeMap<&'static str, u64>>);
 
 /// Soaks all of them, and prints the results.
 pub fn main() -> ExitCode {
-    let minutes = env::var("SOAK_MINUTES").unwrap_or_else(|_| "10".into());
+    let minutes = env::var_os("SOAK_MINUTES").unwrap_or_else(|| "10".into());
+    let minutes = minutes.to_string_lossy();
     let Ok(number @ 0.1..1_000.0) = minutes.parse::<f64>() else {
         eprintln!("SOAK_MINUTES={minutes}: expected a number from 0.1 to 999");
         return ExitCode::from(2);
