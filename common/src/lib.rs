@@ -6,6 +6,7 @@
 //! | `count` | the work: [`count`], and [`shares`], its exact division |
 //! | `table` | the other work: [`Table`], which summarises lines of a file |
 //! | `settings` | [`Settings`] and its larger kinds: flags and environment |
+//! | `broker` | [`BrokerSettings`]: what step 9 is started with as well |
 //! | `serve` | [`serve`]: runs the server, and prints the start line |
 //! | `report` | [`Report`] and [`SummaryReport`]: results as text or JSON |
 //! | `timing` | [`milliseconds`] and [`short`]: durations for programs and people |
@@ -14,6 +15,7 @@
 //! | `stop` | [`stop_signal`]: Ctrl-C and SIGTERM |
 //! | `log` | [`log()`]: lines on standard error |
 
+mod broker;
 mod count;
 mod events;
 mod log;
@@ -25,6 +27,7 @@ mod stop;
 mod table;
 mod timing;
 
+pub use broker::{BrokerSettings, BrokerUrl, Role};
 pub use count::{count, shares};
 pub use events::{EventStream, events};
 pub use log::log;
@@ -32,9 +35,9 @@ pub use report::{Format, Rendered, Report, SummaryReport};
 pub use request::{RequestId, Upload, client_left};
 pub use serve::{announce, serve};
 pub use settings::{
-    About, BrokerSettings, BrokerUrl, LimitSettings, QueueSettings, Role,
-    Settings, ThreadSettings, UploadSettings, about, default_threads,
-    parse_port, parse_threads, parsed, read_settings,
+    About, LimitSettings, QueueSettings, Settings, ThreadSettings,
+    UploadSettings, about, default_threads, parse_port, parse_threads, parsed,
+    read_settings,
 };
 pub use stop::stop_signal;
 pub use table::{BadLine, Summary, Table, TooManyNames, count_lines};

@@ -1,23 +1,14 @@
 use std::{
-    ffi::OsString,
-    fmt::{self, Debug, Display, Formatter},
-    io,
-    net::Ipv6Addr,
-    num::NonZeroUsize,
-    ops::Deref,
-    process,
-    sync::OnceLock,
-    thread,
-    time::Duration,
+    ffi::OsString, io, net::Ipv6Addr, num::NonZeroUsize, ops::Deref, process,
+    sync::OnceLock, thread, time::Duration,
 };
 
 use clap::{
-    Arg, ArgMatches, Parser, ValueEnum,
+    Arg, ArgMatches, Parser,
     builder::{OsStringValueParser, TypedValueParser},
 };
-use percent_encoding::percent_decode_str;
 
-use crate::{log, serve::print_start};
+use crate::{BrokerUrl, log};
 
 /// The most threads you can ask for: enough to see that more isn't faster, too
 /// few to bring the machine down.
@@ -108,67 +99,6 @@ pub struct UploadSettings {
     pub body_timeout: Duration,
 }
 
-/// For steps whose work goes to other processes.
-#[derive(Clone, Debug, Parser)]
-pub struct BrokerSettings {
-    #[command(flatten)]
-    rest: UploadSettings,
-
-    /// The broker that hands work to worker processes, such as
-    /// nats://127.0.0.1:4222; without one, the step's own threads do it
-    #[arg(long, env, hide_env_values = true, value_parser = parsed(nats_url))]
-    pub nats_url: Option<BrokerUrl>,
-
-    /// Run as a worker process instead of a server
-    #[arg(requires = "nats_url")]
-    pub role: Option<Role>,
-}
-
-/// What a process does instead of serving.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum Role {
-    /// Do the servers' work
-    Work,
-}
-
-/// Where a broker is, perhaps with a login. Its `Debug` shows only the address.
-#[derive(Clone)]
-pub struct BrokerUrl(String);
-
-impl BrokerUrl {
-    /// The URL without the login.
-    pub fn address(&self) -> String {
-        format!("{}{}", self.parts().0, self.parts().2)
-    }
-
-    /// User and password, or a token alone.
-    pub fn login(&self) -> (Option<String>, Option<String>) {
-        let decode = |part| percent_decode_str(part).decode_utf8_lossy().into();
-        let Some(login) = self.parts().1 else { return (None, None) };
-        match login.split_once(':') {
-            Some((user, password)) => {
-                (Some(decode(user)), Some(decode(password)))
-            }
-            None => (Some(decode(login)), None),
-        }
-    }
-
-    fn parts(&self) -> (&str, Option<&str>, &str) {
-        let host = self.0.find("://").map_or(0, |at| at + "://".len());
-        let (scheme, rest) = self.0.split_at(host);
-        match rest.rsplit_once('@') {
-            Some((login, rest)) => (scheme, Some(login), rest),
-            None => (scheme, None, rest),
-        }
-    }
-}
-
-impl Debug for BrokerUrl {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.address())
-    }
-}
-
 macro_rules! derefs {
     ($($settings:ty => $rest:ty,)*) => { $(
         impl Deref for $settings {
@@ -186,7 +116,6 @@ derefs! {
     QueueSettings => ThreadSettings,
     LimitSettings => QueueSettings,
     UploadSettings => LimitSettings,
-    BrokerSettings => UploadSettings,
 }
 
 /// What this program is, and how it was started: see [`about`].
@@ -322,29 +251,7 @@ impl ThreadSettings {
     }
 }
 
-impl BrokerSettings {
-    /// Prints one line: that a worker process is ready, and its settings.
-    pub fn announce_worker(&self) {
-        print_start(&format!("working as process {}", process::id()));
-    }
-
-    /// Ends the process with status 1, and prints on standard error that the
-    /// broker can't be used, why, and what to change.
-    pub fn cannot_use_broker(&self, error: impl Display) -> ! {
-        let step = about().step;
-        let url = self.nats_url.as_ref().map(BrokerUrl::address);
-        let url = url.unwrap_or_default();
-        log(format!(
-            "{step}: can't use the broker {url}: {error}\n\
-             start it with `nats-server -js -a 127.0.0.1`, and check NATS_URL, \
-             with the user and password if it needs them: \
-             nats://user:password@host:4222"
-        ));
-        process::exit(1)
-    }
-}
-
-/// Reads the value of a flag or a variable. A value that isn't UTF-8 is refused
+/// Reads the value of a flag or a variable. A value that isn't UTF-8 is rejected
 /// like any other bad value, because clap's own message doesn't name the setting.
 pub fn parsed<T: Clone + Send + Sync + 'static>(
     parse: fn(&str) -> Result<T, String>,
@@ -403,13 +310,6 @@ fn limit_or_off(text: &str) -> Result<Duration, String> {
     limit(text).map_err(|expected| format!("{expected}, or {OFF}"))
 }
 
-fn nats_url(text: &str) -> Result<BrokerUrl, String> {
-    if text.is_empty() {
-        return Err("expected an address such as nats://127.0.0.1:4222".into());
-    }
-    Ok(BrokerUrl(text.to_owned()))
-}
-
 fn whole_number(
     text: &str,
     unit: &str,
@@ -431,6 +331,7 @@ pub fn default_threads() -> NonZeroUsize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::BrokerSettings;
 
     /// A step's settings from these arguments, or the error message.
     fn parse<S: Parser>(arguments: &[&str]) -> Result<S, String> {
@@ -513,14 +414,5 @@ mod tests {
         let error = Settings::try_parse_from(["step".into(), port]);
         let message = error.unwrap_err().to_string();
         assert!(message.contains("'\u{fffd}' for '--port"), "{message}");
-    }
-
-    #[test]
-    fn a_brokers_password_is_never_shown() {
-        let url = "nats://user:secret@broker:4222";
-        let settings: BrokerSettings = parse(&["--nats-url", url]).unwrap();
-        let url = settings.nats_url.clone().unwrap();
-        assert_eq!(format!("{url:?}"), "nats://broker:4222");
-        assert!(!format!("{settings:?}").contains("secret"));
     }
 }
