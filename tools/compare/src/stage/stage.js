@@ -6,8 +6,6 @@ const SPAN = 15_000;
 const SLOWEST = 10_000;
 // A probe that waits this long met a freeze, not a busy moment.
 const FREEZE = 500;
-// Requests sent within this time are those of one key.
-const TOGETHER = 250;
 const PROBE = "/non-blocking";
 // Room for the names of rows, in em.
 const NAMES = 5.5;
@@ -93,9 +91,8 @@ function stateOf({ about, requests }) {
     else if (outcome === "ok") latest = Math.max(latest, at);
   }
   // What became of the requests of the last key.
-  const { path, at: sentAt } = sent.at(-1) ?? {};
-  const from = Math.max(sentAt - TOGETHER, stage.cleared);
-  const last = sent.filter((it) => it.path === path && it.at >= from);
+  const latestAt = sent.at(-1)?.at;
+  const last = sent.filter(({ at }) => at === latestAt && at > stage.cleared);
   const ends = [];
   for (const way of ["refused", "cancelled", "failed"]) {
     const count = last.filter(({ outcome }) => outcome === way).length;
