@@ -125,7 +125,9 @@ mod tests {
         }
         let mut threads = Threads::new(process::id());
         let (mut ran, mut waited) = (false, false);
+        let start = Instant::now();
         while !(ran && waited) {
+            assert!(start.elapsed() < Duration::from_secs(60), "{waited}");
             let shares = threads.look().expect("Linux reports it");
             for thread in shares.as_array().into_iter().flatten() {
                 let share = |n: usize| thread[n].as_f64().unwrap();
