@@ -122,13 +122,13 @@ fn giving_way(program: &Path) {
 }
 
 fn blocking_recv(program: &Path) {
-    let server = counting_to(program, 500_000_000);
+    let server = counting_to(program, 2_000_000_000);
     let blocking = server.send("/blocking");
     server.get("/non-blocking");
     let waited = blocking.is_answered();
     assert!(waited, "/non-blocking was answered while the worker counted.");
     let answer = blocking.wait();
-    assert!(answer.ends_with("Result is 500000000"), "{answer}");
+    assert!(answer.ends_with("Result is 2000000000"), "{answer}");
 }
 
 fn which_thread(program: &Path) {

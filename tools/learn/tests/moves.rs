@@ -173,16 +173,17 @@ fn each_exercise_fails_before_its_solution_and_passes_after_it() {
     // Each one before and after its solution: twice as many numbers.
     in_lanes(2 * tasks.len(), |number| {
         let task = &tasks[number / 2];
+        // A server that gets no core looks frozen, so a busy machine may try
+        // again.
         if number % 2 == 1 {
             let check = || check::exercise(task, &built()[&task.name]);
-            // Of answers that come at the same time, a busy machine may send
-            // the wrong one first.
             let after = check().or_else(|_| check()).or_else(|_| check());
             assert!(after.is_ok(), "{}: {after:?}", task.name);
             return;
         }
         let step = harness::program(task.step().unwrap(), None).unwrap();
-        let not_yet = check::exercise(task, &step).expect_err(&task.name);
+        let mut before = (0..3).map(|_| check::exercise(task, &step));
+        let not_yet = before.find_map(Result::err).expect(&task.name);
         let is_known = !not_yet.starts_with("unexpected: ");
         assert!(is_known, "{}: {not_yet}", task.name);
     });
