@@ -91,11 +91,14 @@ impl Session {
     fn press(&mut self, key: &str) {
         self.terminal.write_all(key.as_bytes()).unwrap();
     }
+}
 
-    fn kill(mut self) {
-        let group = Pid::from_raw(self.child.id().try_into().unwrap()).unwrap();
-        kill_process_group(group, Signal::KILL).unwrap();
-        self.child.wait().unwrap();
+impl Drop for Session {
+    /// Kills it with -9, and whatever it has started.
+    fn drop(&mut self) {
+        let group = self.child.id().try_into().ok().and_then(Pid::from_raw);
+        group.map(|group| kill_process_group(group, Signal::KILL));
+        self.child.wait().ok();
     }
 }
 
@@ -139,7 +142,7 @@ fn a_learner_errs_is_killed_takes_over_and_loses_nothing() {
     learn.wait_for("Solved.");
     learn.press("n");
     learn.wait_for("Move 2.");
-    learn.kill();
+    drop(learn);
 
     // It continues where it was. The learner's own words are all it has.
     let own = after(2)["main.rs"].replace("let worker", "let my_worker: u64");
@@ -152,7 +155,7 @@ fn a_learner_errs_is_killed_takes_over_and_loses_nothing() {
     learn.wait_for("+     let worker = thread::spawn(");
     learn.press("t");
     learn.wait_for("What you had is kept in");
-    learn.kill();
+    drop(learn);
     let is_own = |files: &Files| files.get("main.rs") == Some(&own);
     assert!(kept(&folder).iter().any(is_own), "the learner's code is lost");
 
@@ -225,7 +228,6 @@ fn a_learner_who_is_killed_after_each_move_ends_with_step_4_byte_for_byte() {
         println!("{number}: {:.1?} from save to verdict", start.elapsed());
         learn.press("n");
         learn.wait_for(if number == 23 { "byte for byte" } else { "Move " });
-        learn.kill();
     }
     let step = workspace().join(STEPS[3]).join("src");
     assert_eq!(
