@@ -151,7 +151,8 @@ const handlers = {
     const from = lane.looked ?? at;
     lane.looked = at;
     for (const [id, name, ran, waited] of threads) {
-      const thread = lane.threads.get(id) ?? { name, from, pieces: [] };
+      const thread = lane.threads.get(id) ?? { from, pieces: [] };
+      thread.name = name;
       lane.threads.set(id, thread);
       thread.to = at;
       const last = thread.pieces.at(-1);

@@ -9,6 +9,9 @@ use std::{
 
 use serde_json::{Value, json};
 
+/// Nanoseconds on a core within which a new thread takes its name.
+const NAMED: u64 = 100_000;
+
 /// The threads of a process, and what each had done at the last look.
 pub struct Threads {
     folder: PathBuf,
@@ -47,7 +50,8 @@ impl Threads {
             let Some(times) = times(&folder) else { continue };
             let id = entry.file_name().to_string_lossy().parse().ok()?;
             let (name, (ran, waited)) = match self.known.remove(&id) {
-                Some(it) => (it.name, it.times),
+                Some(it) if it.times.0 > NAMED => (it.name, it.times),
+                Some(it) => (name(&folder), it.times),
                 // A thread that is new has done all of it since the last look.
                 None if elapsed.is_some() => (name(&folder), (0, 0)),
                 None => (name(&folder), times),
