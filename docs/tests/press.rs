@@ -245,7 +245,7 @@ fn with_reduced_motion_only_the_end_is_drawn(reader: &mut Reader) {
         const { clearRect } = CanvasRenderingContext2D.prototype;
         pictures = 0;
         CanvasRenderingContext2D.prototype.clearRect = function (...box) {
-            pictures += this.canvas.closest("[hidden]") ? 0 : 1;
+            pictures += this.canvas.closest('[hidden]') ? 0 : 1;
             clearRect.apply(this, box);
         }",
     );
