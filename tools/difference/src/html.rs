@@ -77,7 +77,7 @@ pub fn page(differences: &[Difference]) -> String {
          <title>From step to step</title>\n\
          <link rel=\"stylesheet\" href=\"difference.css\">\n\
          <script src=\"difference.js\"></script>\n</head>\n\
-         <body class=\"projection\">\n{all}</body>\n</html>\n"
+         <body class=\"projection\">\n<main>\n{all}</main>\n</body>\n</html>\n"
     )
 }
 
