@@ -19,15 +19,15 @@ pub struct Task {
     pub name: String,
     /// Its heading.
     pub title: String,
-    /// What its check expects, or for an exercise the step that it begins with.
+    /// What its check expects; for an exercise, the step it begins with.
     pub check: String,
     /// Why, what to do, and what to predict.
     pub text: String,
-    /// From the vaguest on.
+    /// The vaguest first.
     pub hints: Vec<String>,
     /// The solution.
     pub difference: String,
-    /// What there was to see, once it's solved.
+    /// What there was to see, shown once it's solved.
     pub seen: String,
 }
 
@@ -42,7 +42,7 @@ impl Task {
             .map_err(|error| format!("{}: {error}", path.display()))?
             .replace("\r\n", "\n");
         let parsed = Self::parse(&markdown).ok_or_else(|| {
-            format!("{} isn't made like the other tasks", path.display())
+            format!("{} isn't structured like the other tasks", path.display())
         })?;
         let name = path.file_stem().unwrap_or_default();
         Ok(Self { name: name.to_string_lossy().into(), ..parsed })
@@ -110,8 +110,8 @@ pub fn sources(folder: &Path) -> Result<Files, String> {
     Ok(files)
 }
 
-/// The server before a task, as the book has it: the step, or what the moves
-/// before it make of step 1.
+/// The book's server before a task: the exercise's step, or step 1 after all
+/// the earlier moves.
 ///
 /// # Errors
 /// When a move doesn't fit the one before it.
@@ -132,14 +132,14 @@ pub fn after(tasks: &[Task], task: usize) -> Result<Files, String> {
     apply(before(tasks, task)?, &tasks[task])
 }
 
-/// Makes a task's difference: the old lines of each hunk become its new ones,
+/// Applies a task's difference: each hunk's old lines become its new ones,
 /// wherever they are.
 fn apply(mut files: Files, task: &Task) -> Result<Files, String> {
     for part in format!("\n{}", task.difference).split("\n--- ").skip(1) {
         let (name, hunks) = part.split_once('\n').unwrap_or((part, ""));
         let file = files.entry(name.into()).or_default();
         for hunk in format!("\n{hunks}").split("\n@@").skip(1) {
-            // Behind `@@` the function may be named.
+            // The function's name may follow `@@`.
             let lines = hunk.lines().skip(1);
             let side = |other| {
                 let lines =
@@ -153,8 +153,8 @@ fn apply(mut files: Files, task: &Task) -> Result<Files, String> {
                 _ if old.is_empty() && file.is_empty() => *file = new,
                 times => {
                     return Err(format!(
-                        "{}: {times} places in {name}, not one, have \
-                         these lines:\n{old}",
+                        "{}: these lines should be in one place in {name}, not \
+                         in {times}:\n{old}",
                         task.name
                     ));
                 }

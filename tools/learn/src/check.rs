@@ -23,19 +23,19 @@ use crate::{
 /// How many threads the server may use.
 const THREADS: &str = "2";
 
-/// How long an answer may take.
+/// How long a response may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What was seen of a server while `/blocking` counted.
+/// What a server did while `/blocking` counted.
 #[derive(Clone, Debug, Serialize)]
 pub struct Seen {
     /// Whether no other request was answered.
     pub frozen: bool,
     /// How long `/blocking` took.
     pub blocking_ms: f64,
-    /// How long the `/non-blocking` took that was sent right after it.
+    /// How long a `/non-blocking` sent right after it took.
     pub waited_ms: f64,
-    /// How many `/non-blocking` were answered before `/blocking` was.
+    /// How many `/non-blocking` requests were answered before `/blocking`.
     pub meanwhile: usize,
     /// The threads that counted, where the system lists them (Linux).
     pub counting: Option<Counting>,
@@ -48,7 +48,7 @@ pub struct Counting {
     pub threads: usize,
     /// The name of one of them, if it has one of its own.
     pub name: Option<String>,
-    /// Whether they had been there before the request.
+    /// Whether they existed before the request.
     pub reused: bool,
 }
 
@@ -68,7 +68,7 @@ fn threads(server: &Server) -> Vec<Thread> {
     tasks.filter_map(thread).collect()
 }
 
-/// Waits for an answer.
+/// Waits for a response.
 fn answer(pending: Pending) -> Result<String, String> {
     answer_within(pending, PATIENCE)
 }
@@ -91,8 +91,8 @@ fn start(program: &Path, iterations: u64) -> Result<Server, String> {
     Server::start(&mut command).map_err(|error| error.to_string())
 }
 
-/// Sends a `/blocking` that counts so far, and `/non-blocking` again and again
-/// until it is answered.
+/// Sends a `/blocking` that counts this far, and keeps requesting
+/// `/non-blocking` until it is answered.
 ///
 /// # Errors
 /// When the server doesn't start, or doesn't answer.
@@ -101,12 +101,12 @@ pub fn look(program: &Path, iterations: u64) -> Result<Seen, String> {
     if is_clear {
         return Ok(seen);
     }
-    // A fast machine, or one that does other things: a longer look, once.
+    // The machine may be fast, or busy: take a longer look, once.
     Ok(look_once(program, 4 * iterations)?.0)
 }
 
-/// Also returns whether that is clear: it wasn't over too soon to see anything,
-/// and the server thread didn't lack a core.
+/// Also returns whether the result is clear: there was enough time to see
+/// something, and the server thread wasn't short of a core.
 fn look_once(program: &Path, iterations: u64) -> Result<(Seen, bool), String> {
     let server = start(program, iterations)?;
     answer(server.open("/non-blocking"))?;
@@ -124,7 +124,7 @@ fn look_once(program: &Path, iterations: u64) -> Result<(Seen, bool), String> {
     // How often the server thread wanted a core while others counted.
     let mut starved = 0;
     loop {
-        // What was answered first is here first.
+        // Check the probe first: its response may have arrived first.
         let is_answered = probe.is_answered();
         if blocking.is_answered() {
             break;
@@ -148,15 +148,16 @@ fn look_once(program: &Path, iterations: u64) -> Result<(Seen, bool), String> {
     let took = start.elapsed();
     let said = answer(blocking)?;
     if !said.ends_with(&format!("Result is {iterations}")) {
-        // Perhaps its handler panicked, and it says so.
+        // Its handler may have panicked: then the log shows it.
         let stderr = server.kill().stderr;
-        return Err(format!("/blocking isn't answered right.\n{said}{stderr}"));
+        return Err(format!("/blocking got a wrong response.\n{said}{stderr}"));
     }
     answer(probe)?;
     let is_starved = meanwhile == 0 && starved > samples.len() / 4;
     let is_clear = samples.len() >= 10 && !is_starved;
     samples.sort_by_key(Vec::len);
-    // For a while at least: one that ends and one that begins may overlap.
+    // For a fifth of the time at least: a thread that ends and one that begins
+    // may overlap.
     let usual = samples.get(samples.len() * 4 / 5);
     let counting = usual.map(|usual| Counting {
         threads: usual.len(),
@@ -175,7 +176,7 @@ fn look_once(program: &Path, iterations: u64) -> Result<(Seen, bool), String> {
     Ok((seen, is_clear))
 }
 
-/// What a task's server doesn't do yet, a sentence each.
+/// What a task's server doesn't do yet, one sentence per item.
 ///
 /// # Errors
 /// When it doesn't start, or doesn't answer.
@@ -193,7 +194,7 @@ pub fn missing(
     missing.filter_map(Result::transpose).collect()
 }
 
-/// What is missing of one expectation of a move.
+/// Checks one of a move's expectations. Returns what's missing.
 fn expectation(
     expected: &str,
     seen: &Seen,
@@ -204,12 +205,12 @@ fn expectation(
     let counting = seen.counting.clone();
     let plain = |text: &str| text.replace(char::is_whitespace, "");
     Ok(match what {
-        "frozen" if !seen.frozen => {
-            Some("this move's server still freezes, and yours doesn't.".into())
-        }
+        "frozen" if !seen.frozen => Some(
+            "this move's server should still freeze; yours doesn't.".into(),
+        ),
         "alive" if seen.frozen => Some(
-            "nobody is answered while /blocking counts: what does the \
-             server thread do?"
+            "nobody is answered while /blocking counts: what is the \
+             server thread doing?"
                 .into(),
         ),
         "counting" => {
@@ -217,13 +218,13 @@ fn expectation(
                 let threads = it.threads;
                 format!(
                     "{threads} threads other than the server thread count at \
-                     once, not {rest}."
+                     once; it should be {rest}."
                 )
             })
         }
         "reused" => counting
             .filter(|it| !it.reused)
-            .map(|_| "a thread is started for each request.".into()),
+            .map(|_| "each request still starts a thread.".into()),
         "named" => counting
             .filter(|it| it.name.as_deref() != Some(rest))
             .map(|_| format!("no thread named `{rest}` counts.")),
@@ -235,21 +236,21 @@ fn expectation(
             let server = start(program, 1)?;
             let (failing, then) = rest.split_once(" then ").unwrap_or_default();
             let first = answer(server.open("/failing"))?;
-            // Of a server that is expected to be dead, none is expected.
+            // A dead server sends no response, so don't wait long for it.
             let time = match then {
                 "nothing" => Duration::from_secs(1),
                 _ => PATIENCE,
             };
             let ask = |path| answer_within(server.open(path), time);
-            // More often than it has threads.
+            // More `/failing` requests than it has threads.
             ask("/failing").ok();
             ask("/failing").ok();
             let after = ask("/blocking").unwrap_or_default();
             let seen = (status(&first), status(&after));
             (seen != (failing, then)).then(|| {
                 format!(
-                    "/failing is answered with {}, and /blocking after three \
-                     of them with {}. It should be {failing} and {then}.",
+                    "/failing gets {}, and a /blocking after three of them \
+                     gets {}. It should be {failing} and {then}.",
                     seen.0, seen.1
                 )
             })
@@ -261,7 +262,7 @@ fn expectation(
             server.limit_memory(Some(1024 * 1024));
             let said = answer(server.open("/blocking"))?;
             (status(&said) != "503" || !said.ends_with(rest)).then(|| {
-                format!("when no thread can be started, it answers:\n{said}")
+                format!("when no thread can be started, a client gets:\n{said}")
             })
         }
         _ => None,
@@ -281,7 +282,7 @@ pub fn exercise(task: &Task, program: &Path) -> Result<(), String> {
 }
 
 thread_local! {
-    /// What the last panic said, while panics are caught.
+    /// The last panic's message, while panics are caught.
     static MESSAGE: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 

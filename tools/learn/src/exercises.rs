@@ -1,5 +1,5 @@
-//! What each exercise's server must do. A check that fails panics, with a
-//! message for the learner.
+//! What each exercise's server must do. A failing check panics with a message
+//! for the learner.
 
 use std::{
     collections::HashSet,
@@ -54,7 +54,10 @@ fn alive(server: &Server) -> Pending {
     let blocking = server.send("/blocking");
     let response = server.get("/non-blocking");
     assert_eq!(response.body(), "This page is non-blocking.");
-    assert!(!blocking.is_answered(), "/non-blocking waited for /blocking.");
+    assert!(
+        !blocking.is_answered(),
+        "/non-blocking had to wait for /blocking."
+    );
     blocking
 }
 
@@ -63,18 +66,24 @@ fn a_late_alarm(program: &Path) {
         let answer = request.wait();
         let words = answer.split_whitespace().rev();
         let mut numbers = words.filter_map(|word| word.parse::<f64>().ok());
-        numbers.next().expect("/waiting returns no number of seconds.")
+        numbers.next().expect("/waiting doesn't report a number of seconds.")
     };
     let server = counting_to(program, 1);
     let requests: Vec<_> = (0..10).map(|_| server.send("/waiting")).collect();
     let start = Instant::now();
     for request in requests {
-        assert!(seconds(request) >= 3.0, "it waited for three seconds.");
+        assert!(
+            seconds(request) >= 3.0,
+            "/waiting waits for three seconds, but reports less."
+        );
     }
     let all = start.elapsed();
-    assert!(all < Duration::from_secs(15), "one at a time: {all:?}.");
+    assert!(
+        all < Duration::from_secs(15),
+        "the ten were answered one at a time: {all:?}."
+    );
 
-    // So far that it takes about six seconds here.
+    // Count far enough that it takes about six seconds here.
     let rounds = 500_000_000;
     let start = Instant::now();
     counting_to(program, rounds).get("/blocking");
@@ -87,7 +96,7 @@ fn a_late_alarm(program: &Path) {
     let waited = start.elapsed().as_secs_f64();
     assert!(
         measured > 0.8 * waited,
-        "it took {waited:.1} seconds, and /waiting returns {measured}."
+        "it took {waited:.1} seconds, but /waiting reports {measured}."
     );
 }
 
@@ -116,8 +125,8 @@ fn giving_way(program: &Path) {
     let both = start.elapsed();
     assert!(
         one > both * 3 / 4,
-        "of two /blocking, one was answered after {one:?} and the other \
-         after {both:?}: it waited for the first."
+        "of two /blocking requests, one was answered after {one:?} and the \
+         other after {both:?}: the second waited for the first."
     );
 }
 
@@ -143,12 +152,12 @@ fn which_thread(program: &Path) {
     let threads = HashSet::from([thread(), thread(), thread()]);
     assert!(
         threads.iter().all(|it| it.starts_with("ThreadId(")),
-        "{threads:?} aren't thread ids."
+        "{threads:?} aren't thread IDs."
     );
     assert_eq!(
         threads.len(),
         3,
-        "{threads:?}: on which thread does the line run that asks for the id?"
+        "{threads:?}: which thread runs the line that reads the ID?"
     );
 }
 
@@ -176,13 +185,17 @@ fn one_at_a_time(program: &Path) {
     assert_eq!(response.body(), "Result is 1000003");
     let endless = u64::MAX.to_string();
     let server = server(program, &[("ITERATIONS", &endless), ("THREADS", "3")]);
-    // Once it has answered, the server's own threads have started.
+    // Once it has replied, the server's own threads have started.
     server.get("/non-blocking");
     #[cfg(target_os = "linux")]
     let before = server.threads();
     let _blocking = alive(&server);
     #[cfg(target_os = "linux")]
-    assert_eq!(server.threads() - before, 1, "so many threads run at once.");
+    assert_eq!(
+        server.threads() - before,
+        1,
+        "number of threads that run at once"
+    );
 }
 
 fn a_pool_for_short_jobs(program: &Path) {
@@ -192,10 +205,10 @@ fn a_pool_for_short_jobs(program: &Path) {
     let short = server.send("/failing");
     wait_until("/failing is answered", || short.is_answered());
     let waited = long.iter().any(Pending::is_answered);
-    assert!(!waited, "/failing waited for /blocking.");
+    assert!(!waited, "/failing had to wait for /blocking.");
     let answer = short.wait();
     assert!(answer.starts_with("HTTP/1.1 500 "), "{answer}");
-    // It still ends in order.
+    // It still shuts down gracefully.
     #[cfg(unix)]
     {
         server.terminate();
@@ -237,11 +250,12 @@ fn when_to_come_back(program: &Path) {
         let is_it = name.eq_ignore_ascii_case("Retry-After");
         is_it.then(|| value.parse::<f64>().ok())?
     });
-    let seconds = seconds.expect("a 503 has a header Retry-After, a number.");
+    let seconds =
+        seconds.expect("a 503 needs a Retry-After header with a number.");
     let expected = 60.0 * one;
     assert!(
         seconds > expected / 3.0 && seconds < expected * 3.0,
-        "60 requests of {one:.2} s each are in front, and the client is asked \
+        "60 requests of {one:.2} s each are ahead, and the client is asked \
          to come back after {seconds} s."
     );
 }
@@ -262,25 +276,26 @@ fn time_left(program: &Path) {
         else {
             continue;
         };
-        // Before, one chunk more or less makes a great difference.
+        // Before that, a single chunk makes a big difference.
         if done > total / 10.0 {
-            let left = number("left_ms").expect("there is no left_ms.");
-            let elapsed =
-                number("elapsed_ms").expect("there is no elapsed_ms.");
+            let left = number("left_ms").expect("left_ms is missing.");
+            let elapsed = number("elapsed_ms").expect("elapsed_ms is missing.");
             let expected = elapsed * (total - done) / done;
             assert!(
                 (left - expected).abs() <= 0.1 * elapsed,
-                "left_ms is {left}, and {expected} are expected: {request}"
+                "left_ms is {left}; it should be about {expected}: {request}"
             );
             looks += 1;
         }
     }
-    assert!(looks > 2, "only {looks} events came while it ran.");
+    assert!(looks > 2, "only {looks} events arrived while it ran.");
 }
 
 fn pause(program: &Path) {
     let status = |server: &Server| -> Value {
-        events(server.send("/progress")).next().expect("it has events")
+        events(server.send("/progress"))
+            .next()
+            .expect("/progress sends no events.")
     };
     let done = |server: &Server| {
         status(server)["running"][0]["done"].as_u64().unwrap_or(0)
@@ -302,7 +317,7 @@ fn pause(program: &Path) {
     assert_eq!(
         status(&server)["running"][0]["busy"],
         2,
-        "it keeps its threads"
+        "threads that a paused request keeps"
     );
     let before = done(&server);
     post(&server, "/resume?id=it");

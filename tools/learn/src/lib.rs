@@ -1,10 +1,10 @@
-//! Type it yourself: the moves from step 1 to step 4, and the exercises behind
+//! Type it yourself: the moves from step 1 to step 4, and the exercises after
 //! them.
 //!
-//! - [`task`]: what there is to do, in `moves/` and in `docs/exercises/`;
+//! - [`task`]: the tasks, from `moves/` and `docs/exercises/`;
 //! - [`server`]: `my-server/`, the learner's own package;
 //! - [`check`]: what a server does while it counts;
-//! - [`screen`]: what the terminal shows of all this.
+//! - [`screen`]: what the terminal shows.
 
 pub mod check;
 mod exercises;
@@ -21,15 +21,15 @@ use task::{Files, Task};
 /// How far `/blocking` counts: for about half a second.
 const ITERATIONS: u64 = 2_000_000_000;
 
-/// What came of the learner's code.
+/// The result of checking the learner's code.
 pub struct Report {
     /// The code.
     pub files: Files,
-    /// What the compiler said.
+    /// The compiler's messages.
     pub messages: String,
-    /// What was seen of the server, if there is one.
+    /// What the server did, if it compiled.
     pub seen: Option<Seen>,
-    /// What it doesn't do yet, nothing if the task is solved.
+    /// What it doesn't do yet; empty if the task is solved.
     pub missing: Vec<String>,
 }
 
@@ -39,7 +39,7 @@ impl Report {
         self.seen.is_some() && self.missing.is_empty()
     }
 
-    /// For a program.
+    /// The result as JSON, for scripts.
     pub fn json(&self, task: &Task) -> Value {
         json!({
             "task": task.name,
@@ -51,7 +51,7 @@ impl Report {
     }
 }
 
-/// Compiles the learner's server, and looks at what it does.
+/// Compiles the learner's server, and checks what it does.
 pub fn try_out(server: &Server, task: &Task, colour: bool) -> Report {
     let mut report = Report {
         files: Files::new(),

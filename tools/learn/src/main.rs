@@ -1,5 +1,5 @@
-//! `cargo run -p learn`: says what to do next, and on each save compiles the
-//! learner's server, and shows whether it is frozen or alive.
+//! `cargo run -p learn`: shows what to do next. On each save, it compiles the
+//! learner's server and shows whether it is frozen or alive.
 
 use std::{
     io::{self, IsTerminal, Write},
@@ -20,15 +20,15 @@ use learn::{
 };
 use notify::{RecursiveMode, Watcher};
 
-/// Type the server yourself, move by move, and see whether it is alive.
+/// Type the server yourself, move by move, and see whether it's alive.
 #[derive(Parser)]
 struct Options {
-    /// The task to go to: a move's number, or e3 for exercise 3; what you have
-    /// is kept
+    /// The task to go to: a move's number, or e3 for exercise 3; your code is
+    /// kept
     task: Option<String>,
 
-    /// Check once and print the result as JSON; the exit status is 0 if it is
-    /// solved
+    /// Check once and print the result as JSON; the exit status is 0 if the
+    /// task is solved
     #[arg(long)]
     once: bool,
 
@@ -37,7 +37,7 @@ struct Options {
     folder: PathBuf,
 }
 
-/// What the tool waits for.
+/// An event the tool waits for.
 enum Event {
     Key(Key),
     Saved,
@@ -51,7 +51,7 @@ struct Learner {
     at: usize,
     hints: usize,
     colour: bool,
-    /// What the last key has shown, below the rest.
+    /// The output of the last key, shown below the rest.
     shown: String,
     report: Option<Report>,
     has_ended: bool,
@@ -128,14 +128,13 @@ impl Learner {
         let mut of_kind = of_kind.filter(|(_, it)| it.step().is_some() == kind);
         let index =
             digits.parse::<usize>().ok().and_then(|it| it.checked_sub(1));
-        index
-            .and_then(|it| of_kind.nth(it))
-            .map(|it| it.0)
-            .ok_or_else(|| format!("there is no task {number}; l lists them"))
+        index.and_then(|it| of_kind.nth(it)).map(|it| it.0).ok_or_else(|| {
+            format!("there is no task {number}; press l for a list")
+        })
     }
 
-    /// Goes to a task. An exercise begins with its step; so does a task that is
-    /// `fresh`.
+    /// Goes to a task. An exercise begins with its step; a `fresh` move begins
+    /// with the code of the move before it.
     fn begin(&mut self, task: usize, fresh: bool) -> Result<(), String> {
         self.shown.clear();
         if fresh || self.tasks[task].step().is_some() {
@@ -149,11 +148,11 @@ impl Learner {
         self.server.save(&self.progress)
     }
 
-    /// Replaces the learner's files, and says where they are kept.
+    /// Replaces the learner's files, and shows where their copies are.
     fn put(&mut self, files: &Files) -> Result<(), String> {
         if let Some(kept) = self.server.put(files)? {
             self.shown =
-                format!("  What you had is kept in {}\n", kept.display());
+                format!("  Your old code is kept in {}\n", kept.display());
         }
         Ok(())
     }
@@ -190,7 +189,7 @@ impl Learner {
         let _ = out.flush();
     }
 
-    /// Until the learner quits.
+    /// Runs until the learner quits.
     fn run(&mut self) -> Result<(), String> {
         let (sender, events) = mpsc::channel();
         let saved = sender.clone();
@@ -224,7 +223,7 @@ impl Learner {
                     self.tried(*report)?;
                     self.draw("");
                 }
-                // An editor may write a file in several goes.
+                // An editor may write a file in several steps.
                 Event::Saved => thread::sleep(Duration::from_millis(20)),
             }
             if trying.is_none() && self.has_changed() {
@@ -232,13 +231,13 @@ impl Learner {
                 self.draw("\n  Compiling…\n");
             }
         }
-        // It ends the server that it has started.
+        // This also ends the server that the thread started.
         trying.map(JoinHandle::join);
         println!("  Until next time: cargo run -p learn continues here.");
         Ok(())
     }
 
-    /// Whether the learner has saved something else since it was last tried.
+    /// Whether the learner has saved a change since the last check.
     fn has_changed(&self) -> bool {
         let mine = task::sources(&self.server.src());
         self.report.as_ref().is_none_or(|it| Ok(&it.files) != mine.as_ref())
@@ -254,7 +253,7 @@ impl Learner {
         })
     }
 
-    /// Does what a key says. Returns whether to go on.
+    /// Handles a key. Returns whether to continue.
     fn press(&mut self, key: Key) -> Result<bool, String> {
         let task = &self.tasks[self.at];
         let mine = task::sources(&self.server.src()).unwrap_or_default();
@@ -273,13 +272,13 @@ impl Learner {
                 self.shown = screen::solution(&mine, &solution);
             }
             Key::Char('t') => {
-                self.shown = "  This is the solution already.\n".into();
+                self.shown = "  Your code is already the solution.\n".into();
                 self.progress.taken.push(task.name.clone());
                 self.put(&task::after(&self.tasks, self.at)?)?;
                 self.server.save(&self.progress)?;
             }
             Key::Char('r') => {
-                self.shown = "  Nothing has changed yet.\n".into();
+                self.shown = "  You haven't changed anything yet.\n".into();
                 self.put(&task::before(&self.tasks, self.at)?)?;
             }
             Key::Char('l') => {
@@ -291,7 +290,8 @@ impl Learner {
                 let line = Term::stdout().read_line();
                 self.progress.prediction = line.unwrap_or_default();
                 self.server.save(&self.progress)?;
-                self.shown = "  Noted. You'll see it again.\n".into();
+                self.shown =
+                    "  Noted. You'll see it again once it's solved.\n".into();
             }
             _ => self.shown.clear(),
         }
@@ -302,12 +302,12 @@ impl Learner {
         let solved = self.report.as_ref().is_some_and(Report::is_solved);
         if !solved {
             self.shown =
-                "  Not solved yet: t takes the solution over.\n".into();
+                "  Not solved yet. Press t to take over the solution.\n".into();
             return Ok(());
         }
         let is_move = |it: &Task| it.step().is_none();
         let next = self.tasks.get(self.at + 1);
-        // The real end comes once, between the moves and the exercises.
+        // The ending is shown once, between the moves and the exercises.
         let is_end =
             is_move(&self.tasks[self.at]) && !next.is_some_and(is_move);
         if is_end && !self.has_ended {
@@ -318,14 +318,14 @@ impl Learner {
             return Ok(());
         }
         if next.is_none() {
-            self.shown = "  That was the last one.\n".into();
+            self.shown = "  That was the last exercise.\n".into();
             return Ok(());
         }
         self.begin(self.at + 1, false)
     }
 }
 
-/// Sends each key, and reads the next one only when it may.
+/// Sends each key, and reads the next one only when asked to.
 fn keys(events: Sender<Event>) -> Sender<()> {
     let (next, wanted): (_, Receiver<()>) = mpsc::channel();
     thread::spawn(move || {

@@ -28,7 +28,7 @@ fn painted(text: &str, style: Style) -> String {
     format!("{style}{text}{style:#}")
 }
 
-/// Markdown as a terminal shows it: paragraphs that fit, without its marks.
+/// Markdown for a terminal: wrapped paragraphs, without the markup.
 pub fn paragraphs(markdown: &str) -> String {
     let mut text = String::new();
     for paragraph in markdown.split("\n\n") {
@@ -50,7 +50,7 @@ pub fn paragraphs(markdown: &str) -> String {
     text
 }
 
-/// The first lines: how far the learner is, and what there is to do.
+/// The first lines: the learner's progress, and the task.
 pub fn head(
     tasks: &[Task],
     at: usize,
@@ -73,7 +73,7 @@ fn plain(title: &str) -> String {
     title.replace('`', "")
 }
 
-/// What came of the last save.
+/// The result of the last save.
 pub fn report(
     task: &Task,
     report: &Report,
@@ -93,7 +93,7 @@ pub fn report(
         let margin = Options::new(WIDTH)
             .initial_indent("  Not yet: ")
             .subsequent_indent("  ");
-        // A server's own words may have many lines.
+        // A server's output may have many lines.
         for (number, line) in missing.lines().enumerate() {
             text += &match number {
                 0 => textwrap::fill(line, &margin),
@@ -141,7 +141,7 @@ fn lanes(seen: &Seen) -> String {
     )
 }
 
-/// What makes the learner's files the solution.
+/// The changes that turn the learner's files into the solution.
 pub fn solution(mine: &Files, solution: &Files) -> String {
     let mut text = String::new();
     for (name, after) in solution {
@@ -162,12 +162,12 @@ pub fn solution(mine: &Files, solution: &Files) -> String {
         }
     }
     if text.is_empty() {
-        return "  Your code is the solution already.\n".into();
+        return "  Your code is already the solution.\n".into();
     }
     text
 }
 
-/// All tasks, and which are done.
+/// All tasks, with marks for the ones that are done.
 pub fn list(tasks: &[Task], at: usize, progress: &Progress) -> String {
     let line = |(number, task): (usize, &Task)| {
         let mark = match progress.is_done(task) {
@@ -178,7 +178,7 @@ pub fn list(tasks: &[Task], at: usize, progress: &Progress) -> String {
         format!("  {mark} {}\n", plain(&task.title))
     };
     tasks.iter().enumerate().map(line).collect::<String>()
-        + "\n  Go to one with: cargo run -p learn -- 7 (or e3 for exercise 3)\n"
+        + "\n  To go to one: cargo run -p learn -- 7 (or e3 for exercise 3)\n"
 }
 
 /// The last lines.
@@ -194,11 +194,11 @@ pub fn keys(hints: usize) -> String {
     format!("\n{}\n", painted(&keys, DIM))
 }
 
-/// The end of the moves: whether the server is the book's.
+/// The end of the moves: how the server compares with the book's.
 pub fn end(progress: &Progress, mine: &Files, step: &Files) -> String {
     let own = progress.solved.len();
     let text = if mine == step {
-        "**That is step 4, byte for byte, and you typed it.**".into()
+        "**That's step 4, byte for byte, and you typed it.**".into()
     } else {
         let lines = TextDiff::from_lines(
             mine.values().cloned().collect::<String>(),
@@ -208,18 +208,19 @@ pub fn end(progress: &Progress, mine: &Files, step: &Files) -> String {
         .filter(|it| it.tag() != ChangeTag::Equal)
         .count();
         format!(
-            "**That is step 4 in your own words:** {lines} lines differ from \
+            "**That's step 4 in your own words:** {lines} lines differ from \
              the book's, and every check passes."
         )
     };
     paragraphs(&format!(
-        "{text}\n\nIt began with a server that froze at the first heavy \
+        "{text}\n\nYou began with a server that froze at the first heavy \
          request. Now it starts its threads once, shares work among them, \
          survives a panic, and answers everyone while it counts. You solved \
-         {own} tasks with your own code. On the way your server was frozen \
-         for {} in all.\n\nTry it: `cd my-server`, `cargo run`, and open \
-         http://127.0.0.1:3000/. What it still can't do, refuse, report and \
-         cancel, is in steps 5 to 7. The exercises come next: press n.",
+         {own} tasks with your own code. On the way, your server was frozen \
+         for {} altogether.\n\nTry it: `cd my-server`, `cargo run`, and open \
+         http://127.0.0.1:3000/. It still can't refuse requests, report \
+         progress or cancel: steps 5 to 7 add that. The exercises come next: \
+         press n.",
         short(Duration::from_secs_f64(progress.frozen_ms / 1000.0)),
     ))
 }

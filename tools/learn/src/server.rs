@@ -1,6 +1,6 @@
-//! `my-server/`: the learner's own package. Nothing of the learner's is ever
-//! lost: before anything is replaced it is copied, and each file is replaced at
-//! once or not at all.
+//! `my-server/`: the learner's own package. The learner's work is never lost:
+//! everything is copied before it is replaced, and each file is replaced in one
+//! go or not at all.
 
 use std::{
     env, fs,
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::task::{Files, Task, sources};
 
-/// What the steps that the tasks begin with depend on.
+/// The dependencies of the steps that the tasks begin with.
 const DEPENDENCIES: [&str; 9] = [
     "actix-web",
     "common",
@@ -32,13 +32,13 @@ const DEPENDENCIES: [&str; 9] = [
 pub struct Progress {
     /// The name of the task at hand.
     pub task: String,
-    /// Those that the learner's own code has solved.
+    /// The tasks that the learner's own code has solved.
     pub solved: Vec<String>,
-    /// Those whose solution was taken over.
+    /// The tasks whose solution was taken over.
     pub taken: Vec<String>,
-    /// What the learner expects to see, of the task at hand.
+    /// What the learner expects to see in the task at hand.
     pub prediction: String,
-    /// For how long the learner's servers were frozen, in all.
+    /// How long the learner's servers have been frozen, in total.
     pub frozen_ms: f64,
 }
 
@@ -55,11 +55,11 @@ pub struct Server {
     folder: PathBuf,
 }
 
-/// What cargo made of it.
+/// The result of building it.
 pub struct Built {
     /// Where the program is, unless there is an error.
     pub program: Option<PathBuf>,
-    /// What the compiler said.
+    /// The compiler's messages.
     pub messages: String,
 }
 
@@ -67,7 +67,7 @@ fn told(path: &Path) -> impl Fn(io::Error) -> String {
     move |error| format!("{}: {error}", path.display())
 }
 
-/// Replaces a file: whenever this is killed, it is the old or the new one.
+/// Replaces a file. Killed at any moment, this leaves the old or the new one.
 fn replace(path: &Path, text: &str) -> Result<(), String> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -100,9 +100,9 @@ pub fn manifest(name: &str, targets: &str) -> Result<String, String> {
     let (_, shared) = root
         .split_once("[workspace.dependencies]")
         .ok_or("Cargo.toml has no [workspace.dependencies]")?;
-    // Of the release profile, cargo would warn that it names other packages.
+    // Cargo would warn that the release profile names other packages.
     let shared = shared.split("[profile.release").next().unwrap_or_default();
-    // So small a package is compiled as fast without it, and much is saved.
+    // A package this small compiles as fast without it, and it saves space.
     let shared = shared
         .replace("[profile.dev]\n", "[profile.dev]\nincremental = false\n");
     let paths = format!("path = \"{}/", workspace().display());
@@ -117,7 +117,7 @@ pub fn manifest(name: &str, targets: &str) -> Result<String, String> {
     ))
 }
 
-/// The lock file of such a package: the workspace's, with it in addition.
+/// Such a package's lock file: the workspace's, plus the package.
 pub fn lock(name: &str) -> Result<String, String> {
     let lock = workspace().join("Cargo.lock");
     let lock = fs::read_to_string(&lock).map_err(told(&lock))?;
@@ -142,13 +142,13 @@ impl Server {
     /// Makes the package, or brings it up to date with the workspace.
     pub fn open(folder: &Path) -> Result<Self, String> {
         let server = Self { folder: folder.into() };
-        // Named for its folder: another one's program is another file.
+        // Named after its folder, so that each folder has its own program.
         let name = server.name();
         let bin =
             format!("[[bin]]\nname = \"{name}\"\npath = \"src/main.rs\"\n");
         replace(&folder.join("Cargo.toml"), &manifest(&name, &bin)?)?;
         replace(&folder.join("Cargo.lock"), &lock(&name)?)?;
-        // For a learner who runs cargo in it.
+        // For a learner who runs cargo there.
         let target = target().display().to_string().replace('\\', "/");
         replace(
             &folder.join(".cargo/config.toml"),
@@ -167,7 +167,7 @@ impl Server {
         self.folder.join("src")
     }
 
-    /// How far the learner is, nothing at first.
+    /// The learner's progress; nothing at first.
     pub fn progress(&self) -> Result<Option<Progress>, String> {
         let path = self.folder.join("progress.json");
         match fs::read_to_string(&path) {
@@ -179,22 +179,22 @@ impl Server {
         }
     }
 
-    /// Remembers it.
+    /// Saves the learner's progress.
     pub fn save(&self, progress: &Progress) -> Result<(), String> {
         let text = serde_json::to_string_pretty(progress)
             .map_err(|error| error.to_string())?;
         replace(&self.folder.join("progress.json"), &text)
     }
 
-    /// Copies what is in `src`. Returns where to, nothing if there is
-    /// nothing to copy.
+    /// Copies `src`. Returns where the copy is, or nothing if there was nothing
+    /// to copy.
     fn keep(&self) -> Result<Option<PathBuf>, String> {
         let kept = self.folder.join("kept");
         let copy = || {
             if !self.src().exists() {
                 return Ok(None);
             }
-            // What was begun and not finished has no number.
+            // An unfinished copy has no number.
             let begun = kept.join(".new");
             fs::create_dir_all(&begun)?;
             for entry in fs::read_dir(self.src())? {
@@ -217,8 +217,8 @@ impl Server {
         copy().map_err(told(&kept))
     }
 
-    /// Makes the sources these. Returns where those are kept that were there,
-    /// if they were others.
+    /// Replaces the sources. Returns where the old ones are kept, if they were
+    /// different.
     pub fn put(&self, files: &Files) -> Result<Option<PathBuf>, String> {
         let old = sources(&self.src()).unwrap_or_default();
         if old == *files {

@@ -1,4 +1,4 @@
-//! A learner in a terminal: types, errs, is killed, and ends with step 4.
+//! A learner in a terminal makes mistakes, is killed, and ends with step 4.
 #![cfg(unix)]
 
 use std::{
@@ -19,7 +19,7 @@ use rustix::{
     pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
 };
 
-/// Longer than anything takes, even while the machine does other things.
+/// Longer than anything takes, even on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// `learn` in a terminal of its own.
@@ -46,7 +46,7 @@ impl Session {
             .stdin(open())
             .stdout(open())
             .stderr(open())
-            // The compilers and servers that it starts end with it.
+            // The compilers and servers that it starts end when it does.
             .process_group(0)
             .spawn()
             .unwrap();
@@ -73,7 +73,7 @@ impl Session {
         Self { terminal, seen, child }
     }
 
-    /// Waits until the terminal shows it, and forgets what was before.
+    /// Waits until the terminal shows `text`, and forgets everything before it.
     fn wait_for(&mut self, text: &str) -> String {
         let start = Instant::now();
         loop {
@@ -94,7 +94,7 @@ impl Session {
 }
 
 impl Drop for Session {
-    /// Kills it with -9, and whatever it has started.
+    /// Kills it, and everything it has started, with -9.
     fn drop(&mut self) {
         let group = self.child.id().try_into().ok().and_then(Pid::from_raw);
         group.map(|group| kill_process_group(group, Signal::KILL));
@@ -115,7 +115,7 @@ fn save(folder: &Path, files: &Files) {
     }
 }
 
-/// All copies of what the learner had, and what is there now.
+/// All copies of the learner's old code, and the code that is there now.
 fn kept(folder: &Path) -> Vec<Files> {
     let copies = fs::read_dir(folder.join("kept")).into_iter().flatten();
     let copies = copies.map(|it| it.unwrap().path());
@@ -133,7 +133,7 @@ fn a_learner_errs_is_killed_takes_over_and_loses_nothing() {
     learn.wait_for("FROZEN for");
     let without_move =
         after(1)["main.rs"].replace("work = move ||", "work = ||");
-    // It compiles, but isn't what the move asks for.
+    // It compiles, but doesn't do what the move asks for.
     save(&folder, &Files::from([("main.rs".into(), without_move)]));
     learn.wait_for("Not yet: there is no `move || count(iterations)`");
     learn.press("h");
@@ -144,7 +144,7 @@ fn a_learner_errs_is_killed_takes_over_and_loses_nothing() {
     learn.wait_for("Move 2.");
     drop(learn);
 
-    // It continues where it was. The learner's own words are all it has.
+    // It continues from where it was. Only the learner has a copy of this code.
     let own = after(2)["main.rs"].replace("let worker", "let my_worker: u64");
     save(&folder, &Files::from([("main.rs".into(), own.clone())]));
     let mut learn = Session::start(&folder, "2");
@@ -154,12 +154,12 @@ fn a_learner_errs_is_killed_takes_over_and_loses_nothing() {
     learn.press("s");
     learn.wait_for("+     let worker = thread::spawn(");
     learn.press("t");
-    learn.wait_for("What you had is kept in");
+    learn.wait_for("Your old code is kept in");
     drop(learn);
     let is_own = |files: &Files| files.get("main.rs") == Some(&own);
     assert!(kept(&folder).iter().any(is_own), "the learner's code is lost");
 
-    // Whatever was written by then, it is either the learner's or the book's.
+    // Each file written by then is either the learner's or the book's.
     let mut learn = Session::start(&folder, "2");
     learn.press("t");
     learn.wait_for("Solved.");

@@ -1,4 +1,4 @@
-//! The moves and exercises: what is said of each is what its server does.
+//! The moves and exercises: each server does what its text claims.
 
 use std::{
     collections::BTreeMap,
@@ -14,7 +14,7 @@ use learn::{check, server, task};
 use similar::{ChangeTag, TextDiff};
 use task::{Files, Task};
 
-/// The most lines that a move has its reader type.
+/// The most lines a reader has to type in one move.
 const MOST: usize = 12;
 
 fn moves() -> Vec<Task> {
@@ -23,7 +23,7 @@ fn moves() -> Vec<Task> {
     tasks
 }
 
-/// How many lines come that aren't just brackets, and aren't moved from
+/// How many new lines there are, not counting brackets and lines moved from
 /// elsewhere.
 fn typed(before: &Files, after: &Files) -> usize {
     let empty = String::new();
@@ -139,7 +139,7 @@ fn each_move_is_frozen_or_alive_as_it_says_and_not_done_before() {
         };
         let (mut seen, mut missing) = look(ITERATIONS);
         if !missing.is_empty() {
-            // A machine that does other things may need a longer look.
+            // A busy machine may need a longer look.
             (seen, missing) = look(8 * ITERATIONS);
         }
         assert!(missing.is_empty(), "move {number}: {missing:?}, {seen:?}");
