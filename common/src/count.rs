@@ -51,7 +51,7 @@ mod tests {
     fn each_round_takes_time() {
         let start = Instant::now();
         assert_eq!(count(100_000_000), 100_000_000);
-        // No processor adds ten times in a nanosecond, one after another.
+        // No processor makes ten dependent additions in a nanosecond.
         assert!(start.elapsed() > Duration::from_millis(10), "does it loop?");
     }
 

@@ -1,4 +1,4 @@
-//! Tables, charts and single figures, from the files in `docs/results`.
+//! Tables, charts and single numbers, from the files in `docs/results`.
 
 use compare::{
     format::ratio,
@@ -77,8 +77,8 @@ fn servers(results: &Results) -> String {
         "server",
         "`/blocking`: median (least to greatest)",
         "speed-up",
-        "`/non-blocking` meanwhile: median",
-        "99 of 100 in",
+        "`/non-blocking` during it: median",
+        "99 % within",
         "worst",
     ];
     let rows = results.servers.iter().map(|server| {
@@ -96,7 +96,7 @@ fn servers(results: &Results) -> String {
     table(&head, rows)
 }
 
-/// What each further thread brought.
+/// How much faster each further thread makes `/blocking`.
 fn scaling(results: &Results) -> String {
     let head = [
         "threads",

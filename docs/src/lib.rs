@@ -12,8 +12,8 @@
 //! | `theme/`, `book.toml` | how mdBook shows it | hand |
 //! | `../target/book/` | the book | `cargo run -p docs` |
 //!
-//! What a chapter shows of something else stands in it, between two comments of
-//! which the first names the source:
+//! A chapter shows parts of other files between two comments. The first names
+//! the source:
 //!
 //! ```text
 //! <!-- from step1-blocking/src/main.rs: blocking -->
@@ -94,7 +94,7 @@ pub fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
-/// The Rust that stands in the chapters, as doctests.
+/// The chapters' Rust code, as doctests.
 #[cfg(doctest)]
 mod examples {
     macro_rules! test {

@@ -108,7 +108,7 @@ fn is_server(line: &str) -> bool {
 }
 
 /// Runs a step, as a line such as `$ PORT=3001 cargo run -p STEP -- --help`
-/// asks for it. Returns what it said, and the server if it goes on.
+/// asks for it. Returns what it printed, and the server if it keeps running.
 fn start(
     line: &str,
     is_short: bool,
@@ -144,8 +144,8 @@ fn start(
     }
 }
 
-/// Runs the commands in one bash. Returns them with all that they print, in
-/// the order in which it comes.
+/// Runs the commands in one bash. Returns them with everything they print, in
+/// the order in which it arrives.
 fn terminal(commands: &[&str], address: &str) -> Result<String, String> {
     // A command line begins at the left margin, as behind a prompt.
     let mut script = SHELL.to_owned();

@@ -9,7 +9,7 @@
 //! | `the difference of steps 4 and 5: admit, Pool::submit` | parts of it |
 //! | `docs/results/pools.json: table` | measurements: see `figures` |
 //! | `docs/proofs.toml` | the tables of proofs |
-//! | `its commands` | the commands that stand there, and what they print |
+//! | `its commands` | the commands in that place, and what they print |
 
 use std::{
     collections::BTreeMap, fs, ops::Range, path::PathBuf, sync::LazyLock,
@@ -143,7 +143,7 @@ pub fn stale(commands: bool) -> Result<Vec<String>, String> {
 /// Writes down what each place should show, with its commands run.
 ///
 /// # Errors
-/// What couldn't be made; all else is renewed.
+/// What couldn't be made; everything else is renewed.
 pub fn renew() -> Result<(), String> {
     let all = all()?;
     let mut files: BTreeMap<&PathBuf, Vec<(&Shown, String)>> = BTreeMap::new();

@@ -86,7 +86,7 @@ fn every_chapter_is_in_the_summary_and_its_examples_are_run() {
     none(missing);
 }
 
-/// Who has read one chapter finds the way in all others.
+/// A reader of one chapter knows their way around all the others.
 #[test]
 fn each_steps_chapter_has_the_same_shape() {
     let shape = [

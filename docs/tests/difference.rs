@@ -3,10 +3,10 @@
 use harness::{Browser, STEPS};
 use serde_json::json;
 
-/// What of a difference sticks out of it, of the window, or of its own box,
-/// with all folds open. The page needn't scroll for that: what is clipped
-/// can't be read either. (A box within a line is held by the line's own: a
-/// space that ends a wrapped line hangs over, and nobody sees it.)
+/// The parts of a difference that stick out of it, of the window, or of their
+/// own box, with all folds open. The page doesn't have to scroll for that:
+/// clipped text can't be read either. (A box within a line is contained in the
+/// line's own: a space that ends a wrapped line hangs over, and nobody sees it.)
 const STICKS_OUT: &str = "[...document.querySelectorAll('.difference')]
     .flatMap(difference => {
         difference.querySelectorAll('details').forEach(it => it.open = true);

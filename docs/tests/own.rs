@@ -1,4 +1,4 @@
-//! The part "In your own server" says what its programs do.
+//! The programs in the part "In your own server" do what it claims.
 
 #[path = "../examples/sizing/plan.rs"]
 mod plan;

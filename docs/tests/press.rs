@@ -55,7 +55,7 @@ impl Recording {
         self.0[name].as_u64().unwrap_or_else(|| panic!("{name}: {}", self.0))
     }
 
-    /// All that was computed by one that is named so, or so and a number.
+    /// Everything computed by the lanes with this name, or with it and a number.
     fn spans(&self, name: &str) -> Vec<&Value> {
         let lanes = self.0["lanes"].as_array().unwrap().iter();
         lanes

@@ -27,7 +27,7 @@ const LESSONS: [&str; STEPS.len() - 1] = [
 ];
 
 /// The most lines that may change from a step to the next: in `main.rs`, and
-/// in all other files that both have. They aren't to be relaxed to fit the code.
+/// in all other files that both have. Don't relax them to fit the code.
 const MOST_CHANGED: (usize, usize) = (65, 60);
 
 /// How many files may be new in each step from the second on, and how many
@@ -117,7 +117,7 @@ fn each_step_has_its_items_in_the_same_order() {
 }
 
 #[test]
-fn what_a_lesson_does_not_touch_is_the_same_to_the_byte() {
+fn code_that_a_lesson_does_not_touch_is_identical_byte_for_byte() {
     for (number, step, before) in pairs() {
         let lesson: Vec<_> = LESSONS[number - 2].split(", ").collect();
         let mut touched = BTreeSet::new();
@@ -237,7 +237,7 @@ fn a_header_has_a_fixed_shape() {
 }
 
 #[test]
-fn no_marks_and_no_unwrap_stand_in_the_code() {
+fn the_code_contains_no_marks_and_no_unwrap() {
     let marks = ["ANCHOR", "--snip--", "TODO", "FIXME", "XXX", "NEW!", "New!"];
     for step in STEPS {
         for (file, text) in files(step) {

@@ -249,7 +249,7 @@ fn decoders_share_a_budget_of_memory() {
 }
 
 #[test]
-fn a_panic_in_a_decoder_is_a_500_and_harms_nobody() {
+fn a_panic_in_a_decoder_gets_a_500_and_harms_nobody() {
     let threads = Arc::new(Semaphore::new(1));
     System::new().block_on(async {
         let panics = on_a_thread(&threads, || -> Result<(), Refusal> {

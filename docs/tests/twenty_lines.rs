@@ -51,7 +51,7 @@ fn response(mut stream: TcpStream) -> String {
 }
 
 #[test]
-fn who_comes_second_waits_for_the_loop() {
+fn the_second_request_waits_for_the_loop() {
     let source = read("docs/examples/twenty-lines.rs").unwrap();
     let is_code = |it: &&str| !it.is_empty() && !it.starts_with("//");
     assert!(source.lines().filter(is_code).count() <= 22);

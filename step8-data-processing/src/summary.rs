@@ -1,4 +1,4 @@
-// A body of any size: cut at line ends; the pool summarises the pieces.
+// A body of any size: cut at line endings; the pool summarises the pieces.
 
 use std::{
     mem::take,

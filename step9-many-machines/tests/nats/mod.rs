@@ -25,7 +25,7 @@ pub struct Nats {
 }
 
 /// A worker process, which is stopped when it is dropped, and what it writes to
-/// standard error. That is read meanwhile: a full pipe would block it.
+/// standard error. A thread keeps reading that: a full pipe would block it.
 pub struct Worker(Child, Option<JoinHandle<String>>);
 
 /// A NATS server, or nothing when `nats-server` isn't there: then the test is

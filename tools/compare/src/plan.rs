@@ -114,7 +114,7 @@ impl Plan {
     }
 }
 
-/// How many cores this process may use, if the system tells.
+/// How many cores this process may use, if the system reports it.
 pub fn cores() -> Option<usize> {
     thread::available_parallelism().ok().map(Into::into)
 }

@@ -21,7 +21,7 @@ fn packages(edges: &str, selection: &[String]) -> BTreeSet<String> {
 }
 
 #[test]
-fn all_that_is_shared_is_compiled_once() {
+fn everything_shared_is_compiled_once() {
     // Step 9 needs the client of a broker as well, which the others don't have.
     let steps = STEPS[..8].iter().copied();
     let all = ["compare"].into_iter().chain(steps);

@@ -100,9 +100,8 @@ fn enter(room: &Mutex<Room>) -> MutexGuard<'_, Room> {
     room
 }
 
-/// Of a lane: what the test has sent to a path, the last of it, and how much of
-/// it has ended in that way. Nothing of it is forgotten, however slow the
-/// machine is.
+/// For a lane: the requests the test has sent to a path, the last of them, and
+/// how many have that outcome. None is forgotten, however slow the machine is.
 const HELPERS: &str = "
     addEventListener('DOMContentLoaded', () => {
         if (window.stage) stage.keeps = Infinity;
@@ -132,7 +131,7 @@ fn tab() -> Option<Browser> {
 /// else is in flight. What was sent before isn't counted.
 fn open(browser: &mut Browser, url: &str) {
     browser.look(1280, 720, "light");
-    // Another page first: the same with another # isn't loaded anew.
+    // Another page first: the same with another # isn't loaded again.
     browser.open("about:blank");
     browser.open(url);
     browser.wait_for("stage.lanes.length > 0");
@@ -537,13 +536,13 @@ fn whatever_a_server_does_it_is_restarted_and_ended() {
     browser.wait_for("note().startsWith('10 requests at most')");
     assert_eq!(browser.evaluate("count(0, '/blocking')"), 10);
     browser.wait_for("says(0).startsWith('frozen for ')");
-    // It is told, but not each tenth of a second.
+    // Screen readers announce it, but not ten times a second.
     browser.wait_for(&format!("{spoken} == 'frozen'"));
     browser.press("n");
     browser.wait_for("says(0) == 'alive, cancelled'");
     browser.wait_for(&format!("{spoken} == 'alive, cancelled'"));
 
-    // One that dies is told in every browser, and after a reload.
+    // Every browser shows a server that has died, even after a reload.
     let step = |stage| {
         let servers = servers(stage, 2);
         servers.into_iter().find(|it| it.1 == "step1-blocking").unwrap().0
@@ -759,7 +758,7 @@ fn the_class_of_50_minutes_goes_as_its_table_says() {
 }
 
 #[test]
-fn a_machine_is_ready_when_all_that_the_class_needs_answers() {
+fn a_machine_is_ready_when_everything_the_class_needs_answers() {
     let ready = |arguments: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_compare"));
         command.args(["--ready", "--quiet", "--only", "step1-blocking"]);

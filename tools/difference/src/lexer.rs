@@ -23,8 +23,8 @@ pub enum Kind {
     Number,
 }
 
-/// A word, a space or a sign. All words of a text, one after another, are the
-/// text to the byte.
+/// A word, a space or a sign. A text's words, joined together, are the text,
+/// byte for byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Word<'a> {
     pub text: &'a str,

@@ -33,7 +33,7 @@ struct End {
     unread: u64,
 }
 
-/// The end at the port `local`, if the kernel knows it.
+/// The end on port `local`, if the kernel knows it.
 fn end(local: u16, remote: u16) -> Result<Option<End>> {
     let mut tables = fs::read_to_string("/proc/net/tcp")?;
     // A system without IPv6 has no such table.

@@ -367,7 +367,7 @@ fn seven_tabs_share_a_stream_and_used_up_connections_are_no_freeze() {
 }
 
 #[test]
-fn a_tab_that_sent_nothing_claims_no_more_than_that_nothing_comes() {
+fn a_tab_that_sent_nothing_claims_only_that_nothing_comes() {
     let server = start("step1-blocking", "3_000_000_000");
     let Some(mut busy) = page(&server) else { return };
     let mut idle = more_tabs(&busy, &server, 1).remove(0);

@@ -1,4 +1,4 @@
-//! Figures as they stand in tables: of the terminal, the report, the book.
+//! Numbers as the tables show them: in the terminal, the report, the book.
 
 use crate::{
     format::{NONE, percent, short},

@@ -40,7 +40,7 @@ impl Report {
     /// Writes the three files. Returns the path of the page.
     ///
     /// # Errors
-    /// When one can't be written; the others are then written all the same.
+    /// When a file can't be written; the others are written all the same.
     pub fn write(&self, results: &Results) -> Result<PathBuf, String> {
         let timeline = chart::timeline(results);
         let json = serde_json::to_string(results);

@@ -137,7 +137,7 @@ const handlers = {
   about(number, about) {
     const lane = stage.lanes[number];
     lane.about = about;
-    // A server that is started anew has other threads.
+    // A restarted server has other threads.
     if (about.state !== "runs") lane.looked = null;
   },
   sent(number, id, path, at) {

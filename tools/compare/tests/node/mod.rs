@@ -44,7 +44,7 @@ fn only_stage_1_makes_all_clients_wait() {
 }
 
 #[test]
-fn a_worker_that_fails_or_ends_without_a_word_is_a_500() {
+fn a_request_whose_worker_fails_or_exits_silently_gets_a_500() {
     if !harness::has_node() {
         return;
     }
