@@ -394,7 +394,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_flag_is_refused_by_its_name() {
+    fn an_unknown_flag_is_rejected_by_its_name() {
         for arguments in
             [&["--threads=2"], &["--prot=3000"], &["-p"], &["3000"]]
         {

@@ -320,7 +320,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_division_comes_to_the_same(
+        fn any_division_gives_the_same_result(
             good in vec("[a-cé☃]{1,2};-?[0-9]{1,2}[.][0-9]\n", 0..40),
             any in vec("[a;]{0,2};?-?[0-9;]{0,2}[.]?[0-9-]{0,2}\n", 1..3),
             ends_bad: bool,

@@ -21,8 +21,8 @@ use crate::{chapters, figures, files, shown, workspace};
 /// Returns the folder.
 ///
 /// # Errors
-/// When a chapter asks for what can't be made, it can't be built, or mdBook
-/// warns of anything.
+/// When a chapter asks for something that can't be made, the book can't be
+/// built, or mdBook prints a warning.
 pub fn build(folder: Option<&Path>) -> Result<PathBuf, String> {
     let name = format!("book-{}.log", process::id());
     let name = env::temp_dir().join(name);
@@ -78,7 +78,7 @@ pub fn build(folder: Option<&Path>) -> Result<PathBuf, String> {
     if log.is_empty() { Ok(folder) } else { Err(log) }
 }
 
-/// Where the links of a page lead, and what can be linked to in it.
+/// A page's links, and the anchors that can be linked to in it.
 #[derive(Debug, Default)]
 struct Page {
     links: BTreeSet<String>,
@@ -104,9 +104,9 @@ fn page(html: &str) -> Page {
     page
 }
 
-/// The links of the built book that lead nowhere, a line each: those within
-/// the book, with their anchors, and those to files of the workspace, which
-/// are seen from `docs/chapters` as from `target/book`.
+/// The built book's dead links, one per line: links within the book, with their
+/// anchors, and links to files of the workspace, which are the same from
+/// `docs/chapters` as from `target/book`.
 ///
 /// # Errors
 /// When the book can't be read.
@@ -116,7 +116,7 @@ pub fn broken_links(folder: &Path) -> io::Result<Vec<String>> {
         let page = page(&fs::read_to_string(&path)?);
         pages.insert(path, page);
     }
-    // Chapters, but not the frames around them.
+    // The chapters' text, but not the frames around it.
     let special = ["404.html", "print.html", "toc.html"];
     let mut broken = Vec::new();
     for (path, page) in &pages {
@@ -145,7 +145,7 @@ fn follow(
     let file = file.split('?').next().unwrap_or(file);
     let to = match file {
         "" => from.to_owned(),
-        // It leads out of the book, as from the chapter.
+        // It leads out of the book, so it counts from the chapter.
         _ if file.starts_with("..") => workspace(chapters::FOLDER).join(file),
         _ => from.with_file_name(file),
     };

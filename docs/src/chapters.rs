@@ -14,12 +14,12 @@ pub const FOLDER: &str = "docs/chapters";
 /// A block of code in a chapter.
 #[derive(Debug)]
 pub struct Block {
-    /// The words behind the three backticks: the language, then how it is
+    /// The words after the three backticks: the language, then how the block is
     /// tested.
     pub words: Vec<String>,
-    /// What is between them.
+    /// The text between them.
     pub text: String,
-    /// The headings that it stands under, the chapter's own first.
+    /// The headings above it, the chapter's own first.
     pub under: Vec<String>,
 }
 
@@ -71,9 +71,9 @@ pub fn blocks(markdown: &str) -> Vec<Block> {
     blocks
 }
 
-/// What is wrong with the code blocks of a chapter, a sentence each.
+/// What's wrong with a chapter's code blocks, one sentence per mistake.
 ///
-/// A block of Rust is tested, unless it shows a file, which is tested there.
+/// A Rust block is tested, unless it shows a file, which is tested where it is.
 pub fn mistakes(markdown: &str) -> Vec<String> {
     let mut mistakes = Vec::new();
     for Block { words, text, .. } in blocks(&shown::own(markdown)) {
@@ -105,7 +105,7 @@ fn is_error_code(word: &str) -> bool {
     digits.len() == 4 && digits.chars().all(|it| it.is_ascii_digit())
 }
 
-/// The id that a heading has in the built book.
+/// A heading's ID in the built book.
 pub fn id(heading: &str) -> String {
     let heading = heading.trim().to_lowercase();
     heading

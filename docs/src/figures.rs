@@ -24,7 +24,7 @@ enum Figures {
     Printed(Printed),
 }
 
-/// What an example of this crate has printed.
+/// The output of one of this crate's examples.
 #[derive(Deserialize)]
 struct Printed {
     machine: String,
@@ -33,8 +33,8 @@ struct Printed {
     rows: Vec<Vec<Value>>,
 }
 
-/// A part of a file: its `table`, its `machine`; of what `compare` measured also
-/// `scaling`, its `chart`, and single values.
+/// A part of a file: its `table` or its `machine`. A file from `compare` also
+/// has `scaling`, its `chart`, and single values.
 pub fn make(path: &str, part: &str) -> Result<String, String> {
     let figures = serde_json::from_str(&read(path)?)
         .map_err(|error| format!("{path}: {error}"))?;
@@ -71,7 +71,7 @@ fn measured_on(machine: &str, how: &str) -> String {
     format!("\n\nMeasured on {machine}{how}.\n\n")
 }
 
-/// What `compare` measured of each server.
+/// The measurements of each server by `compare`.
 fn servers(results: &Results) -> String {
     let head = [
         "server",
@@ -147,7 +147,7 @@ fn table(
     format!("\n\n{}{}{rows}\n", line(&head), line(&rule))
 }
 
-/// A figure isn't parted from its unit.
+/// A number stays on one line with its unit.
 fn whole(figure: String) -> String {
     figure.replace(' ', "\u{a0}").replace('–', "–\u{2060}")
 }

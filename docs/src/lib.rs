@@ -1,6 +1,6 @@
 //! The book, and what keeps it true.
 //!
-//! What a reader reads, and what it is made of:
+//! What a reader reads, and where it comes from:
 //!
 //! | folder | holds | made by |
 //! |---|---|---|
@@ -21,7 +21,7 @@
 //! <!-- end -->
 //! ```
 //!
-//! So a chapter can be read whole where it lies. What is in `src/`:
+//! So you can read a whole chapter in its file. The modules in `src/`:
 //!
 //! - [`shown`]: what should be between the comments, and whether it is; made of
 //!   code, of measurements (`figures`), differences, commands (`sessions`) and
@@ -29,11 +29,11 @@
 //! - [`build`]: mdBook, and then every link of what it has built;
 //! - [`chapters`]: which there are, their blocks of code.
 //!
-//! The tests check all of it: `tests/book.rs` what is said and shown,
-//! `tests/seam.rs` the steps beside each other, `tests/difference.rs`,
+//! The tests check all of it: `tests/book.rs` the text and what it shows,
+//! `tests/seam.rs` the steps next to each other, `tests/difference.rs`,
 //! `tests/guess.rs` and `tests/press.rs` the pages in a browser, `tests/own.rs`
 //! and `tests/twenty_lines.rs` the servers that aren't steps. The exercises are
-//! tried in `tools/learn/tests/moves.rs`.
+//! tested in `tools/learn/tests/moves.rs`.
 
 pub mod build;
 pub mod chapters;
@@ -66,8 +66,8 @@ pub fn read(path: impl AsRef<Path>) -> Result<String, String> {
         .map_err(|error| format!("{}: {error}", path.display()))
 }
 
-/// All files below a folder of the workspace with that extension, sorted, but
-/// hidden ones. A folder that isn't there has none.
+/// All files in a folder of the workspace with that extension, sorted, without
+/// the hidden ones. If there is no such folder, there are none.
 pub fn files(folder: impl Into<PathBuf>, extension: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = vec![folder.into()];

@@ -23,7 +23,7 @@ struct Proofs {
     question: Vec<Claim>,
 }
 
-/// Something that the book says, and why one should believe it.
+/// A claim that the book makes, and the reason to believe it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Claim {
@@ -41,7 +41,8 @@ struct Claim {
 /// The tables as a page shows them.
 ///
 /// # Errors
-/// When they can't be read, or a claim has no proof, or one that isn't there.
+/// When they can't be read, or a claim has no proof, or its proof doesn't
+/// exist.
 pub(crate) fn tables() -> Result<String, String> {
     let proofs: Proofs = toml::from_str(&read(SOURCE)?)
         .map_err(|error| format!("{SOURCE}: {error}"))?;
@@ -102,7 +103,7 @@ fn link(proof: &str) -> Result<String, String> {
     let Some(test) = test else {
         return Ok(link(&format!("`{path}`")));
     };
-    // Its attributes may be several.
+    // There may be several attributes.
     let declared = format!(
         r"(?m)^\s*#\[[\w:]*test\b.*\]\n(\s*#\[.*\]\n)*\s*(async )?fn {test}\("
     );

@@ -1,8 +1,8 @@
 //! Sessions: commands in a chapter, and what they print.
 //!
-//! A line that begins with `$ ` is a command, all others are its output.
-//! `$ cargo run -p STEP` runs in a terminal of its own until the next such
-//! line; what else there is runs in a second terminal, which is bash.
+//! A line that begins with `$ ` is a command; all the others are its output.
+//! `$ cargo run -p STEP` runs in its own terminal until the next such line;
+//! everything else runs in a second terminal, with bash.
 
 use std::{
     process::{Command, Output},
@@ -17,10 +17,10 @@ use crate::workspace;
 /// The port that transcripts show.
 const PORT: &str = "127.0.0.1:3000";
 
-/// What the second terminal does first. curl shows its progress when it doesn't
-/// print to a terminal, and goes by a proxy and a file that are somebody's own.
-/// And two that end at the same time would print in any order: the one in the
-/// foreground lets the one in the background go first.
+/// The second terminal's first commands. curl shows its progress when it
+/// doesn't print to a terminal, and uses a proxy and a configuration file if
+/// there are any. And two commands that end at the same time would print in any
+/// order, so the one in the foreground waits for the one in the background.
 const SHELL: &str = r#"
 exec 2>&1
 curl() {
@@ -30,7 +30,8 @@ curl() {
 }
 "#;
 
-/// Two at once. With more, one whose threads come last would hardly begin.
+/// Two at once. With more, a server whose threads start last would hardly
+/// begin.
 pub(crate) fn two_at_once<T: Sync, U: Send>(
     list: &[T],
     each: impl Fn(&T) -> U + Copy + Send,
@@ -45,7 +46,7 @@ pub(crate) fn two_at_once<T: Sync, U: Send>(
     })
 }
 
-/// A session as the book shows it: each server beside what is asked of it.
+/// A session as the book shows it: each server, and its requests next to it.
 pub(crate) fn panels(block: &str) -> String {
     let mut panels = String::new();
     for panel in block.split("# Terminal ").skip(1) {
@@ -64,18 +65,18 @@ pub(crate) fn panels(block: &str) -> String {
     }
 }
 
-/// How far a step counts when nobody says how far, and how far it counts here
-/// where only the times would differ.
+/// How far a step counts by default, and how far it counts here if only the
+/// times would differ.
 const ROUNDS: &str = "10000000000";
 const FEWER: &str = "4000000000";
 
-/// Runs the commands of a block. Returns it as it is now, perhaps with the
-/// times of a shorter count.
+/// Runs the commands of a block. Returns the block as it is now, perhaps with
+/// the times of a shorter count.
 pub(crate) fn run(block: &str, is_short: bool) -> Result<String, String> {
     let commands: Vec<&str> =
         block.lines().filter(|line| line.starts_with("$ ")).collect();
     let mut parts = Vec::new();
-    // Each server, and what is asked of it.
+    // Each server, and the requests it gets.
     for commands in commands.chunk_by(|_, next| !is_server(next)) {
         let mut server = None;
         let mut asked = commands;
@@ -153,7 +154,8 @@ fn terminal(commands: &[&str], address: &str) -> Result<String, String> {
         let command = &command[2..];
         script += &format!("printf '\\0%s\\n' '$ {}'\n", quoted(command));
         script += &format!("{}\n", command.replace(PORT, address));
-        // What it started with & is under way before the next one begins.
+        // Wait until a command started with & is running before the next one
+        // begins.
         if command.ends_with('&') {
             script += "sleep 0.3\n";
         }
@@ -177,13 +179,13 @@ fn quoted(text: &str) -> String {
     text.replace('\'', "'\\''")
 }
 
-/// Without the times that it took, which a transcript shows as they were.
+/// The text without its times: a transcript keeps the ones it has.
 pub(crate) fn timeless(text: &str) -> String {
     let times = Regex::new(r#"( after |"elapsed_ms":)[0-9.]+"#);
     times.expect("it is valid").replace_all(text, "$1…").into_owned()
 }
 
-/// What is another each time, in a form that is always the same.
+/// Replaces everything that differs from run to run with something constant.
 fn stable(text: &str) -> String {
     let mut text = text.replace('\r', "");
     for (pattern, replacement) in [
@@ -195,7 +197,7 @@ fn stable(text: &str) -> String {
         let pattern = Regex::new(pattern).expect("it is valid");
         text = pattern.replace_all(&text, replacement).into_owned();
     }
-    // The headers of a response come in any order.
+    // A response's headers come in any order.
     let headers = Regex::new(r"(?m)^(HTTP/.*\n)((?:[a-z-]+: .*\n)+)")
         .expect("it is valid");
     let sorted = headers.replace_all(&text, |found: &Captures| {

@@ -1,5 +1,5 @@
-//! What a file shows of another: between two comments, of which the first
-//! names the source.
+//! What one file shows of another: text between two comments. The first names
+//! the source.
 //!
 //! | source | what is shown |
 //! |---|---|
@@ -27,7 +27,7 @@ static SHOWN: LazyLock<Regex> = LazyLock::new(|| {
         .expect("it is valid")
 });
 
-/// The source of what is renewed by running it.
+/// The source of a block that is renewed by running it.
 const COMMANDS: &str = "its commands";
 
 /// A place in a file that shows something of another.
@@ -35,14 +35,14 @@ const COMMANDS: &str = "its commands";
 struct Shown {
     file: PathBuf,
     source: String,
-    /// What is there now, between the comments, and where.
+    /// The text between the comments now, and where it is.
     text: String,
     range: Range<usize>,
-    /// The line of the first comment, from 1 on.
+    /// The line of the first comment, counted from 1.
     line: usize,
 }
 
-/// All places: in the chapters, and in their pictures.
+/// Every such place: in the chapters, and in their pictures.
 fn all() -> Result<Vec<Shown>, String> {
     let mut all = Vec::new();
     let pictures = files("docs/chapters/pictures", "svg");
@@ -58,7 +58,7 @@ fn all() -> Result<Vec<Shown>, String> {
                 range,
             });
         }
-        // One that isn't closed would take in the next.
+        // A comment that isn't closed would swallow the next.
         let begun = text.matches("<!-- from ").count();
         let there = all.iter().filter(|it| it.file == file).count();
         if begun != there || text.matches("<!-- end -->").count() != there {
@@ -77,8 +77,8 @@ impl Shown {
         self.source == COMMANDS
     }
 
-    /// What should be between the comments, perhaps with the times of a
-    /// shorter count.
+    /// The text that should be between the comments, perhaps with the times of
+    /// a shorter count.
     fn expected(&self, is_short: bool) -> Result<String, String> {
         let made = if self.is_run() {
             sessions::run(&self.text, is_short).map(fenced("console"))
@@ -90,7 +90,7 @@ impl Shown {
         })
     }
 
-    /// Why it isn't what it should be, if so.
+    /// Why the text isn't what it should be, if so.
     fn mistake(&self) -> Option<String> {
         let expected = match self.expected(true) {
             Err(error) => return Some(error),
@@ -115,7 +115,7 @@ impl Shown {
         ))
     }
 
-    /// Times differ with each run, and don't make it stale.
+    /// Times differ with each run; that doesn't make a block stale.
     fn same_as(&self, expected: &str) -> bool {
         self.text == expected
             || self.is_run()
@@ -124,8 +124,8 @@ impl Shown {
     }
 }
 
-/// What isn't as its source has it, or as its commands print it: a sentence
-/// each, with the line.
+/// The blocks that differ from their source, or from what their commands print:
+/// one sentence each, with the line.
 ///
 /// # Errors
 /// When a file can't be read, or a comment isn't closed.
@@ -140,7 +140,7 @@ pub fn stale(commands: bool) -> Result<Vec<String>, String> {
     Ok(mistakes)
 }
 
-/// Writes down what each place should show, with its commands run.
+/// Updates what each place shows, and runs its commands.
 ///
 /// # Errors
 /// What couldn't be made; everything else is renewed.
@@ -202,7 +202,7 @@ fn fenced(words: &str) -> impl Fn(String) -> String {
     move |text| format!("\n```{words}\n{}\n```\n", text.trim_end())
 }
 
-/// The difference that is the source, if it is one.
+/// The difference named by the source, if it names one.
 fn difference(source: &str) -> Option<Result<Difference, String>> {
     let steps = source.strip_prefix("the difference of steps ")?;
     let (steps, parts) = steps.split_once(": ").unwrap_or((steps, ""));
@@ -232,8 +232,8 @@ fn item(source: &str, name: &str) -> Result<String, String> {
         .collect())
 }
 
-/// A chapter as mdBook gets it: differences side by side, two terminals beside
-/// each other, pictures in the colours of the theme.
+/// A chapter in the form that mdBook gets: differences side by side, two
+/// terminals next to each other, pictures in the theme's colours.
 ///
 /// # Errors
 /// When a picture can't be read, or there is no such step.
@@ -248,13 +248,13 @@ pub fn book(chapter: &str) -> Result<String, String> {
     let text = replaced(&PICTURE, &text, |path, _| drawing(path))?
         .replace("In the built book, press", "Press")
         .replace("In the built book, use", "Use")
-        // mdBook calls the first page so.
+        // mdBook gives the first page this name.
         .replace("](README.md", "](index.md");
     let by_scheme = r#"<img class="light" src="$light"$rest><img class="dark" src="$dark"$rest>"#;
     Ok(DARK.replace_all(&text, by_scheme).into_owned())
 }
 
-/// Replaces what a pattern finds, by its one or two groups.
+/// Replaces each match of a pattern, using its one or two groups.
 fn replaced(
     pattern: &Regex,
     text: &str,
@@ -276,7 +276,7 @@ static PICTURE: LazyLock<Regex> = LazyLock::new(|| {
         .expect("it is valid")
 });
 
-/// A screenshot with another for the dark.
+/// A screenshot, and another for the dark theme.
 static DARK: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
         "(?s)<picture>\\s*<source[^>]* srcset=\"(?<dark>[^\"]+)\">\\s*\
@@ -292,12 +292,12 @@ fn side_by_side(difference: &Difference) -> String {
         "<a class=\"projector\" href=\"{}#{id}\">Projector</a>",
         html::PAGE
     );
-    // A chapter may show several parts of it.
+    // A chapter may show several parts of the same difference.
     let html = html::fragment(difference, &button);
     format!("\n{}", html.replacen(&format!(" id=\"{id}\""), "", 1))
 }
 
-/// A picture without its own style: the page has it, with its own colours.
+/// A picture without its own style: the page supplies that, in its own colours.
 fn drawing(path: &str) -> Result<String, String> {
     static OWN: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"(?s)\s*<style>.*?</style>|\s*<!--.*?-->")
@@ -307,7 +307,7 @@ fn drawing(path: &str) -> Result<String, String> {
     Ok(OWN.replace_all(&svg, "").trim_start().to_owned())
 }
 
-/// A chapter without what it shows of other files.
+/// A chapter without the text it shows from other files.
 pub fn own(chapter: &str) -> String {
     SHOWN.replace_all(chapter, "").into_owned()
 }

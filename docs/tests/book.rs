@@ -1,4 +1,4 @@
-//! The book says what is so, and shows what runs.
+//! What the book claims is true, and what it shows runs.
 
 use std::process::Command;
 
@@ -6,13 +6,13 @@ use clap::CommandFactory;
 use common::BrokerSettings;
 use docs::{build, chapters, files, read, shown};
 
-/// Fails with all of it, a line each.
+/// Fails and lists all mistakes, one per line.
 fn none(mistakes: Vec<String>) {
     assert!(mistakes.is_empty(), "{}", mistakes.join("\n"));
 }
 
 #[test]
-fn what_a_chapter_shows_is_as_its_source_has_it() {
+fn a_chapter_shows_its_sources_as_they_are() {
     none(shown::stale(false).unwrap());
 }
 
@@ -109,7 +109,7 @@ fn each_steps_chapter_has_the_same_shape() {
         if let Some(missing) = expected.next() {
             mistakes.push(format!("{step}: no `{missing}`, or not in order"));
         }
-        // Four answers, each with its reply; one of them is right.
+        // Four answers, each with its reply; one is right.
         let guess = chapter.split("## Run and see").next().unwrap();
         let answers = guess.matches("<details name=\"guess\">\n<summary>");
         let right = guess.matches("</summary>\n\n**Yes").count();

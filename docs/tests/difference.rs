@@ -1,4 +1,4 @@
-//! What differs between two steps, as a chapter shows it in a real browser.
+//! The difference between two steps, as a chapter shows it in a real browser.
 
 use harness::{Browser, STEPS};
 use serde_json::json;
@@ -30,7 +30,7 @@ fn a_chapter_shows_its_difference_large_enough_and_never_scrolls_sideways() {
             [(400, 800, 14.0), (1280, 800, 14.0), (1920, 1080, 16.0)]
         {
             browser.look(width, height, "light");
-            // Where there is room as it is opened, it has a sidebar.
+            // If there is room when it opens, it has a sidebar.
             if width < 1920 {
                 browser.open(&format!("file://{}", page.display()));
             }

@@ -43,7 +43,7 @@ fn before_the_cure_it_freezes_and_after_it_doesnt() {
 }
 
 #[test]
-fn the_cure_refuses_what_finds_no_slot_and_each_slot_is_released() {
+fn the_cure_refuses_requests_beyond_its_slots_and_releases_each_slot() {
     for cure in CURES {
         let settings =
             [("ITERATIONS", "2_000_000_000"), ("THREADS", "1"), ("QUEUE", "2")];
@@ -120,7 +120,7 @@ fn step5(load: &Load) -> Server {
 }
 
 #[test]
-fn below_what_it_can_do_nobody_is_refused_and_beyond_it_places_dont_help() {
+fn below_capacity_nobody_is_refused_and_beyond_it_more_slots_dont_help() {
     let cores = thread::available_parallelism().map_or(1, |it| it.get()).min(2);
     let cores = cores as f64;
     let any = Load { job: 1.0, cores, patience: 1.0 / cores, rate: 1.0 };
@@ -176,7 +176,7 @@ fn the_page_shows_what_the_calculation_prints() {
 }
 
 #[test]
-fn what_a_share_costs_follows_from_the_figures() {
+fn the_cost_of_a_share_follows_from_the_measurements() {
     let figures = read("docs/results/engine.json").unwrap();
     let figures: Value = serde_json::from_str(&figures).unwrap();
     let rows = figures["rows"].as_array().unwrap();

@@ -1,5 +1,5 @@
-//! The figures to press, in a real browser: they record what their chapter
-//! says.
+//! The figures with buttons, in a real browser: they record what their chapter
+//! claims.
 
 use std::path::Path;
 
@@ -7,17 +7,17 @@ use docs::workspace;
 use harness::{Browser, STEPS, Server};
 use serde_json::Value;
 
-/// A browser, and the book that it opens from files.
+/// A browser, and the book, which it opens from files.
 struct Reader {
     browser: Browser,
     book: &'static Path,
 }
 
 impl Reader {
-    /// Opens the chapter of a step, whose figure computes so long.
+    /// Opens a step's chapter, whose figure computes for this long.
     fn open(&mut self, step: u32, milliseconds: u32) {
         let page = match step {
-            // On the first page of all.
+            // On the first page that is opened.
             1 => "index.html".to_owned(),
             _ => format!("step{step}.html"),
         };
@@ -29,7 +29,7 @@ impl Reader {
         ));
     }
 
-    /// Presses the button that begins so.
+    /// Presses the button whose label begins with this.
     fn press(&mut self, text: &str) {
         self.browser.evaluate(&format!(
             "[...figure.querySelectorAll('button')]
@@ -41,7 +41,7 @@ impl Reader {
         self.browser.wait_for(expression);
     }
 
-    /// What the figure has recorded, when nothing is computed any more.
+    /// The figure's recording, once nothing is being computed any more.
     fn recording(&mut self) -> Recording {
         self.wait_for("figure.recording.end > figure.recording.start");
         Recording(self.browser.evaluate("figure.recording"))
@@ -55,7 +55,7 @@ impl Recording {
         self.0[name].as_u64().unwrap_or_else(|| panic!("{name}: {}", self.0))
     }
 
-    /// Everything computed by the lanes with this name, or with it and a number.
+    /// The spans of all lanes with this name, or with it and a number.
     fn spans(&self, name: &str) -> Vec<&Value> {
         let lanes = self.0["lanes"].as_array().unwrap().iter();
         lanes
@@ -126,7 +126,7 @@ fn each_of_several_workers_computes_a_share(reader: &mut Reader) {
     let marks = recording.0["lanes"][1]["marks"].as_array().unwrap();
     let join = marks.iter().find(|it| it["text"] == "join").unwrap();
     for span in spans {
-        // The clocks of a page and its workers differ by some milliseconds.
+        // The clocks of a page and its workers differ by a few milliseconds.
         assert!(length(&span["to"], &join["at"]) > -10.0, "{}", recording.0);
     }
 }

@@ -11,8 +11,8 @@ use docs::{read, workspace};
 use harness::STEPS;
 use similar::{ChangeTag, TextDiff};
 
-/// What each step from the second on touches because it is its lesson: of the
-/// items that the step before has too, only these differ.
+/// What each step from the second on changes because it's the lesson: of the
+/// items that the step before also has, only these may differ.
 const LESSONS: [&str; STEPS.len() - 1] = [
     "main, routes, count_all",
     "State, count_all",
@@ -39,7 +39,7 @@ const MOST_NEW: [(usize, usize); STEPS.len() - 1] =
 const LONGEST_MAIN: [usize; STEPS.len()] =
     [110, 110, 110, 110, 150, 150, 150, 185, 185];
 
-/// What opens each `main.rs`, after the imports.
+/// The opening lines of each `main.rs`, after the imports.
 const FIRST_ITEMS: [&str; 6] =
     ["State", "main", "routes", "non_blocking", "waiting", "blocking"];
 
@@ -50,7 +50,7 @@ fn main_rs(step: &str) -> String {
     read(format!("{step}/src/main.rs")).unwrap()
 }
 
-/// The files of a step's `src`, with their text.
+/// The files in a step's `src`, with their text.
 fn files(step: &str) -> BTreeMap<String, String> {
     let folder = format!("{step}/src");
     let file = |path: PathBuf| {
@@ -60,19 +60,19 @@ fn files(step: &str) -> BTreeMap<String, String> {
     docs::files(&folder, "rs").into_iter().map(file).collect()
 }
 
-/// The items of a file, by their names.
+/// A file's items, by name.
 fn named(source: &str) -> BTreeMap<String, String> {
     let items = items(source).into_iter().filter(|it| !it.is_inner);
     items.map(|it| (it.name, it.text.to_owned())).collect()
 }
 
-/// How many lines differ: those that come and those that go.
+/// How many lines differ: lines removed plus lines added.
 fn changed(before: &str, after: &str) -> usize {
     let diff = TextDiff::from_lines(before, after);
     diff.iter_all_changes().filter(|it| it.tag() != ChangeTag::Equal).count()
 }
 
-/// Each step but the first: its number, its name, the step before it.
+/// Each step except the first: its number, its name, and the step before it.
 fn pairs() -> impl Iterator<Item = (usize, &'static str, &'static str)> {
     (1..).zip(STEPS.windows(2)).map(|(i, pair)| (i + 1, pair[1], pair[0]))
 }

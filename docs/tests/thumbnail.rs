@@ -1,4 +1,5 @@
-//! What comes back, and that a picture can't take more than there is for it.
+//! The pictures that come back, and the limits on the resources a picture can
+//! take.
 
 use std::{
     io::{Cursor, Read, Write},
@@ -27,7 +28,7 @@ fn start(timeout: &str) -> Server {
     Server::start(command(program).env("TIMEOUT", timeout)).unwrap()
 }
 
-/// Sends the head of a request, and as much of its body.
+/// Sends a request's head, and this much of its body.
 fn begin(server: &Server, length: usize, body: &[u8]) -> Pending {
     let mut pending = server.write(format!(
         "POST /thumbnail/20 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
@@ -56,7 +57,8 @@ fn status(server: &Server, picture: &[u8]) -> u16 {
     post(server, picture).0
 }
 
-/// Whether all slots are taken. With one, this upload would be damaged.
+/// Whether all slots are taken. With a single slot, this upload would be
+/// damaged.
 fn is_full(server: &Server) -> bool {
     let pending = server.write(
         "POST /thumbnail/20 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
@@ -79,7 +81,8 @@ fn flag(format: ImageFormat) -> Vec<u8> {
     bytes.into_inner()
 }
 
-/// A JPEG of one grey, in which each block of 8 by 8 pixels is four zero bits.
+/// A JPEG in a single grey, in which each block of 8 by 8 pixels is four zero
+/// bits.
 fn grey(width: u16, height: u16) -> Vec<u8> {
     let mut jpeg = vec![0xff, 0xd8, 0xff, 0xdb, 0, 67, 0];
     jpeg.extend([1; 64]);
@@ -98,15 +101,15 @@ fn grey(width: u16, height: u16) -> Vec<u8> {
     jpeg
 }
 
-/// A progressive one, whose hundred scans say in two bytes of 16,384 blocks that
-/// nothing changes: a few kilobytes for seconds of work.
+/// A progressive JPEG. Each of its hundred scans takes two bytes to leave
+/// 16,384 blocks unchanged: a few kilobytes that take seconds to decode.
 fn slow() -> Vec<u8> {
     let blocks = 256 * 256;
     let mut jpeg = grey(2048, 2048);
     jpeg.truncate(jpeg.len() - blocks / 2 - 12);
     let frame = jpeg.windows(2).position(|marker| marker == [0xff, 0xc0]);
     jpeg[frame.unwrap() + 1] = 0xc2;
-    // The one code of its last table: 2^14 blocks, and the next 14 bits more.
+    // The only code in its last table: 2^14 blocks, and the next 14 bits more.
     *jpeg.last_mut().unwrap() = 0xe0;
     for scan in 0..100 {
         let [from, to, bits, length] = match scan {
@@ -122,7 +125,7 @@ fn slow() -> Vec<u8> {
     jpeg
 }
 
-/// Writes another size into the header of a PNG.
+/// Writes a different size into a PNG's header.
 fn claiming(mut png: Vec<u8>, width: u32, height: u32) -> Vec<u8> {
     png[16..20].copy_from_slice(&width.to_be_bytes());
     png[20..24].copy_from_slice(&height.to_be_bytes());
@@ -131,7 +134,7 @@ fn claiming(mut png: Vec<u8>, width: u32, height: u32) -> Vec<u8> {
     png
 }
 
-/// What a PNG has behind each of its chunks.
+/// The checksum after each of a PNG's chunks.
 fn crc(chunk: &[u8]) -> [u8; 4] {
     let crc = chunk.iter().fold(!0_u32, |crc, byte| {
         (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
@@ -166,7 +169,7 @@ fn a_picture_comes_back_smaller_and_in_its_format() {
 #[test]
 fn a_picture_is_turned_upright() {
     let mut jpeg = flag(ImageFormat::Jpeg);
-    // The camera was held so that its left side was above.
+    // The camera was held with its left side up.
     let exif = b"\xff\xe1\0\x22Exif\0\0MM\0\x2a\0\0\0\x08\0\x01\
                  \x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
     jpeg.splice(2..2, *exif);
@@ -177,7 +180,7 @@ fn a_picture_is_turned_upright() {
 }
 
 #[test]
-fn what_is_no_picture_or_half_of_one_or_too_large_is_refused() {
+fn a_file_that_is_no_picture_or_half_of_one_or_too_large_is_rejected() {
     let server = start("30");
     let half = |picture: Vec<u8>| picture[..picture.len() / 2].to_vec();
     let mut lying = grey(64, 64);
@@ -303,8 +306,8 @@ fn a_picture_that_takes_too_long_gets_504() {
     assert_eq!(System::new().block_on(reply), Err(TIMED_OUT));
 }
 
-/// A handler is dropped when its client leaves. Its decoder ends before another
-/// that has less to do and has begun earlier.
+/// A handler is dropped when its client leaves. Its decoder then ends before
+/// another one that has less to do and began earlier.
 #[test]
 fn a_decoder_stops_when_its_handler_is_dropped() {
     let state = state(Duration::from_secs(600));

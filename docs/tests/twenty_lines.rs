@@ -23,7 +23,7 @@ impl Drop for Running {
     }
 }
 
-/// Runs it on that port: its own, which has four digits too, may be in use.
+/// Runs it on this port of four digits, because its own may be in use.
 fn start(port: u16) -> Running {
     let program =
         harness::program(env!("CARGO_PKG_NAME"), Some("twenty-lines"));
@@ -64,11 +64,11 @@ fn the_second_request_waits_for_the_loop() {
         assert!(server.0.try_wait().unwrap().is_none(), "it has ended");
         thread::sleep(Duration::from_millis(5));
     }
-    // Before it is frozen, it has read what came first.
+    // It reads what came first before it freezes.
     let first = send(port, "/blocking");
     let second = response(send(port, "/non-blocking"));
     // On a slow machine it freezes for so long that actix-web takes the second
-    // for a client that has said nothing for five seconds.
+    // client for one that has sent nothing for five seconds.
     let served = second.ends_with("This page is non-blocking.");
     assert!(served || second.contains(" 408 "), "{second}");
     first.set_nonblocking(true).unwrap();

@@ -1,4 +1,4 @@
-//! A frozen thread is named while it is frozen, and nobody else ever is.
+//! A frozen thread is named while it is frozen, and no other thread ever is.
 
 use std::{
     fs,
@@ -23,7 +23,7 @@ fn program(example: &str) -> PathBuf {
 /// A watched server, whose freezes last until they are released.
 struct Watched {
     server: Server,
-    /// Where a freeze waits for its end.
+    /// Where a freeze waits until it is released.
     release: TcpListener,
 }
 
@@ -37,7 +37,7 @@ impl Watched {
         let watched =
             Self { server: Server::start(&mut command).unwrap(), release };
         assert_eq!(watched.server.get("/non-blocking").status(), 200);
-        // Its line tables are read beside what it serves.
+        // Its line tables are read while it serves.
         watched.wait_until("its threads", |watched| {
             let tasks = format!("/proc/{}/task", watched.server.id());
             let names = fs::read_dir(tasks).unwrap().flatten().map(|task| {
@@ -60,7 +60,7 @@ impl Watched {
         }
     }
 
-    /// What it says of that, once it does.
+    /// Its report on that freeze, once there is one.
     fn line(&self, start: &str, who: &str) -> String {
         let line = |watched: &Self| {
             let said = watched.server.stderr_so_far();
@@ -73,7 +73,7 @@ impl Watched {
         line(self).unwrap()
     }
 
-    /// The report on it, while it lasts. It is over when this returns.
+    /// The report during the freeze. The freeze is over when this returns.
     fn report(&self, path: &str, who: &str) -> String {
         let before = self.said("no longer frozen");
         let request = self.server.open(path);
@@ -96,7 +96,8 @@ fn watched(example: &str) -> Watched {
     Watched::start(program(example), &[])
 }
 
-/// The line of a source that has this code, after that, as reports have it.
+/// The line of a source that contains this code, after that line, in the form
+/// that reports use.
 fn place(source: &str, after: &str, code: &str) -> String {
     let text = read(source).unwrap();
     let start = text.find(after).expect(after);
@@ -112,7 +113,7 @@ fn step_1_names_its_line_and_what_calls_it_while_it_counts() {
     let request = watched.server.open("/blocking");
     let said = watched.line("frozen", "GET /blocking on actix-rt|system");
     assert!(!request.is_answered(), "{said}");
-    // On a busy machine it may get less than half of a core.
+    // On a busy machine it may get less than half a core.
     assert!(said.contains(" computes (") || said.contains(" wants a core ("));
     let (_, at) = said.split_once(" at common/src/count.rs").expect(&said);
     let (line, caller) = at.split_once(", called from ").expect(&said);
@@ -130,7 +131,7 @@ fn step_1_names_its_line_and_what_calls_it_while_it_counts() {
 }
 
 #[test]
-fn what_blocks_is_named_with_its_line_while_it_does_and_after() {
+fn a_blocking_call_is_named_with_its_line_during_the_freeze_and_after() {
     let watched = watched("freezes-actix");
     for (path, code) in [("recv", "receiver.recv()"), ("mutex", "let _mine")] {
         let who = format!("GET /{path} on actix-rt|system:0|arbiter:0");
@@ -139,12 +140,12 @@ fn what_blocks_is_named_with_its_line_while_it_does_and_after() {
         assert!(said.contains(&format!("{who} waits (")), "{said}");
         assert!(said.ends_with(&format!(" at {line}")), "{said}, not {line}");
     }
-    // One freeze, one report.
+    // One report per freeze.
     assert_eq!(watched.said("frozen for"), 2);
 }
 
 #[test]
-fn what_never_ends_is_named_all_the_same() {
+fn a_freeze_that_never_ends_is_named_too() {
     for (path, code) in [
         ("deadlock", "let _second = SECOND.lock();\n    \"never"),
         ("sleep", "thread::sleep"),
@@ -230,7 +231,7 @@ fn lines_can_be_switched_off() {
 }
 
 #[test]
-fn without_line_tables_it_says_what_is_missing() {
+fn without_line_tables_it_reports_what_is_missing() {
     let stripped = NamedTempFile::new().unwrap().into_temp_path();
     let mut strip = Command::new("strip");
     strip.arg("--strip-debug").arg(program("freezes-actix")).arg("-o");

@@ -42,7 +42,7 @@ pub fn ratio(ratio: Option<f64>) -> String {
 }
 
 /// Another program's output as one line of at most `most` characters, without
-/// what a terminal would obey.
+/// control characters.
 pub fn sanitized(text: &str, most: usize) -> String {
     let text = text.trim();
     let harmless = text.chars().map(|c| match c {
@@ -54,7 +54,7 @@ pub fn sanitized(text: &str, most: usize) -> String {
     harmless.take(most).chain(cut.chars()).collect()
 }
 
-/// Why something failed: of a long message, its first and last line.
+/// Why something failed: the first and last line of a long message.
 pub fn failure(message: impl ToString) -> String {
     let message = message.to_string();
     let first = message.lines().next().unwrap_or("");
@@ -64,7 +64,7 @@ pub fn failure(message: impl ToString) -> String {
     }
 }
 
-/// The last line that isn't empty, nor what a panic adds about backtraces.
+/// The last line that isn't empty and isn't a panic's hint about backtraces.
 pub fn last_line(text: &str) -> Option<&str> {
     let mut lines = text.lines().rev().map(str::trim);
     lines.find(|line| !line.is_empty() && !line.starts_with("note: "))
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_terminal_could_obey_becomes_a_mark() {
+    fn characters_that_control_a_terminal_become_marks() {
         let hostile = "  \x1b]0;title\x07a\u{9b}31m\tb\r\n";
         let marked = "\u{fffd}]0;title\u{fffd}a\u{fffd}31m b";
         assert_eq!(sanitized(hostile, 30), marked);

@@ -272,7 +272,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bad_value_is_refused_with_what_is_accepted() {
+    fn a_bad_value_is_rejected_with_the_accepted_ones() {
         let bad = [
             ("only", "step0", "step1-blocking"),
             ("only", "", "step1-blocking"),
@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn a_difference_is_that_to_the_step_before_or_between_two() {
+    fn a_difference_is_with_the_step_before_or_between_two_steps() {
         let diff = |steps: &[&str]| {
             let words = [&["compare", "--diff"], steps].concat();
             Options::try_parse_from(words).map(|options| options.diff())

@@ -25,10 +25,10 @@ pub struct Plan {
     pub settings: Settings,
     /// The servers, in order.
     pub subjects: Vec<Subject>,
-    /// The numbers of threads, if any. One is among them: the speed-up is
-    /// against it.
+    /// The numbers of threads, if any. One is always among them: the speed-up
+    /// is relative to it.
     pub scaling: BTreeSet<usize>,
-    /// How many rounds, if not as many as there is time for.
+    /// The number of rounds; without one, as many as there is time for.
     pub runs: Option<usize>,
     /// Whether the steps have to be built without the network.
     pub offline: bool,
@@ -37,7 +37,7 @@ pub struct Plan {
 /// A server to measure.
 #[derive(Clone)]
 pub struct Subject {
-    /// What it is called.
+    /// Its name.
     pub name: String,
     /// Where it comes from.
     pub source: Source,
@@ -105,8 +105,8 @@ impl Plan {
         STEPS.into_iter().filter(move |step| wanted(step))
     }
 
-    /// How long a response may take before it counts as missing: a minute for
-    /// each billion that is counted is more than any server needs.
+    /// How long a response may take before it counts as missing. A minute per
+    /// billion rounds is more than any server needs.
     pub fn patience(&self) -> Duration {
         let billions = self.settings.iterations / 1_000_000_000;
         let requests = self.settings.concurrency as u64;

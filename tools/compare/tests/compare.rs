@@ -26,7 +26,7 @@ fn turn() -> MutexGuard<'static, ()> {
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// `compare` with a report of its own.
+/// `compare` with its own report.
 struct Compare {
     command: Command,
     report: PathBuf,
@@ -61,7 +61,7 @@ impl Compare {
         Outcome { stdout, stderr, status: status.code() }
     }
 
-    /// Also what was measured.
+    /// Also returns the measurements.
     fn run(mut self) -> (Outcome, Results) {
         let outcome = self.outcome();
         let results = fs::read_to_string(self.report.join("results.json"));
@@ -187,9 +187,9 @@ fn collect(
     }
 }
 
-/// A server on a free port, until the test is over: its URL. It responds to one
-/// connection after another, or to each on a thread of its own; where it has no
-/// response, it ends.
+/// A server on a free port, until the test is over. Returns its URL. It
+/// responds to one connection at a time, or to each on its own thread. If it
+/// has no response, it ends.
 fn peer(is_live: bool, response: fn(&str) -> Option<String>) -> String {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -218,7 +218,7 @@ fn peer(is_live: bool, response: fn(&str) -> Option<String>) -> String {
 
 const FINE: &str = "HTTP/1.1 200 OK\r\n\r\nThis page is non-blocking";
 
-/// What a good server responds, after a while if it is asked to count.
+/// A good server's response, after a while if it has to count.
 fn good(path: &str) -> Option<String> {
     if path == "/non-blocking" {
         return Some(FINE.into());
@@ -297,7 +297,7 @@ fn a_terminal_obeys_nothing_that_a_peer_answers() {
 }
 
 #[test]
-fn requests_stay_in_flight_and_rounds_go_on_for_as_long_as_there_is_time() {
+fn requests_stay_in_flight_and_rounds_continue_while_there_is_time() {
     let url = format!("--url=peer={}", peer(true, good));
     let arguments = ["--only=step1-blocking", "--concurrency=3", &url];
     let (outcome, results) = Compare::new("concurrency", &arguments).run();
@@ -332,7 +332,7 @@ fn a_report_that_cannot_be_written_is_noticed_before_the_measuring() {
 }
 
 #[test]
-fn an_option_is_obeyed_or_refused_with_status_2_and_a_sentence() {
+fn an_option_is_obeyed_or_rejected_with_status_2_and_a_sentence() {
     for (option, status, text) in [
         ("--diff=3", 0, "── main.rs: step2-single-worker → step3-multi-worker"),
         ("--threads=0", 2, "expected a whole number from 1 to 1024"),

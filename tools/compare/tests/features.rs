@@ -1,5 +1,5 @@
-//! Whatever is built, what it shares with the rest has the same features, and
-//! so is compiled once. Nothing is built to see that.
+//! Whatever you build, the parts it shares with the rest have the same
+//! features, and so are compiled only once. Nothing is built to check that.
 
 use std::{collections::BTreeSet, process::Command};
 

@@ -179,7 +179,7 @@ fn servers(stage: &Stage, count: usize) -> Vec<(Pid, String)> {
 impl Drop for Stage {
     fn drop(&mut self) {
         if matches!(self.process.try_wait(), Ok(None)) {
-            // Not killed: it would leave the steps behind.
+            // Don't kill it: that would leave the steps running.
             let id = Pid::from_child(&self.process);
             kill_process(id, Signal::INT).ok();
         }
@@ -209,7 +209,7 @@ fn frozen(browser: &mut Browser, lane: usize) -> f64 {
 }
 
 #[test]
-fn in_turns_step_1_freezes_step_2_does_not_and_two_workers_do_in_part() {
+fn one_at_a_time_step_1_freezes_step_2_does_not_and_two_workers_half_do() {
     let Some(room) = slow() else { return };
     let browser = &mut enter(&room).browser;
     browser.press("t");
@@ -237,7 +237,8 @@ fn in_turns_step_1_freezes_step_2_does_not_and_two_workers_do_in_part() {
     assert_eq!(browser.console_errors(), [""; 0]);
 }
 
-/// What leads from one state to the next: a key's name, and what is true then.
+/// How to get from one state to the next: a key's name, and what is true after
+/// it.
 const STATES: [(&str, &str); 29] = [
     ("2", "stage.solo === 1 && stage.lanes[0].root.hidden"),
     ("1", "stage.solo === 0 && stage.lanes[1].root.hidden"),
@@ -286,7 +287,7 @@ fn keys_and_mouse_lead_to_the_same_states() {
         // There is no such lane, or button.
         "9" | "ArrowDown" | "ArrowUp" => browser.press(key),
         "1" | "2" => {
-            // A click on the lane that is alone would show all.
+            // A click on the only lane shown would show all of them.
             click(browser, "0");
             let lane = state.as_bytes()["stage.solo === ".len()] - b'0' + 1;
             browser.click(&format!("section:nth-of-type({lane}) button"));
@@ -314,10 +315,10 @@ fn keys_and_mouse_lead_to_the_same_states() {
 }
 
 #[test]
-fn all_of_it_is_reached_by_keyboard_and_read() {
+fn everything_is_reached_by_keyboard_and_read_aloud() {
     let Some(room) = quick() else { return };
     let browser = &mut enter(&room).browser;
-    // Each button in its turn, and it is seen which.
+    // Each button in turn, and the focus can be seen.
     let reached = "focused = document.activeElement, [
         focused.textContent,
         getComputedStyle(focused).outlineStyle != 'none'
@@ -362,7 +363,7 @@ fn all_of_it_is_reached_by_keyboard_and_read() {
 }
 
 #[test]
-fn what_happens_is_hidden_until_the_class_has_guessed() {
+fn the_outcome_is_hidden_until_the_class_has_guessed() {
     let Some(room) = slow() else { return };
     let browser = &mut enter(&room).browser;
     // How many points of the second lane have the colour of a request.
@@ -448,7 +449,7 @@ fn the_difference_opens_at_the_lesson_and_goes_back_to_its_lane() {
 }
 
 #[test]
-fn a_page_of_another_site_can_send_nothing() {
+fn another_sites_page_can_send_nothing() {
     let Some(room) = quick() else { return };
     let url = enter(&room).stage.url.clone();
     let own = url.trim_start_matches("http://");
@@ -516,7 +517,7 @@ fn a_page_of_another_site_can_send_nothing() {
 /// A lane that never finishes counting, killed, started again and ended.
 #[cfg(target_os = "linux")]
 #[test]
-fn whatever_a_server_does_it_is_restarted_and_ended() {
+fn a_server_is_restarted_and_ended_whatever_it_does() {
     let forever = u64::MAX.to_string();
     let count = ["--iterations", &forever];
     let mut stage = Stage::with(&[&LANES[..], &count].concat());
@@ -530,7 +531,7 @@ fn whatever_a_server_does_it_is_restarted_and_ended() {
     for _ in 0..12 {
         browser.press(" ");
     }
-    // More would spoil the machine.
+    // More would overload the machine.
     browser.wait_for("count(0, '/blocking') == 10");
     browser.press(" ");
     browser.wait_for("note().startsWith('10 requests at most')");
@@ -639,7 +640,7 @@ fn all_lanes_are_sent_to_at_the_same_time_and_a_turn_can_be_cancelled() {
 }
 
 #[test]
-fn a_burst_is_refused_in_part_and_what_is_cancelled_leaves_its_place() {
+fn a_burst_is_partly_refused_and_a_cancelled_request_frees_its_slot() {
     let Some(room) = slow() else { return };
     let browser = &mut enter(&room).browser;
     browser.press("7");
@@ -650,7 +651,7 @@ fn a_burst_is_refused_in_part_and_what_is_cancelled_leaves_its_place() {
     );
     browser.press("c");
     browser.wait_for("sent(2, '/blocking').every(it => it.end)");
-    // Nothing is in flight: from here on a request counts as far as always.
+    // Nothing is in flight: from now on, requests count as far as usual.
     browser.press(" ");
     browser.wait_for(
         "count(2, '/blocking') == 101
@@ -685,7 +686,7 @@ fn each_thread_has_a_row_that_stays_as_long_as_its_bar() {
     browser.wait_for("rows() == '1 server,1 main,1 signals,1 accepts'");
     browser.press(" ");
     browser.wait_for("count(1, '/blocking', 'ok') == 1");
-    // The worker has ended, and what it did is still seen.
+    // The worker thread has ended, and its work is still shown.
     browser.wait_for(
         "(it => it.to < stage.lanes[1].looked
             && it.pieces.some(piece => piece.ran > 0))(

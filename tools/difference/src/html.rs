@@ -1,4 +1,4 @@
-//! The difference of two steps as HTML.
+//! The difference between two steps as HTML.
 //!
 //! | for | a page needs |
 //! |---|---|
@@ -23,7 +23,7 @@ pub const SCRIPT: &str = include_str!("projector.js");
 /// The name of the [`page`], for links to `difference.html#diff-3-4`.
 pub const PAGE: &str = "difference.html";
 
-/// Lines that are indented more wrap as if they were indented so far.
+/// Lines with more indentation wrap as if they had this much.
 const INDENTATION: usize = 40;
 
 /// The style sheet.
@@ -38,9 +38,9 @@ pub fn style() -> String {
 }
 
 /// A difference as a `<section>` with the `id` `diff-3-4`. `aside` is HTML for
-/// the end of its title: a link to the [`page`], say, or nothing.
+/// the end of its title: a link to the [`page`], for instance, or nothing.
 ///
-/// No line of it is empty: that would end a block of HTML in Markdown.
+/// None of its lines is empty: that would end a block of HTML in Markdown.
 pub fn fragment(difference: &Difference, aside: &str) -> String {
     let (before, after) = difference.numbers;
     let (old, new) = difference.steps;
@@ -53,7 +53,7 @@ pub fn fragment(difference: &Difference, aside: &str) -> String {
     )
 }
 
-/// A page with all of the differences, as large as a class needs it.
+/// A page with all the differences, large enough for a class.
 pub fn page(differences: &[Difference]) -> String {
     let key =
         |key, shown| format!("<button data-key=\"{key}\">{shown}</button>");
@@ -145,8 +145,8 @@ fn piece(Piece { text, kind, .. }: &Piece) -> String {
     let text = escaped(text.trim_end_matches(['\r', '\n']));
     match kind {
         _ if text.is_empty() => text,
-        // Where a long line wraps: between calls, and, where there is little
-        // room, before arguments.
+        // Where a long line wraps: between calls, and, if there is little room,
+        // before arguments.
         Kind::Plain => text
             .replace('(', "(<wbr class=\"arguments\">")
             .replace("(<wbr class=\"arguments\">)", "()")

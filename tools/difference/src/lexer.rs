@@ -11,7 +11,7 @@ pub enum Kind {
     Plain,
     /// A part of a comment or of documentation.
     Comment,
-    /// A word of the language.
+    /// A keyword.
     Keyword,
     /// A name that begins with a capital letter, or a primitive type.
     Type,

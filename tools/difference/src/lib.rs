@@ -1,4 +1,4 @@
-//! The difference of two steps, as a learner reads it.
+//! The difference between two steps, as a learner reads it.
 //!
 //! [`Difference::between`] compares; [`print()`] and [`html`] show the result.
 //!
@@ -43,15 +43,15 @@ pub use rows::{Change, File, Line, Part, Piece, Row};
 pub use terminal::print;
 pub use units::{Item, items};
 
-/// What makes one step the next.
+/// The changes that turn one step into the next.
 #[derive(Clone, Debug)]
 pub struct Difference {
     /// The numbers of the two steps, the earlier first.
     pub numbers: (usize, usize),
     /// Their names.
     pub steps: (&'static str, &'static str),
-    /// The files that differ: those that both steps have, `main.rs` first,
-    /// and then those that are new or gone.
+    /// The files that differ: first the ones in both steps, beginning with
+    /// `main.rs`, and then the ones that are new or gone.
     pub files: Vec<File>,
 }
 
@@ -82,7 +82,7 @@ pub fn steps() -> RangeInclusive<usize> {
 }
 
 impl Difference {
-    /// Compares the sources of two steps, by their numbers, from 1 on.
+    /// Compares the sources of two steps, given their numbers, counted from 1.
     ///
     /// # Errors
     /// When there is no such step, or a file can't be read.
@@ -107,7 +107,7 @@ impl Difference {
                 files.push(File::new(name, old.as_deref(), new.as_deref()));
             }
         }
-        // What is new comes last: the lesson leads to it.
+        // New items come last: the lesson leads to them.
         files.sort_by_key(|file| {
             (!(file.in_old && file.in_new), file.name != "main.rs")
         });
@@ -117,7 +117,7 @@ impl Difference {
     /// Only the parts with these captions.
     ///
     /// # Errors
-    /// When one of them doesn't exist: with those that do.
+    /// When one of them doesn't exist: the captions that do.
     pub fn only(mut self, captions: &[&str]) -> Result<Self, String> {
         let shown = self.files.iter().flat_map(|file| &file.parts);
         let shown = shown.filter(|part| !part.folded);
@@ -148,8 +148,8 @@ impl Difference {
     }
 }
 
-/// The source files below a folder, as paths from `root`, without what editors
-/// and systems leave beside them: `.main.rs.swp`, `main.rs~`.
+/// The source files in a folder, as paths from `root`, without the files that
+/// editors and systems leave there: `.main.rs.swp`, `main.rs~`.
 fn list(
     root: &Path,
     folder: &Path,
@@ -173,7 +173,7 @@ fn list(
     Ok(())
 }
 
-/// The text of a file, nothing where there is none.
+/// A file's text; nothing if it doesn't exist.
 fn read(path: &Path) -> Result<Option<String>, Error> {
     match fs::read_to_string(path) {
         // As git may write it on Windows.
@@ -188,7 +188,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_an_editor_leaves_beside_a_file_does_not_count() {
+    fn files_that_an_editor_leaves_behind_do_not_count() {
         let folder = tempfile::tempdir().expect("a folder can be made");
         for name in ["main.rs", ".main.rs.swp", "main.rs~", ".#main.rs"] {
             fs::write(folder.path().join(name), b"\xff")

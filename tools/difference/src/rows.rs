@@ -9,7 +9,7 @@ use crate::{
     units::{Unit, units},
 };
 
-/// How many lines that are the same surround what differs.
+/// How many unchanged lines surround the changed ones.
 const CONTEXT: usize = 3;
 
 /// Added for lines that begin with the same three words: `async fn blocking`,
@@ -36,10 +36,10 @@ pub struct File {
     pub parts: Vec<Part>,
 }
 
-/// Some lines that are shown together, or folded together.
+/// Lines that are shown together, or folded together.
 #[derive(Clone, Debug)]
 pub struct Part {
-    /// The function that this is in, or what is folded.
+    /// The function around them, or what is folded.
     pub caption: String,
     /// Whether only `caption` is shown at first.
     pub folded: bool,
@@ -47,7 +47,7 @@ pub struct Part {
     pub rows: Vec<Row>,
 }
 
-/// A line beside its counterpart.
+/// A line next to its counterpart.
 #[derive(Clone, Debug)]
 pub struct Row {
     /// The line in the earlier step.
@@ -72,9 +72,9 @@ pub enum Change {
 /// A line of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// Its number, from 1 on.
+    /// Its number, counted from 1.
     pub number: usize,
-    /// Its text, the end of the line included.
+    /// Its text, including the line break.
     pub pieces: Vec<Piece>,
 }
 
@@ -100,7 +100,7 @@ impl Row {
         }
     }
 
-    /// Whether more has changed than empty lines.
+    /// Whether anything but empty lines has changed.
     fn differs(&self) -> bool {
         self.change() != Change::Same && !self.is_blank()
     }
@@ -213,7 +213,7 @@ fn parts(old: &str, new: &str) -> Vec<Part> {
     placed.chunk_by(|a, b| a.0 == b.0).map(part).collect()
 }
 
-/// Which lines of a unit are shown: what differs, and a little around it.
+/// Which lines of a unit are shown: the changed ones, and a few around them.
 fn shown(rows: &[Row]) -> Vec<bool> {
     // The empty lines after a unit aren't part of it.
     let end = rows.iter().rposition(|row| !row.is_blank());
@@ -232,8 +232,8 @@ fn shown(rows: &[Row]) -> Vec<bool> {
     shown
 }
 
-/// The units of both files in order, each beside its counterpart: the one of
-/// the same name, or else, between two such, a similar one.
+/// The units of both files in order, each next to its counterpart: the one with
+/// the same name, or otherwise, between two of those, a similar one.
 fn matched<'u>(
     old: &[Words],
     old_units: &'u [Unit],
@@ -285,8 +285,8 @@ fn rows(
     rows.collect()
 }
 
-/// Pairs of similar elements, in order, so that all pairs together are as alike
-/// as possible. An element without a partner is alone.
+/// Pairs of similar elements, in order, chosen so that the pairs are as alike
+/// as possible altogether. An element without a partner is alone.
 fn pairs<T>(
     tag: DiffTag,
     old: &[T],
@@ -296,7 +296,8 @@ fn pairs<T>(
     if tag == DiffTag::Equal {
         return (0..old.len()).map(|i| (Some(i), Some(i))).collect();
     }
-    // From each pair of places on: the best sum, and the first step to it.
+    // From each pair of positions on: the best sum, and the first step towards
+    // it.
     let mut best = vec![vec![(0.0, (0, 0)); new.len() + 1]; old.len() + 1];
     for i in (0..=old.len()).rev() {
         for j in (0..=new.len()).rev() {
@@ -373,7 +374,7 @@ fn row(old: Option<(usize, Words)>, new: Option<(usize, Words)>) -> Row {
 }
 
 fn pieces(words: Words, marks: &mut [bool]) -> Vec<Piece> {
-    // A space is marked between two marked words, and the end of a line never.
+    // A space is marked if both its neighbours are; a line break never is.
     for i in 0..words.len() {
         if words[i].text.trim().is_empty() {
             marks[i] =

@@ -6,10 +6,10 @@ use harness::{STEPS, workspace};
 
 use crate::{Difference, File, html};
 
-/// A server's source files, by their names below `src`.
+/// A server's source files, by their names in `src`.
 pub type Files = BTreeMap<String, String>;
 
-/// Where the moves and the exercises are, a Markdown file each.
+/// The folders with the moves and the exercises, one Markdown file each.
 const FOLDERS: [&str; 2] = ["tools/learn/moves", "docs/exercises"];
 
 /// A move or an exercise.
@@ -93,7 +93,7 @@ pub fn all() -> Result<Vec<Task>, String> {
     Ok(tasks)
 }
 
-/// The files of a folder of sources, none if there is no such folder.
+/// A folder's source files; none if there is no such folder.
 ///
 /// # Errors
 /// When a file can't be read: why.
@@ -181,7 +181,7 @@ pub fn moves() -> Result<String, String> {
         let text = |files: &Files, name| files.get(name).cloned();
         let mut files = Vec::new();
         for name in new.keys() {
-            // A new file function by function too, as it is typed.
+            // Even a new file is shown function by function, as it is typed.
             let old = text(&old, name).unwrap_or_default();
             if old != new[name] {
                 files.push(File::new(name, Some(&old), Some(&new[name])));

@@ -1,4 +1,4 @@
-//! The difference of two steps in the terminal.
+//! The difference between two steps in the terminal.
 
 use std::{env, io::Write};
 
@@ -14,7 +14,7 @@ const SIDE_BY_SIDE: usize = 100;
 /// A line's number, its sign, and the spaces around them.
 const MARGIN: usize = 7;
 
-/// Used where the output is no terminal and `COLUMNS` isn't set.
+/// Used if the output isn't a terminal and `COLUMNS` isn't set.
 const WIDTH: usize = 100;
 
 const SEPARATOR: &str = " │ ";
@@ -25,7 +25,7 @@ const CAPTION: Style = AnsiColor::Cyan.on_default().bold();
 const OLD: Style = AnsiColor::Red.on_default();
 const NEW: Style = AnsiColor::Green.on_default();
 
-/// Prints what differs between two steps, by their numbers. `NO_COLOR` and
+/// Prints the difference between two steps, given their numbers. `NO_COLOR` and
 /// `CLICOLOR_FORCE` control colours, and `COLUMNS` the width.
 ///
 /// # Errors
@@ -102,7 +102,7 @@ fn side_by_side(row: &Row, width: usize) -> Vec<String> {
 }
 
 fn one_below(row: &Row, width: usize) -> Vec<String> {
-    // What is the same is shown once.
+    // Unchanged lines are shown once.
     let skipped = usize::from(row.change() == Change::Same);
     let sides = sides(row).into_iter().skip(skipped);
     sides
@@ -121,7 +121,7 @@ fn sides(row: &Row) -> [(Option<&Line>, Sign); 2] {
     [(row.old.as_ref(), old), (row.new.as_ref(), new)]
 }
 
-/// A line as lines of `width` columns. Those after the first hang at its
+/// A line as lines of `width` columns. The lines after the first hang at its
 /// indentation.
 fn cell(line: &Line, (sign, style): Sign, width: usize) -> Vec<String> {
     let characters = characters(line, style);
@@ -147,7 +147,8 @@ fn cell(line: &Line, (sign, style): Sign, width: usize) -> Vec<String> {
 }
 
 /// How many of the characters fit into a line: up to a space or the next call
-/// of a chain, or else to arguments, if they are behind the first `at_least`.
+/// of a chain, or else up to arguments, if they come after the first
+/// `at_least`.
 fn fitting(
     characters: &[(char, Style)],
     room: usize,
@@ -173,7 +174,7 @@ fn columns(character: char) -> usize {
     character.width().unwrap_or(0)
 }
 
-/// What a terminal can show of a line.
+/// The part of a line that a terminal can show.
 fn characters(line: &Line, changed: Style) -> Vec<(char, Style)> {
     let characters = line.pieces.iter().flat_map(|piece| {
         let style = if piece.changed {

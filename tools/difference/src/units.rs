@@ -1,4 +1,4 @@
-//! A file's items, each with the name by which it finds its counterpart.
+//! A file's items, each with the name used to find its counterpart.
 
 use std::ops::Range;
 
@@ -16,8 +16,8 @@ pub struct Item<'a> {
 /// The items of a file, each before its parts, without the header and the
 /// imports.
 ///
-/// They are found by their indentation and the empty lines between them, as
-/// rustfmt leaves them, so this takes any text and needs no parser.
+/// They are found by their indentation and the empty lines between them, which
+/// rustfmt guarantees, so this takes any text and needs no parser.
 pub fn items(source: &str) -> Vec<Item<'_>> {
     let starts = source.split_inclusive('\n').scan(0, |end, line| {
         let start = *end;
@@ -48,23 +48,23 @@ pub fn items(source: &str) -> Vec<Item<'_>> {
     items
 }
 
-/// Some lines that belong together: a function with its comments, a type.
+/// Lines that belong together: a function with its comments, a type.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Unit {
     /// Its type and its own name, as in `Pool::submit`.
     pub name: String,
-    /// Whether it is the header of the file, or what the file imports.
+    /// Whether it is the file's header, or its imports.
     pub is_preamble: bool,
     /// Its lines, counted from 0, and the empty ones after them.
     pub lines: Range<usize>,
 }
 
-/// Splits a file at the empty lines between items and between methods. All
-/// units together are all lines.
+/// Splits a file at the empty lines between items and between methods. The
+/// units together are all of its lines.
 pub(crate) fn units(source: &str) -> Vec<Unit> {
     let lines: Vec<&str> = source.split_inclusive('\n').collect();
     let mut units: Vec<Unit> = Vec::new();
-    // What the unit is in, as `impl Pool`, and where the unit begins.
+    // The item around the unit, such as `impl Pool`, and where the unit begins.
     let mut container: Option<String> = None;
     let mut start = 0;
     for (i, line) in lines.iter().enumerate() {
@@ -130,7 +130,7 @@ fn first_line<'a>(unit: &[&'a str]) -> Option<&'a str> {
     })
 }
 
-/// `impl Pool`, if that is what this line opens.
+/// `impl Pool`, if this line opens it.
 fn container_name(code: Option<&str>) -> Option<String> {
     let code = code?.trim_end_matches('{').trim_end();
     let kind = |word: &&str| ["impl", "mod", "trait"].contains(word);
@@ -161,8 +161,8 @@ fn identifiers(code: &str) -> impl Iterator<Item = &str> {
         .filter(|word| !word.is_empty())
 }
 
-/// Whether a unit that begins so is about the file: comments alone, `mod x;`
-/// or `use x;`.
+/// Whether a unit that begins like this belongs to the file: comments alone,
+/// `mod x;` or `use x;`.
 fn is_preamble(code: Option<&str>) -> bool {
     let Some(code) = code else { return true };
     let code = code.trim_start_matches("pub ");

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use difference::{Difference, html, tasks};
 use harness::Browser;
 
-/// The page, opened; nothing where there is no browser.
+/// The page, opened; nothing if there is no browser.
 fn open(folder: &Path) -> Option<Browser> {
     let mut browser = Browser::start()?;
     let differences = Difference::all().expect("the steps can be read");

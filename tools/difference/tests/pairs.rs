@@ -1,4 +1,4 @@
-//! Everything that is compared is shown, to the last byte.
+//! Everything that is compared is shown, down to the last byte.
 
 use difference::{Change, File, Line, Row};
 use proptest::prelude::*;
@@ -23,7 +23,7 @@ fn assert_whole(old: &str, new: &str) {
     assert!(new.zip(1..).all(|(line, number)| line.number == number));
 }
 
-/// Lines as Rust has them, in any order, or any text at all.
+/// Lines like Rust's, in any order, or any text at all.
 fn source() -> impl Strategy<Value = String> {
     let line = prop_oneof![
         Just("\n".to_owned()),

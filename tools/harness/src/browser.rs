@@ -17,16 +17,16 @@ use crate::{Output, PATIENCE, skipped, wait_until};
 /// A tab of a Chromium without a window, driven over the DevTools protocol
 /// (<https://chromedevtools.github.io/devtools-protocol/>).
 ///
-/// The tabs of a test program are those of one Chromium, which has a new, empty
-/// profile and ends with the last of them. None knows what another one stores.
-/// Whatever goes wrong panics: this is for tests.
+/// All tabs of a test program belong to one Chromium, which has a new, empty
+/// profile and ends with its last tab. No tab sees what another has stored.
+/// Every failure panics: this is for tests.
 pub struct Browser {
     socket: WebSocket<TcpStream>,
     session: Value,
     context: Value,
     calls: u64,
     errors: Vec<String>,
-    // Dropped last: it may be the last that holds it.
+    // Dropped last: it may be the last owner.
     program: Arc<Program>,
 }
 
@@ -60,7 +60,7 @@ impl Program {
             .arg(format!("--user-data-dir={}", profile.path().display()));
         #[cfg(unix)]
         if rustix::process::geteuid().is_root() {
-            // It refuses to run as root otherwise.
+            // Otherwise it refuses to run as root.
             command.arg("--no-sandbox");
         }
         let mut process = command
@@ -99,7 +99,7 @@ fn connect(address: &str) -> WebSocket<TcpStream> {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        // Asked first, so that it ends its own processes too.
+        // Ask it first, so that it ends its own processes too.
         let close = json!({"id": 0, "method": "Browser.close"});
         self.socket.send(Message::text(close.to_string())).ok();
         let ended = wait_until(Duration::from_secs(5), || {
@@ -113,11 +113,11 @@ impl Drop for Program {
 }
 
 impl Browser {
-    /// Opens a tab of the browser that the variable `CHROME` names, or else of
-    /// one of those that are usual on this system.
+    /// Opens a tab of the browser named by the variable `CHROME`, or else of
+    /// one of the usual browsers on this system.
     ///
-    /// Returns nothing where there is none, and says so on standard error:
-    /// the test is skipped then.
+    /// Returns nothing if there is none, and prints that on standard error: the
+    /// test is skipped then.
     ///
     /// # Panics
     /// When there is none and `REQUIRE_BROWSER` is `1`, and when it doesn't
@@ -133,13 +133,13 @@ impl Browser {
         Some(Self::open_tab(program, Value::Null))
     }
 
-    /// Opens another tab beside this one: the two share what is stored and the
-    /// browser's connections. It ends with this one.
+    /// Opens another tab next to this one. The two share the browser's storage
+    /// and connections. It ends with this one.
     pub fn tab(&self) -> Self {
         Self::open_tab(self.program.clone(), self.context.clone())
     }
 
-    /// In a context of its own unless there is one.
+    /// In its own context unless one is given.
     fn open_tab(program: Arc<Program>, context: Value) -> Self {
         let mut tab = Self {
             socket: connect(&program.address),
@@ -166,7 +166,7 @@ impl Browser {
         for domain in ["Page", "Runtime", "Log"] {
             tab.call(&format!("{domain}.enable"), json!({}));
         }
-        // As if it were in front of all others.
+        // As if it were in front of all the others.
         let focus = json!({"enabled": true});
         tab.call("Emulation.setFocusEmulationEnabled", focus);
         tab
@@ -179,8 +179,7 @@ impl Browser {
         self.wait_for("document.readyState == 'complete'");
     }
 
-    /// Runs JavaScript in each page that is opened from now on, before its
-    /// own.
+    /// Runs JavaScript in each page opened from now on, before the page's own.
     pub fn before_scripts(&mut self, script: &str) {
         self.call(
             "Page.addScriptToEvaluateOnNewDocument",
@@ -188,7 +187,7 @@ impl Browser {
         );
     }
 
-    /// What an expression of JavaScript gives in the page.
+    /// The value of a JavaScript expression in the page.
     ///
     /// # Panics
     /// When it throws.
@@ -212,11 +211,12 @@ impl Browser {
         }
     }
 
-    /// Waits until an expression of JavaScript gives true. While it throws, or
-    /// the page is being replaced by another one, it isn't true yet.
+    /// Waits until a JavaScript expression is true. While it throws, or the
+    /// page is being replaced by another one, it isn't true yet.
     ///
     /// # Panics
-    /// When it hasn't within a minute; the message has the page's text.
+    /// When it isn't true within a minute; the message contains the page's
+    /// text.
     pub fn wait_for(&mut self, expression: &str) {
         let mut last = Ok(Value::Null);
         let is_true = wait_until(PATIENCE, || {
@@ -229,8 +229,8 @@ impl Browser {
         }
     }
 
-    /// Presses a key and lets go of it: `Tab`, `Enter`, `Escape`, an arrow as
-    /// in `ArrowRight`, or a character.
+    /// Presses and releases a key: `Tab`, `Enter`, `Escape`, an arrow as in
+    /// `ArrowRight`, or a character.
     pub fn press(&mut self, key: &str) {
         let (code, text) = match key {
             "Tab" => (9, ""),
@@ -257,8 +257,8 @@ impl Browser {
         }
     }
 
-    /// Clicks on the middle of the first element that a CSS selector finds,
-    /// as a mouse does: on whatever lies on top there.
+    /// Clicks in the middle of the first element that matches a CSS selector,
+    /// as a mouse does: on the topmost element there.
     pub fn click(&mut self, selector: &str) {
         let middle = self.evaluate(&format!(
             "(() => {{
@@ -280,7 +280,7 @@ impl Browser {
         }
     }
 
-    /// Drops a file or a folder on the middle of the page, as a mouse does.
+    /// Drops a file or a folder in the middle of the page, as a mouse does.
     pub fn drop_file(&mut self, path: &Path) {
         let data = json!({
             "items": [],
@@ -293,7 +293,7 @@ impl Browser {
         }
     }
 
-    /// Sets the size of the tab in CSS pixels, and light or dark.
+    /// Sets the tab's size in CSS pixels, and its light or dark theme.
     pub fn look(&mut self, width: u32, height: u32, scheme: &str) {
         self.call(
             "Emulation.setDeviceMetricsOverride",
@@ -308,13 +308,13 @@ impl Browser {
         self.call("Emulation.setEmulatedMedia", json!({"features": [scheme]}));
     }
 
-    /// Asks for little motion, until the next [`Browser::look`].
+    /// Requests reduced motion, until the next [`Browser::look`].
     pub fn little_motion(&mut self) {
         let less = json!({"name": "prefers-reduced-motion", "value": "reduce"});
         self.call("Emulation.setEmulatedMedia", json!({"features": [less]}));
     }
 
-    /// The contrast of two colours by the names of their custom properties, as
+    /// The contrast of two colours, given as their custom properties' names, as
     /// WCAG defines it: from 1 to 21.
     pub fn contrast(&mut self, text: &str, ground: &str) -> f64 {
         let contrast = self.evaluate(&format!(
@@ -333,8 +333,8 @@ impl Browser {
         contrast.as_f64().expect("it is a number")
     }
 
-    /// Writes what is seen to a file, as its extension says: `png` or `webp`.
-    /// Its directory is made if missing.
+    /// Writes a screenshot to a file, in the format of its extension: `png` or
+    /// `webp`. Its directory is created if missing.
     pub fn screenshot(&mut self, file: impl AsRef<Path>) {
         let file = file.as_ref();
         let format = file.extension().and_then(|it| it.to_str());
@@ -348,10 +348,9 @@ impl Browser {
             .unwrap_or_else(|e| panic!("{}: {e}", file.display()));
     }
 
-    /// The errors that the console has shown since the last call, and
-    /// exceptions that nothing caught.
+    /// The console's errors since the last call, and uncaught exceptions.
     pub fn console_errors(&mut self) -> Vec<String> {
-        // What happened before this is reported before its answer.
+        // Everything that happened before this is reported before its response.
         self.evaluate("0");
         mem::take(&mut self.errors)
     }
@@ -361,7 +360,7 @@ impl Browser {
         answer.unwrap_or_else(|error| panic!("{method}: {error}"))
     }
 
-    /// Calls a method of the protocol and waits for what it returns.
+    /// Calls a method of the protocol and waits for its result.
     fn try_call(
         &mut self,
         method: &str,
@@ -397,7 +396,7 @@ impl Browser {
         }
     }
 
-    /// Remembers an event that is an error.
+    /// Remembers an event if it is an error.
     fn note(&mut self, event: &Value) {
         let parameters = &event["params"];
         let error = match event["method"].as_str() {
@@ -418,7 +417,7 @@ impl Browser {
     }
 }
 
-/// The browser to drive; says so where there is none.
+/// The browser to drive. If there is none, prints that.
 fn find() -> Option<PathBuf> {
     let found = program();
     if found.is_none() {

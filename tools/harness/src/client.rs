@@ -17,7 +17,7 @@ static AGENT: LazyLock<Agent> = LazyLock::new(|| {
         .into()
 });
 
-/// Each sends a request and waits for the response, whatever its status is.
+/// Each method sends a request and waits for the response, whatever its status.
 ///
 /// # Panics
 /// When there is no response, or none within a minute.
@@ -39,7 +39,7 @@ impl Server {
         })
     }
 
-    /// Sends a POST with a body of that type.
+    /// Sends a POST with a body of this type.
     pub fn post(
         &self,
         path: &str,

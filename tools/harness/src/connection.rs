@@ -6,7 +6,7 @@ use std::{
 use crate::Pending;
 
 /// Whether the server has read the request, or has even ended the connection.
-/// Linux tells it of both ends of a connection on this machine
+/// Linux reports that for both ends of a connection on this machine
 /// (<https://docs.kernel.org/networking/proc_net_tcp.html>).
 pub fn is_read(pending: &Pending) -> Result<bool> {
     let has_ended = |peeked: Result<usize>| {
@@ -20,7 +20,8 @@ pub fn is_read(pending: &Pending) -> Result<bool> {
     }
     let client = pending.stream.local_addr()?.port();
     let server = pending.stream.peer_addr()?.port();
-    // Look at this end first: what is still on its way isn't unread there.
+    // Check this end first: data still on its way isn't unread at the other
+    // end.
     let has_arrived = end(client, server)?.is_some_and(|end| end.unsent == 0);
     let is_taken = |end: End| end.is_accepted && end.unread == 0;
     Ok(has_arrived && end(server, client)?.is_some_and(is_taken))

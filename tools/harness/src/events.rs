@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use crate::{PATIENCE, Pending};
 
-/// The data of server-sent events as they come, as JSON. Comments are left
-/// out; the end of the stream is the end.
+/// The data of server-sent events as they arrive, as JSON. Comments are
+/// skipped; the end of the stream ends the iterator.
 ///
 /// # Panics
 /// When the connection breaks, no event comes for a minute, or an event's data

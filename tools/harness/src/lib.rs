@@ -34,20 +34,20 @@ pub use workspace::{
     Group, PROFILE, STEPS, build, has_node, program, programs, workspace,
 };
 
-/// Prints what isn't tested here and why, once in a program.
+/// Prints what isn't tested here, and why, once per program.
 pub fn skipped(text: &'static str) {
     static PRINTED: Mutex<Vec<&str>> = Mutex::new(Vec::new());
     let mut printed = locked(&PRINTED);
     if !printed.contains(&text) {
         printed.push(text);
         let line = format!("SKIPPED, {text}\n");
-        // Not eprintln!, which shows nothing of a test that passes.
+        // Not eprintln!, whose output is hidden when a test passes.
         io::stderr().write_all(line.as_bytes()).ok();
     }
 }
 
 /// How long anything may take before it counts as hanging. Never reached when
-/// everything works, even on a machine that does ten other things.
+/// everything works, even on a machine that is busy with ten other things.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The environment variables that steps read.
@@ -69,13 +69,13 @@ pub fn command(program: impl AsRef<Path>) -> Command {
     for variable in VARIABLES {
         command.env_remove(variable);
     }
-    // A panic is one line on standard error, wherever it is run.
+    // A panic prints one line on standard error, wherever it happens.
     command.env_remove("RUST_BACKTRACE").env("PORT", "0");
     command
 }
 
-/// Why a server didn't start. Each names the program, and contains what it
-/// wrote to standard error.
+/// Why a server didn't start. Each variant names the program, and contains its
+/// standard error.
 #[derive(thiserror::Error)]
 pub enum StartError {
     /// There is no such program, or it can't be run.
@@ -96,7 +96,7 @@ pub enum StartError {
         /// Its standard error.
         stderr: String,
     },
-    /// It runs, but its first line isn't the one that names its address.
+    /// It runs, but its first line doesn't contain its address.
     #[error("{program} doesn't print where it listens; {line}\n{stderr}")]
     Mute {
         /// The path of the program.
@@ -108,14 +108,14 @@ pub enum StartError {
     },
 }
 
-// Tests unwrap it: the message is what they should show.
+// Tests unwrap it, so they show this message.
 impl fmt::Debug for StartError {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
 }
 
-/// How a server ended, and everything that it wrote.
+/// How a server ended, and everything it wrote.
 #[derive(Debug)]
 pub struct Ended {
     /// Its exit status.
@@ -196,7 +196,7 @@ impl Server {
         Err(StartError::Mute { program, line, stderr })
     }
 
-    /// The line that it printed when it listened.
+    /// The line that it printed when it began to listen.
     pub fn line(&self) -> &str {
         &self.line
     }
@@ -206,17 +206,17 @@ impl Server {
         &self.url
     }
 
-    /// What it has written to standard error until now.
+    /// Its standard error so far.
     pub fn stderr_so_far(&self) -> String {
         self.stderr.so_far().clone()
     }
 
-    /// Its process id.
+    /// Its process ID.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Sends a GET on a connection of its own and doesn't wait.
+    /// Sends a GET on its own connection, and doesn't wait.
     ///
     /// # Panics
     /// When the server can't be reached.
@@ -242,13 +242,13 @@ impl Server {
             });
             assert!(is_read, "{path}: not read within {PATIENCE:?}");
         }
-        // Other systems don't tell, so it gets time.
+        // Other systems don't report that, so give it time.
         #[cfg(not(target_os = "linux"))]
         thread::sleep(Duration::from_millis(100));
         pending
     }
 
-    /// Writes any text on a connection of its own.
+    /// Writes any text on its own connection.
     ///
     /// # Panics
     /// When the server can't be reached.
@@ -337,7 +337,7 @@ impl Server {
 
     /// Stops it at once.
     pub fn kill(mut self) -> Ended {
-        // It fails when the process has ended already, which is as good.
+        // It fails if the process has already ended, which is fine.
         self.child.kill().ok();
         Ended {
             status: self.child.wait().expect("a child can be waited for"),
@@ -355,15 +355,15 @@ impl Drop for Server {
 }
 
 /// A request that was sent and may not be answered yet. Dropping it closes its
-/// connection, as a client does that leaves.
+/// connection, as a client does when it leaves.
 #[derive(Debug)]
 pub struct Pending {
     stream: TcpStream,
 }
 
 impl Pending {
-    /// Whether the answer, or its beginning, is here. This shows the order in
-    /// which a server answers: what it sent first is here first.
+    /// Whether the response, or its beginning, has arrived. This shows in which
+    /// order a server responds: the first response sent arrives first.
     ///
     /// # Panics
     /// When the connection is broken.
@@ -382,13 +382,13 @@ impl Pending {
         peeked
     }
 
-    /// The connection, to write more, or to read the answer bit by bit.
+    /// The connection, to write more, or to read the response bit by bit.
     pub fn stream(&mut self) -> &mut TcpStream {
         &mut self.stream
     }
 
-    /// Waits for the answer. Returns all of it as it came: the status line,
-    /// the headers and the body.
+    /// Waits for the response. Returns all of it as it arrived: the status
+    /// line, the headers and the body.
     ///
     /// # Panics
     /// When the connection breaks, or nothing comes for a minute.
@@ -401,7 +401,7 @@ impl Pending {
     }
 }
 
-/// What a process has written so far, and the thread that reads it.
+/// A process's output so far, and the thread that reads it.
 #[derive(Debug)]
 struct Output {
     text: Arc<Mutex<String>>,
@@ -409,7 +409,7 @@ struct Output {
 }
 
 impl Output {
-    /// Reads all lines of `pipe` on a thread of its own.
+    /// Reads all lines of `pipe` on its own thread.
     fn collect(pipe: Option<impl Read + Send + 'static>) -> Self {
         let mut pipe = BufReader::new(pipe.expect("it is piped"));
         let text = Arc::new(Mutex::new(String::new()));
@@ -428,8 +428,8 @@ impl Output {
         locked(&self.text)
     }
 
-    /// All of it, once the process has ended. A program that it started in
-    /// turn may keep the pipe open: that one isn't waited for.
+    /// All of it, once the process has ended. A program that the process
+    /// started may keep the pipe open; this doesn't wait for that one.
     fn all(&self) -> String {
         wait_until(Duration::from_secs(1), || self.reader.is_finished());
         self.so_far().clone()
@@ -440,7 +440,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Waits until something is true. Returns false when that took too long.
+/// Waits until a condition is true. Returns false if that takes too long.
 fn wait_until(time: Duration, mut is_true: impl FnMut() -> bool) -> bool {
     let start = Instant::now();
     while !is_true() {
@@ -452,7 +452,7 @@ fn wait_until(time: Duration, mut is_true: impl FnMut() -> bool) -> bool {
     true
 }
 
-/// The first address in the line that says where a step listens.
+/// The first address in the line that a step prints when it listens.
 fn url_in(line: &str) -> Option<&str> {
     let (_, rest) = line.split_once(" listening on ")?;
     rest.split(' ').next().filter(|url| url.starts_with("http://"))

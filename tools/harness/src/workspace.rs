@@ -8,7 +8,8 @@ use std::{
 
 use crate::skipped;
 
-/// The steps, in order. A new one takes part everywhere by its line here.
+/// The steps, in order. A new step is included everywhere once it has a line
+/// here.
 pub const STEPS: [&str; 9] = [
     "step1-blocking",
     "step2-single-worker",
@@ -21,7 +22,7 @@ pub const STEPS: [&str; 9] = [
     "step9-many-machines",
 ];
 
-/// The profile that this crate was built with, and so the steps.
+/// The profile that this crate, and therefore the steps, were built with.
 pub const PROFILE: &str =
     if cfg!(debug_assertions) { "dev" } else { "release" };
 
@@ -31,8 +32,8 @@ pub fn workspace() -> &'static Path {
     package.ancestors().nth(2).unwrap_or(package)
 }
 
-/// A command that builds steps, in the profile of this crate. Add `--quiet` and
-/// the like; what it prints is for [`programs`].
+/// A command that builds steps, in this crate's profile. Add `--quiet` and the
+/// like; its output is for [`programs`].
 pub fn build<'a>(steps: impl IntoIterator<Item = &'a str>) -> Command {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
@@ -47,8 +48,8 @@ pub fn build<'a>(steps: impl IntoIterator<Item = &'a str>) -> Command {
     command
 }
 
-/// A process and everything that it starts in turn, as cargo starts compilers.
-/// They are killed when this is dropped.
+/// A process and everything it starts in turn, as cargo starts compilers. They
+/// are killed when this is dropped.
 #[derive(Debug)]
 pub struct Group(Option<u32>);
 
@@ -56,7 +57,7 @@ impl Group {
     /// Runs [`build`]'s command.
     ///
     /// # Errors
-    /// When that can't be done: why.
+    /// If it can't be run: why.
     pub fn spawn(cargo: &mut Command) -> Result<(Child, Self), String> {
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(cargo, 0);
@@ -108,7 +109,7 @@ pub fn programs(built: &[u8]) -> BTreeMap<String, PathBuf> {
     String::from_utf8_lossy(built).lines().filter_map(line).collect()
 }
 
-/// Whether Node.js is installed. If it isn't, a test of it is skipped, and this
+/// Whether Node.js is installed. If it isn't, its tests are skipped, and this
 /// prints that.
 ///
 /// # Panics
@@ -125,8 +126,8 @@ pub fn has_node() -> bool {
     is_there
 }
 
-/// Builds a step, or an example of it, once in a process. Returns where its
-/// program is.
+/// Builds a step, or one of its examples, once per process. Returns the path of
+/// the program.
 ///
 /// # Errors
 /// When cargo can't be run, or can't build it: with its message.

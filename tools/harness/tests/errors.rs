@@ -1,4 +1,4 @@
-//! A program that isn't a server makes a clear error, not a hang.
+//! A program that isn't a server causes a clear error, not a hang.
 #![cfg(unix)]
 
 use std::process::Command;
@@ -26,7 +26,7 @@ fn a_server_that_ends_is_reported_with_its_standard_error() {
 }
 
 #[test]
-fn a_first_line_that_says_something_else_is_reported() {
+fn an_unexpected_first_line_is_reported() {
     let error = shell("echo worse >&2; echo hello; exec sleep 1000");
     assert!(error.to_string().contains("hello"), "{error}");
     assert!(matches!(error, StartError::Mute { stderr, .. }

@@ -124,7 +124,7 @@ fn kept(folder: &Path) -> Vec<Files> {
 }
 
 #[test]
-fn a_learner_errs_is_killed_takes_over_and_loses_nothing() {
+fn a_learner_makes_mistakes_is_killed_takes_over_and_loses_nothing() {
     let folder = folder("short-learner");
     let moves = task::all().unwrap();
     let after = |number: usize| task::after(&moves, number - 1).unwrap();

@@ -62,7 +62,7 @@ pub struct Target {
 
 impl Target {
     /// Looks the host up, once, and takes the first address that accepts a
-    /// connection: `localhost` may have two. An answer may take as long as
+    /// connection: `localhost` may have two. A response may take as long as
     /// `patience`. If `count` is given, /blocking has to count to it.
     ///
     /// # Errors
@@ -188,8 +188,8 @@ pub struct Probe {
     pub latency: Result<Duration, Failure>,
 }
 
-/// Probes /non-blocking on a fixed schedule until `work` is done, and
-/// waits for what is still unanswered.
+/// Probes /non-blocking on a fixed schedule until `work` is done, and waits for
+/// the probes in flight.
 ///
 /// A probe is sent whether or not earlier ones are answered, and its latency
 /// counts from when it was due. So a server that freezes can't hide that by

@@ -122,7 +122,7 @@ pub async fn start(
     Ok(spawn_blocking(start).await??)
 }
 
-/// Starts a server that counts so far, unless it runs already, and finds out
+/// Starts a server that counts this far, unless it runs already, and finds out
 /// where it can be reached. It is killed when its handle is dropped.
 ///
 /// # Errors

@@ -13,7 +13,7 @@ use crate::{
 const COUNT: u64 = 1_000_000;
 
 /// Starts each server, requests its two routes, and stops it. Returns what went
-/// wrong, by the name of the server.
+/// wrong, by server name.
 ///
 /// # Errors
 /// When the steps can't be built.

@@ -12,7 +12,7 @@ pub use stats::{Percentiles, Spread};
 /// The step that the others are compared with.
 pub const BASELINE: &str = "step1-blocking";
 
-/// An answer within this time is in time: nobody notices the delay.
+/// A response within this time is in time: nobody notices the delay.
 pub const IN_TIME_MS: f64 = 10.0;
 
 /// The whole of it.
@@ -52,7 +52,7 @@ pub struct Server {
     pub name: String,
     /// Where it was when it wasn't started here.
     pub url: Option<String>,
-    /// Why not all of it could be measured.
+    /// Why not everything could be measured.
     pub error: Option<String>,
     pub blocking: Option<Spread>,
     /// How many times as fast as step 1, by the medians.
@@ -68,7 +68,7 @@ pub struct Server {
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Run {
     pub blocking: Vec<Request>,
-    /// Until when as many requests as wanted were in flight.
+    /// Until when the wanted number of requests was in flight.
     pub until_ms: f64,
     pub probes: Vec<Probe>,
 }
@@ -143,20 +143,20 @@ impl Server {
         }
     }
 
-    /// The run that shows best what is usual: that of median length.
+    /// The most typical run: the one of median length.
     pub fn usual_run(&self) -> Option<&Run> {
         let mut runs: Vec<_> = self.runs.iter().collect();
         runs.sort_by(|a, b| a.until_ms.total_cmp(&b.until_ms));
         runs.get(runs.len().saturating_sub(1) / 2).copied()
     }
 
-    /// Whether it did the work that it should: other work can't be compared.
+    /// Whether it did the right work: different work can't be compared.
     pub fn counts_to(&self, iterations: u64) -> bool {
         let mut requests = self.runs.iter().flat_map(|run| &run.blocking);
         requests.all(|request| request.counted == iterations)
     }
 
-    /// How many probes failed, and why the first of them did.
+    /// How many probes failed, and why the first one did.
     pub fn failed_probes(&self) -> Option<(usize, &str)> {
         let probes = self.runs.iter().flat_map(|run| &run.probes);
         let mut errors = probes.filter_map(|probe| probe.error.as_deref());
@@ -164,7 +164,7 @@ impl Server {
         Some((1 + errors.count(), first))
     }
 
-    /// Whether all of it could be measured.
+    /// Whether everything could be measured.
     pub fn is_complete(&self) -> bool {
         self.error.is_none() && self.during.is_some()
     }
@@ -230,7 +230,7 @@ impl Run {
 }
 
 impl Results {
-    /// Adds what follows from several servers.
+    /// Adds the results that depend on several servers.
     pub fn new(
         machine: Machine,
         settings: Settings,
@@ -251,7 +251,7 @@ impl Results {
         Self { machine, settings, servers, scaling }
     }
 
-    /// Whether everything was measured as asked for.
+    /// Whether everything was measured as requested.
     pub fn is_complete(&self) -> bool {
         self.servers.iter().all(Server::is_complete)
             && self.scaling.iter().all(|scaled| scaled.error.is_none())

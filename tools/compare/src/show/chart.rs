@@ -16,18 +16,18 @@ use crate::{
 /// The colours, for light, dark and paper.
 pub const STYLE: &str = include_str!("chart.css");
 
-/// A name that is longer is cut off.
+/// Longer names are cut off.
 const LONGEST_NAME: usize = 24;
 
-/// A chart of this size, with the colours in it, as a file of its own.
+/// A chart of this size, with its colours, as a separate file.
 pub fn alone(chart: &Markup) -> String {
     let (head, rest) = chart.0.split_once('>').unwrap_or((&chart.0, ""));
     format!("{head}><style>{STYLE}</style>{rest}\n")
 }
 
 /// A chart is `high` pixels high and as wide as there is room, with its
-/// horizontal positions in per cent, so that text keeps its size; or else it
-/// keeps the `shape` of its view box, and all of it is scaled.
+/// horizontal positions in per cent, so that text keeps its size. Or it keeps
+/// the `shape` of its view box, and is scaled as a whole.
 fn svg(
     name: &str,
     high: Option<usize>,
@@ -159,7 +159,7 @@ fn class(wait: Wait) -> &'static str {
     }
 }
 
-/// Logarithmic: what is ten times as long is one step higher.
+/// Logarithmic: ten times as long is one step higher.
 struct Scale {
     least: f64,
     most: f64,
@@ -173,7 +173,7 @@ impl Scale {
 
     fn part(&self, ms: f64) -> f64 {
         let part = (ms / self.least).log10() / (self.most / self.least).log10();
-        // The shortest is seen too.
+        // Even the shortest must be visible.
         part.clamp(0.04, 1.0)
     }
 }
@@ -186,8 +186,8 @@ pub const SCALING: &str = "How many times as fast as with one thread, by the \
 /// The shares of the work for which Amdahl's law is drawn.
 const DIVISIBLE: [f64; 3] = [0.5, 0.8, 0.95];
 
-/// The speed-up against the number of threads, beside the ideal one and that
-/// of Amdahl's law.
+/// The speed-up against the number of threads, next to the ideal one and the
+/// one according to Amdahl's law.
 pub fn scaling(results: &Results) -> Markup {
     const WIDTH: f64 = 640.0;
     const HEIGHT: f64 = 400.0;

@@ -18,7 +18,7 @@ const FROZEN: f64 = 0.1;
 /// Runs that differ by more than this were disturbed.
 const DISTURBED: f64 = 0.25;
 
-/// A prober that is later than this is mentioned.
+/// A prober that runs later than this is mentioned.
 const LATE_MS: f64 = 1.0;
 
 /// What it was measured on.
@@ -87,7 +87,7 @@ fn finding(server: &Server, settings: &Settings) -> Option<String> {
     ))
 }
 
-/// Why not all of it could be measured.
+/// Why not everything could be measured.
 pub fn lacks(server: &Server) -> Option<&str> {
     const TOO_SHORT: &str =
         "/blocking was over before it could be probed: raise --iterations";

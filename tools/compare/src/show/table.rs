@@ -11,14 +11,14 @@ use crate::{
     results::{IN_TIME_MS, Results, Server},
 };
 
-/// Everything that is printed fits into this many columns.
+/// All output fits into this many columns.
 pub const WIDTH: usize = 80;
 
 /// A line of a name takes at most this many columns.
 const NAME: usize = 19;
 
-/// Rows of cells, of which the first is the head. A cell may have several lines;
-/// a row of one cell goes across all columns.
+/// Rows of cells. The first is the head. A cell may have several lines; a row
+/// with one cell spans all columns.
 pub type Rows = Vec<Vec<String>>;
 
 /// One row per server, and one more for a failure.

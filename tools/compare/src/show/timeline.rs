@@ -11,13 +11,13 @@ use crate::{
     results::{IN_TIME_MS, Probe, Results, Run},
 };
 
-/// The most that is shown of the time before /blocking is sent.
+/// How much is shown of the time before /blocking is sent, at most.
 const BEFORE_MS: f64 = 500.0;
 
-/// The most that is shown of the time after /blocking was answered.
+/// How much is shown of the time after /blocking was answered, at most.
 const AFTER_MS: f64 = 300.0;
 
-/// The rest of a line beside the name of the lane.
+/// The rest of a line, after the lane's name.
 const COLUMNS: usize = WIDTH - 20;
 
 /// How long a client waited. Slower is higher, and redder.
@@ -75,7 +75,7 @@ impl Wait {
     }
 }
 
-/// The part of time that is shown: in milliseconds since /blocking was sent.
+/// The time that is shown: in milliseconds since /blocking was sent.
 #[derive(Clone, Copy, Debug)]
 pub struct Span {
     pub from: f64,
@@ -86,7 +86,7 @@ impl Span {
     /// From a little before the first until a little after the last.
     pub fn new<'a>(runs: impl Iterator<Item = &'a Run>) -> Self {
         let end = runs.map(|run| run.until_ms).fold(0.0, f64::max);
-        // Short runs aren't lost between what comes before and after.
+        // Don't lose short runs among what comes before and after.
         let before = (end / 5.0).min(BEFORE_MS);
         Self { from: -before, to: end + before.min(AFTER_MS) }
     }
@@ -163,7 +163,7 @@ fn marks(run: &Run, span: Span) -> String {
     longest.into_iter().map(mark).collect()
 }
 
-/// A bar for as long as /blocking ran.
+/// A bar that is as long as /blocking ran.
 fn bar(run: &Run, span: Span) -> String {
     let (start, end) = (column(0.0, span), column(run.until_ms, span));
     let label = format!(" /blocking {} ", short(run.until_ms));
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn an_axis_has_round_ticks_from_zero_on() {
+    fn an_axis_has_round_ticks_from_zero() {
         let ticks = |ms| {
             let run = live(ms);
             Span::new([&run].into_iter()).ticks().collect::<Vec<_>>()

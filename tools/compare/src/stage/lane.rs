@@ -31,14 +31,14 @@ use crate::{
 
 const PROBE: &str = "/non-blocking";
 
-/// How many requests a burst is.
+/// How many requests there are in a burst.
 const BURST: usize = 100;
 
-/// How long a core counts for one request of a burst: all of them take less than
-/// ten seconds, even with one thread on a busy machine.
+/// How long a core counts for one request of a burst: the whole burst takes
+/// less than ten seconds, even with one thread on a busy machine.
 pub const IN_BURST: Duration = Duration::from_millis(50);
 
-/// Node.js takes up to so many times as long to count as far.
+/// Node.js takes up to this many times as long to count as far.
 const NODE_TAKES: u64 = 8;
 
 /// How many requests a lane's server gets to work on, apart from a burst: the
@@ -48,7 +48,7 @@ pub const MOST: usize = 10;
 /// How often a server's process and its threads are checked.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// A server, and what was sent to it.
+/// A server, and the requests sent to it.
 pub struct Lane {
     number: usize,
     subject: Subject,
@@ -270,8 +270,8 @@ impl Lane {
         self.log.about(self.number, json!({ "state": state, "text": text }));
     }
 
-    /// Does what a button asks for. A server that has ended gets nothing; one
-    /// that is being started gets it as soon as it listens.
+    /// Does what a button is for. A server that has ended gets nothing; a
+    /// server that is starting gets it as soon as it listens.
     pub fn obey(self: &Arc<Self>, what: What) {
         let (whole, in_burst) = self.counts;
         let (is_whole, is_in_burst, is_idle) = {

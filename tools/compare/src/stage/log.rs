@@ -16,7 +16,7 @@ use crate::{format::sanitized, plan::Plan};
 /// How long an event is kept for browsers that connect later.
 const KEPT: Duration = Duration::from_secs(20);
 
-/// The events, and what each lane is.
+/// The events, and a description of each lane.
 pub struct Log {
     start: Instant,
     settings: Value,

@@ -52,7 +52,7 @@ impl Threads {
             let (name, (ran, waited)) = match self.known.remove(&id) {
                 Some(it) if it.times.0 > NAMED => (it.name, it.times),
                 Some(it) => (name(&folder), it.times),
-                // A thread that is new has done all of it since the last look.
+                // A new thread has done all of its work since the last look.
                 None if elapsed.is_some() => (name(&folder), (0, 0)),
                 None => (name(&folder), times),
             };

@@ -25,7 +25,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::log::Log;
 
-/// How often a browser is sent what happened.
+/// How often the events are sent to a browser.
 const BEAT: Duration = Duration::from_millis(100);
 
 /// Path, content type and text of each of the page's files.

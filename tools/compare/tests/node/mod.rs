@@ -69,7 +69,7 @@ fn a_request_whose_worker_fails_or_exits_silently_gets_a_500() {
 }
 
 #[test]
-fn what_a_stage_cannot_use_ends_it_with_a_sentence() {
+fn an_unusable_setting_ends_a_stage_with_a_sentence() {
     if !harness::has_node() {
         return;
     }
