@@ -128,10 +128,11 @@ mod tests {
             named("spins").spawn(spin).unwrap();
         }
         let mut threads = Threads::new(process::id());
-        let (mut ran, mut waited) = (false, false);
+        let (mut ran, mut waited, mut slept) = (false, false, false);
         let start = Instant::now();
-        while !(ran && waited) {
-            assert!(start.elapsed() < Duration::from_secs(60), "{waited}");
+        while !(ran && waited && slept) {
+            let seen = (ran, waited, slept);
+            assert!(start.elapsed() < Duration::from_secs(60), "{seen:?}");
             let shares = threads.look().expect("Linux reports it");
             for thread in shares.as_array().into_iter().flatten() {
                 let share = |n: usize| thread[n].as_f64().unwrap();
@@ -140,7 +141,8 @@ mod tests {
                         ran |= share(2) > 0.1;
                         waited |= share(3) > 0.1;
                     }
-                    Some("sleeps") => assert!(share(2) + share(3) < 0.1),
+                    // It takes a moment on a core to fall asleep.
+                    Some("sleeps") => slept |= share(2) + share(3) < 0.1,
                     _ => (),
                 }
             }
