@@ -18,7 +18,11 @@ use tokio::{
     time::sleep,
 };
 
-use super::{log::Log, threads::Threads, web::What};
+use super::{
+    log::{Log, MOST},
+    threads::Threads,
+    web::What,
+};
 use crate::{
     format::{failure, last_line},
     measure::{
@@ -40,10 +44,6 @@ pub const IN_BURST: Duration = Duration::from_millis(50);
 
 /// Node.js takes up to this many times as long to count as far.
 const NODE_TAKES: u64 = 8;
-
-/// How many requests a lane's server gets to work on, apart from a burst: the
-/// machine stays usable, whatever is pressed.
-pub const MOST: usize = 10;
 
 /// How often a server's process and its threads are checked.
 const LOOK: Duration = Duration::from_millis(200);

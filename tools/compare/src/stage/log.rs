@@ -10,11 +10,15 @@ use std::{
 use common::milliseconds;
 use serde_json::{Value, json};
 
-use super::{lane, threads};
+use super::threads;
 use crate::{format::sanitized, plan::Plan};
 
 /// How long an event is kept for browsers that connect later.
 const KEPT: Duration = Duration::from_secs(20);
+
+/// How many requests a lane's server gets to work on, apart from a burst: the
+/// machine stays usable, whatever is pressed.
+pub const MOST: usize = 10;
 
 /// The events, and a description of each lane.
 pub struct Log {
@@ -53,7 +57,7 @@ impl Log {
             "interval": plan.settings.interval_ms,
             "in_time": plan.settings.in_time_ms,
             "cores": thread::available_parallelism().map_or(1, |it| it.get()),
-            "most": lane::MOST,
+            "most": MOST,
             "has_threads": threads::are_reported(),
         });
         let state = Mutex::new(State { lanes, ..State::default() });
