@@ -51,8 +51,13 @@ impl Report {
     }
 }
 
-/// Compiles the learner's server, and checks what it does.
-pub fn try_out(server: &Server, task: &Task, colour: bool) -> Report {
+/// Compiles the learner's server, calls `compiled`, and checks what it does.
+pub fn try_out(
+    server: &Server,
+    task: &Task,
+    colour: bool,
+    compiled: impl Fn(),
+) -> Report {
     let mut report = Report {
         files: Files::new(),
         messages: String::new(),
@@ -64,9 +69,9 @@ pub fn try_out(server: &Server, task: &Task, colour: bool) -> Report {
         let built = server.build(colour)?;
         report.messages = built.messages;
         let program = built.program.ok_or("it doesn't compile.")?;
-        let seen = check::look(&program, ITERATIONS)?;
-        report.missing = check::missing(task, &seen, &report.files, &program)?;
-        report.seen = Some(seen);
+        compiled();
+        let seen = report.seen.insert(check::look(&program, ITERATIONS)?);
+        report.missing = check::missing(task, seen, &report.files, &program)?;
         Ok(())
     };
     let checked: Result<(), String> = checked();

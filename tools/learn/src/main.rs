@@ -23,8 +23,8 @@ use notify::{RecursiveMode, Watcher};
 /// Type the server yourself, move by move, and see whether it's alive.
 #[derive(Parser)]
 struct Options {
-    /// The task to go to: a move's number, or e3 for exercise 3; your code is
-    /// kept
+    /// The task to go to: a move's number, or e3 for exercise 3; what you have
+    /// is copied to my-server/kept first
     task: Option<String>,
 
     /// Check once and print the result as JSON; the exit status is 0 if the
@@ -41,6 +41,7 @@ struct Options {
 enum Event {
     Key(Key),
     Saved,
+    Compiled,
     Tried(Box<Report>),
 }
 
@@ -75,10 +76,10 @@ fn learn(options: Options) -> Result<ExitCode, String> {
         learner.run()?;
         return Ok(ExitCode::SUCCESS);
     }
-    let report = try_out(&learner.server, &learner.tasks[learner.at], false);
+    let task = &learner.tasks[learner.at];
+    let report = try_out(&learner.server, task, false, || ());
     let is_solved = report.is_solved();
     if options.once {
-        let task = &learner.tasks[learner.at];
         println!("{}", report.json(task));
     } else {
         learner.tried(report)?;
@@ -145,6 +146,7 @@ impl Learner {
         self.report = None;
         self.progress.prediction.clear();
         self.progress.task = self.tasks[task].name.clone();
+        self.progress.begun = task::sources(&self.server.src())?;
         self.server.save(&self.progress)
     }
 
@@ -176,8 +178,9 @@ impl Learner {
         let (tasks, progress) = (&self.tasks, &self.progress);
         let mut text = screen::head(tasks, self.at, progress, path);
         if let Some(report) = &self.report {
-            let begun = task::before(tasks, self.at);
-            let is_begun = begun.is_ok_and(|it| it != report.files);
+            let before = task::before(tasks, self.at);
+            let is_begun = progress.begun != report.files
+                && before.is_ok_and(|it| it != report.files);
             text += &screen::report(task, report, progress, is_begun);
         }
         text + &self.shown + &screen::keys(task.hints.len() - self.hints)
@@ -218,6 +221,7 @@ impl Learner {
                     self.draw("");
                     next_key.send(()).ok();
                 }
+                Event::Compiled => self.draw("\n  Checking…\n"),
                 Event::Tried(report) => {
                     trying = None;
                     self.tried(*report)?;
@@ -248,7 +252,8 @@ impl Learner {
         let task = self.tasks[self.at].clone();
         let (done, colour) = (done.clone(), self.colour);
         thread::spawn(move || {
-            let report = try_out(&server, &task, colour);
+            let compiled = || drop(done.send(Event::Compiled));
+            let report = try_out(&server, &task, colour, compiled);
             done.send(Event::Tried(Box::new(report))).ok();
         })
     }

@@ -118,7 +118,11 @@ pub fn report(
 fn lanes(seen: &Seen) -> String {
     let time = |ms: f64| short(Duration::from_secs_f64(ms / 1000.0));
     let counting = seen.counting.as_ref().map(|it| {
-        let name = it.name.as_deref().unwrap_or("without a name");
+        let names: Vec<_> = it.names.iter().map(String::as_str).collect();
+        let name = match names.join(" and ") {
+            none if none.is_empty() => "without a name".into(),
+            names => names,
+        };
         let counted = match it.threads {
             0 => "the server thread".into(),
             1 => format!("1 other thread, {name}"),

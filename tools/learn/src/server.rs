@@ -36,6 +36,9 @@ pub struct Progress {
     pub solved: Vec<String>,
     /// The tasks whose solution was taken over.
     pub taken: Vec<String>,
+    /// The code that the task at hand began with.
+    #[serde(default)]
+    pub begun: Files,
     /// What the learner expects to see in the task at hand.
     pub prediction: String,
     /// How long the learner's servers have been frozen, in total.

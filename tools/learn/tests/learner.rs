@@ -135,13 +135,18 @@ fn a_learner_makes_mistakes_is_killed_takes_over_and_loses_nothing() {
         after(1)["main.rs"].replace("work = move ||", "work = ||");
     // It compiles, but doesn't do what the move asks for.
     save(&folder, &Files::from([("main.rs".into(), without_move)]));
-    learn.wait_for("Not yet: there is no `move || count(iterations)`");
+    learn.wait_for("Not yet: there is no `= move ||`");
     learn.press("h");
     learn.wait_for("Hint: A closure without parameters");
-    save(&folder, &after(1));
+    let in_own_words = after(1)["main.rs"].replace("work =", "later =");
+    let in_own_words = in_own_words.replace("work()", "later()");
+    save(&folder, &Files::from([("main.rs".into(), in_own_words)]));
     learn.wait_for("Solved.");
     learn.press("n");
     learn.wait_for("Move 2.");
+    // Before the first save, nothing gives the prediction away.
+    let seen = learn.wait_for("Now it's your turn");
+    assert!(!seen.contains("Not yet"), "{seen}");
     drop(learn);
 
     // It continues from where it was. Only the learner has a copy of this code.
