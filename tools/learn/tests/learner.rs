@@ -130,6 +130,7 @@ fn a_learner_makes_mistakes_is_killed_takes_over_and_loses_nothing() {
     let after = |number: usize| task::after(&moves, number - 1).unwrap();
 
     let mut learn = Session::start(&folder, "1");
+    learn.wait_for("Checking…");
     learn.wait_for("FROZEN for");
     let without_move =
         after(1)["main.rs"].replace("work = move ||", "work = ||");
