@@ -56,6 +56,8 @@ const files = [];
 let asked = 0;
 let answered = 0;
 let worst = 0;
+/** When this step was first shown. */
+let since = 0;
 
 // ---------------------------------------------------------------- requests
 
@@ -256,6 +258,11 @@ async function keepShowingStep() {
 function showStep(about) {
   step = about;
   const count = BigInt(step.iterations).toLocaleString("en");
+  if (document.title !== step.step) {
+    // Another step's waits and results say nothing about this one.
+    worst = 0;
+    since = now();
+  }
   document.title = step.step;
   setText("step", step.step);
   setText("idea", step.idea);
@@ -449,7 +456,9 @@ function state(time) {
   if (beats.length === 0) return { kind: "connecting", text: "Connecting …" };
   const running = inFlight().find(isBlocking) ?? inFlight()[0];
   if (running) return stateWhile(running, time);
-  const last = sent.reduce((a, b) => (a && a.end > b.end ? a : b), null);
+  const last = sent
+    .filter((request) => request.end > since)
+    .reduce((a, b) => (a && a.end > b.end ? a : b), null);
   return {
     kind: "answering",
     text: last

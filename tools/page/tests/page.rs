@@ -421,9 +421,14 @@ fn another_step_that_takes_the_port_is_shown_at_once() {
     let Some(mut browser) = page(&server) else { return };
     let port = port(&server);
     let settings = [("PORT", &*port), ("ITERATIONS", "2_000")];
+    send(&mut browser, "/blocking");
+    wait_for_results(&mut browser, 1);
+    wait_for_text(&mut browser, "state", "Done after ");
     server.kill();
     let _server = start_with("step5-back-pressure", &settings);
     wait_for_text(&mut browser, "step", "step5-back-pressure");
+    // Step 1's result says nothing about this one.
+    wait_for_text(&mut browser, "state", "Now send /blocking.");
     let expected = "/blocking counts to 2,000 with 1 thread";
     wait_for_text(&mut browser, "settings", expected);
     browser.wait_for("document.querySelectorAll('#slots span').length == 8");
