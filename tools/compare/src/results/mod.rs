@@ -257,3 +257,18 @@ impl Results {
             && self.scaling.iter().all(|scaled| scaled.error.is_none())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples;
+
+    #[test]
+    fn without_step_1_there_is_no_speed_up() {
+        let Results { machine, settings, mut servers, .. } = samples::results();
+        servers.remove(0);
+        let results = Results::new(machine, settings, servers, Vec::new());
+        let mut servers = results.servers.iter();
+        assert!(servers.all(|server| server.speed_up.is_none()));
+    }
+}

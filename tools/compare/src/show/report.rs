@@ -51,9 +51,15 @@ impl Report {
         ];
         let outcomes = files.map(|(name, text)| {
             let path = self.folder.join(name);
+            // Killed at any moment, this leaves the old file or the new one.
+            let new = self.folder.join(format!(".{name}.new"));
             text.map_err(io::Error::from)
-                .and_then(|text| fs::write(&path, text))
-                .map_err(|error| cannot_write(&path, &error))
+                .and_then(|text| fs::write(&new, text))
+                .and_then(|()| fs::rename(&new, &path))
+                .map_err(|error| {
+                    fs::remove_file(&new).ok();
+                    cannot_write(&path, &error)
+                })
         });
         outcomes.into_iter().collect::<Result<(), _>>()?;
         Ok(self.folder.join("report.html"))
