@@ -89,11 +89,6 @@ pub fn files(folder: impl Into<PathBuf>, extension: &str) -> Vec<PathBuf> {
     found
 }
 
-/// Text as HTML.
-pub fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
-}
-
 /// The chapters' Rust code, as doctests.
 #[cfg(doctest)]
 mod examples {

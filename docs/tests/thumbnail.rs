@@ -5,7 +5,7 @@ use std::{
     io::{Cursor, Read, Write},
     sync::Arc,
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use actix_web::{
@@ -14,7 +14,7 @@ use actix_web::{
     test::TestRequest,
     web::{Data, Payload},
 };
-use harness::{Pending, Server, command, program};
+use harness::{Pending, Server, command, program, wait_for};
 use image::{GrayImage, ImageFormat, Rgb, RgbImage, load_from_memory};
 use tokio::sync::Semaphore;
 
@@ -268,9 +268,9 @@ fn uploads_have_a_limit_and_a_client_that_leaves_frees_its_slot() {
     let server = start("600");
     // Some of them find no slot.
     let slow: Vec<_> = (0..40).map(|_| begin(&server, 1000, b"")).collect();
-    wait_until(|| is_full(&server));
+    wait_for("it is full", || is_full(&server));
     drop(slow);
-    wait_until(|| !is_full(&server));
+    wait_for("a slot is free", || !is_full(&server));
 }
 
 #[test]
@@ -281,9 +281,9 @@ fn a_client_that_leaves_while_its_picture_is_queued_frees_its_slot() {
     let threads = thread::available_parallelism().unwrap().get();
     let stay: Vec<_> = (0..threads).map(|_| send()).collect();
     let leave: Vec<_> = (threads..40).map(|_| send()).collect();
-    wait_until(|| is_full(&server));
+    wait_for("it is full", || is_full(&server));
     drop(leave);
-    wait_until(|| !is_full(&server));
+    wait_for("a slot is free", || !is_full(&server));
     assert!(stay.iter().all(|stays| !stays.is_answered()));
 }
 
@@ -345,16 +345,8 @@ fn a_request_in_progress_is_finished_before_the_server_ends() {
     pending.stream().read_exact(&mut go_on).unwrap();
     assert!(go_on.starts_with(b"HTTP/1.1 100"));
     server.terminate();
-    wait_until(|| !server.stderr_so_far().is_empty());
+    wait_for("it shuts down", || !server.stderr_so_far().is_empty());
     pending.stream().write_all(&picture).unwrap();
     assert_eq!(end(pending).0, 200);
     assert!(server.wait().status.success());
-}
-
-fn wait_until(is_so: impl Fn() -> bool) {
-    let start = Instant::now();
-    while !is_so() {
-        assert!(start.elapsed() < Duration::from_secs(60), "it never is");
-        thread::sleep(Duration::from_millis(5));
-    }
 }

@@ -10,8 +10,8 @@ use std::{fmt::Write as _, fs, io::Write, process::Command, thread};
 
 use actix_web::rt::System;
 use async_nats::jetstream::{self, stream::Config};
-use harness::{Server, StartError, events};
-use nats::{Nats, Worker, free_port, nats, wait_for};
+use harness::{Server, StartError, events, wait_for};
+use nats::{Nats, Worker, free_port, nats};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// Rounds that take a worker a few tenths of a second.

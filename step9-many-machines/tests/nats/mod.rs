@@ -10,10 +10,9 @@ use std::{
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicU32, Ordering::Relaxed},
     thread::{self, JoinHandle},
-    time::{Duration, Instant},
 };
 
-use harness::{Server, skipped, workspace};
+use harness::{Server, skipped, wait_for, workspace};
 
 /// A NATS server, which is stopped when it is dropped.
 pub struct Nats {
@@ -56,15 +55,6 @@ fn program() -> PathBuf {
 pub fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
-}
-
-/// Waits for something that comes if all is well.
-pub fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !is_so() {
-        assert!(start.elapsed() < Duration::from_secs(60), "never: {what}");
-        thread::sleep(Duration::from_millis(20));
-    }
 }
 
 impl Nats {

@@ -452,6 +452,15 @@ fn wait_until(time: Duration, mut is_true: impl FnMut() -> bool) -> bool {
     true
 }
 
+/// Waits until a condition is true.
+///
+/// # Panics
+/// When that takes longer than a minute.
+#[track_caller]
+pub fn wait_for(what: &str, is_true: impl FnMut() -> bool) {
+    assert!(wait_until(PATIENCE, is_true), "never: {what}");
+}
+
 /// The first address in the line that a step prints when it listens.
 fn url_in(line: &str) -> Option<&str> {
     let (_, rest) = line.split_once(" listening on ")?;

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use harness::{Pending, Server, events};
+use harness::{Pending, Server, events, wait_for};
 use serde_json::Value;
 
 /// Checks the exercise with this name.
@@ -40,14 +40,6 @@ fn server(program: &Path, settings: &[(&str, &str)]) -> Server {
 
 fn counting_to(program: &Path, iterations: u64) -> Server {
     server(program, &[("ITERATIONS", &iterations.to_string())])
-}
-
-fn wait_until(what: &str, is_so: impl Fn() -> bool) {
-    let start = Instant::now();
-    while !is_so() {
-        assert!(start.elapsed() < Duration::from_secs(30), "never: {what}");
-        thread::sleep(Duration::from_millis(5));
-    }
 }
 
 fn alive(server: &Server) -> Pending {
@@ -117,7 +109,7 @@ fn giving_way(program: &Path) {
 
     let start = Instant::now();
     let heavy = [server.send("/blocking"), server.send("/blocking")];
-    wait_until("one is answered", || heavy.iter().any(Pending::is_answered));
+    wait_for("one is answered", || heavy.iter().any(Pending::is_answered));
     let one = start.elapsed();
     for answer in heavy.map(Pending::wait) {
         assert!(answer.ends_with("Result is 500000000"), "{answer}");
@@ -203,7 +195,7 @@ fn a_pool_for_short_jobs(program: &Path) {
     let server = server(program, &settings);
     let long = [server.send("/blocking"), server.send("/blocking")];
     let short = server.send("/failing");
-    wait_until("/failing is answered", || short.is_answered());
+    wait_for("/failing is answered", || short.is_answered());
     let waited = long.iter().any(Pending::is_answered);
     assert!(!waited, "/failing had to wait for /blocking.");
     let answer = short.wait();
@@ -307,9 +299,9 @@ fn pause(program: &Path) {
     let endless = u64::MAX.to_string();
     let server = server(program, &[("ITERATIONS", &endless), ("THREADS", "2")]);
     let request = server.send("/blocking?id=it");
-    wait_until("it counts", || done(&server) > 0);
+    wait_for("it counts", || done(&server) > 0);
     post(&server, "/pause?id=it");
-    wait_until("it stands still", || {
+    wait_for("it stands still", || {
         let before = done(&server);
         thread::sleep(Duration::from_millis(300));
         done(&server) == before
@@ -321,14 +313,14 @@ fn pause(program: &Path) {
     );
     let before = done(&server);
     post(&server, "/resume?id=it");
-    wait_until("it continues", || done(&server) > before);
+    wait_for("it continues", || done(&server) > before);
     assert!(!request.is_answered());
 
     post(&server, "/pause?id=it");
     drop(request);
-    wait_until("it ends when its client leaves", || {
+    wait_for("it ends when its client leaves", || {
         status(&server)["cancelled"] == 1
     });
     let _next = server.send("/blocking?id=next");
-    wait_until("its threads are free", || done(&server) > 0);
+    wait_for("its threads are free", || done(&server) > 0);
 }
