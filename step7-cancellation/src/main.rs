@@ -80,7 +80,7 @@ async fn non_blocking() -> &'static str {
 /// Waits, as for a database, and computes nothing.
 async fn waiting(state: Data<State>) -> Result<&'static str> {
     let wait = sleep(Duration::from_secs(3));
-    in_time(&state, Duration::MAX, wait).await?;
+    in_time(&state.settings, &state.stop, Duration::MAX, wait).await?;
     Ok("This page waited for 3 seconds.")
 }
 
@@ -89,7 +89,8 @@ async fn blocking(state: Data<State>, id: RequestId) -> Result<Report> {
     let permit = admit(&state)?;
     let request = state.requests.begin(&id, state.settings.iterations);
     let work = count_all(&state, &permit, &request);
-    let result = in_time(&state, state.settings.timeout, work).await?;
+    let limit = state.settings.timeout;
+    let result = in_time(&state.settings, &state.stop, limit, work).await?;
     let result = request.end(result)?;
     Ok(Report::new(result, start.elapsed()))
 }
@@ -100,7 +101,8 @@ async fn failing(state: Data<State>) -> Result<&'static str> {
     let request = state.requests.begin("", 1);
     let panic = || panic!("/failing panics on purpose");
     let receiver = state.pool.submit(&permit, panic);
-    let result = in_time(&state, state.settings.timeout, receiver).await?;
+    let limit = state.settings.timeout;
+    let result = in_time(&state.settings, &state.stop, limit, receiver).await?;
     request.end(result.map_err(worker_failed))
 }
 

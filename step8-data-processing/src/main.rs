@@ -12,8 +12,8 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use actix_web::{
-    App, Error, HttpResponse, HttpServer, Responder, Result,
-    error::{ErrorInternalServerError, InternalError},
+    App, HttpResponse, HttpServer, Responder, Result,
+    error::InternalError,
     http::header::RETRY_AFTER,
     rt::time::sleep,
     web::{Data, Json, ServiceConfig, get, post},
@@ -24,9 +24,8 @@ use common::{
 };
 use futures::future::try_join_all;
 use pool::{Permit, Pool, Status};
-use progress::{Request, Requests, in_time};
+use progress::{Request, Requests, in_time, worker_failed};
 use summary::summarise;
-use tokio::sync::oneshot::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
 /// What all handlers share.
@@ -83,7 +82,7 @@ async fn non_blocking() -> &'static str {
 /// Waits, as for a database, and computes nothing.
 async fn waiting(state: Data<State>) -> Result<&'static str> {
     let wait = sleep(Duration::from_secs(3));
-    in_time(&state, Duration::MAX, wait).await?;
+    in_time(&state.settings, &state.stop, Duration::MAX, wait).await?;
     Ok("This page waited for 3 seconds.")
 }
 
@@ -92,7 +91,8 @@ async fn blocking(state: Data<State>, id: RequestId) -> Result<Report> {
     let permit = admit(&state)?;
     let request = state.requests.begin(&id, state.settings.iterations);
     let work = count_all(&state, &permit, &request);
-    let result = in_time(&state, state.settings.timeout, work).await?;
+    let limit = state.settings.timeout;
+    let result = in_time(&state.settings, &state.stop, limit, work).await?;
     let result = request.end(result)?;
     Ok(Report::new(result, start.elapsed()))
 }
@@ -103,7 +103,8 @@ async fn failing(state: Data<State>) -> Result<&'static str> {
     let request = state.requests.begin("", 1);
     let panic = || panic!("/failing panics on purpose");
     let receiver = state.pool.submit(&permit, panic);
-    let result = in_time(&state, state.settings.timeout, receiver).await?;
+    let limit = state.settings.timeout;
+    let result = in_time(&state.settings, &state.stop, limit, receiver).await?;
     request.end(result.map_err(worker_failed))
 }
 
@@ -120,8 +121,10 @@ async fn progress(state: Data<State>) -> impl Responder {
 async fn summary(state: Data<State>, upload: Upload) -> Result<Rendered> {
     let permit = admit(&state)?;
     let request = state.requests.begin(&upload.id, upload.length);
-    let work = summarise(&state, &permit, &request, upload);
-    match in_time(&state, state.settings.timeout, work).await? {
+    let work =
+        summarise(&state.settings, &state.pool, &permit, &request, upload);
+    let limit = state.settings.timeout;
+    match in_time(&state.settings, &state.stop, limit, work).await? {
         Err(error) if client_left(&error) => Err(error),
         result => request.end(result),
     }
@@ -154,8 +157,4 @@ async fn count_all(
         .collect::<Vec<_>>();
     let counts = try_join_all(receivers).await.map_err(worker_failed)?;
     Ok(counts.iter().sum())
-}
-
-fn worker_failed(_: RecvError) -> Error {
-    ErrorInternalServerError("The worker failed; the server is still running.")
 }

@@ -8,25 +8,31 @@ use std::{
 };
 
 use actix_web::{
-    Error, Result,
+    Result,
     dev::Payload,
     error::{ErrorRequestTimeout, ErrorUnprocessableEntity},
     rt::time::timeout,
     web::Bytes,
 };
-use common::{BadLine, Rendered, SummaryReport, Table, TooManyNames, Upload};
+use common::{
+    BadLine, Rendered, SummaryReport, Table, TooManyNames, Upload,
+    UploadSettings,
+};
 use futures::{Stream, TryFutureExt, TryStreamExt, stream::try_unfold};
 use memchr::memrchr;
-use tokio::time::error::Elapsed;
 
-use crate::{State, pool::Permit, progress::Request, worker_failed};
+use crate::pool::{Permit, Pool};
+use crate::progress::{Request, worker_failed};
 
 /// The most bytes in a piece.
 const PIECE: usize = 512 * 1024;
 
+const TOO_SLOW: &str = "Timed out waiting for the rest of the body.";
+
 /// Has the pool summarise a body while it arrives.
 pub async fn summarise(
-    state: &State,
+    settings: &UploadSettings,
+    pool: &Pool,
     permit: &Permit,
     request: &Request<'_>,
     upload: Upload,
@@ -36,16 +42,19 @@ pub async fn summarise(
     let start_job = |piece: Vec<u8>| {
         let (tables, progress) = (tables.clone(), request.progress.clone());
         let job = move || progress.work(piece.len(), || tables.add(&piece));
-        state.pool.submit(permit, job).map_err(worker_failed)
+        pool.submit(permit, job).map_err(worker_failed)
     };
     // With this many jobs under way, reading pauses: the client waits.
-    let most = 2 * state.settings.threads.get();
-    let pieces = cut(upload.body, state.settings.body_timeout);
+    let most = 2 * settings.threads.get();
+    let pieces = cut(upload.body, settings.body_timeout);
     let mut results = pin!(pieces.map_ok(start_job).try_buffered(most));
     let mut lines = 0;
     // In the body's order: of several bad lines, the first is reported.
     while let Some(result) = results.try_next().await? {
-        lines += result.map_err(|bad| bad_line(lines, &bad))?;
+        lines += result.map_err(|bad| {
+            let line = lines + bad.number;
+            ErrorUnprocessableEntity(format!("Line {line}: {bad}"))
+        })?;
     }
     if lines == 0 {
         return Err(ErrorUnprocessableEntity("The body is empty."));
@@ -57,7 +66,7 @@ pub async fn summarise(
         let report = SummaryReport::new(lines, summary, start.elapsed());
         Ok::<_, TooManyNames>(report.render(format))
     };
-    let rendered = state.pool.submit(permit, render).await;
+    let rendered = pool.submit(permit, render).await;
     rendered.map_err(worker_failed)?.map_err(ErrorUnprocessableEntity)
 }
 
@@ -79,7 +88,7 @@ fn cut(
                 return Ok(Some((piece, (body, chunk, rest))));
             }
             let more = timeout(patience, body.try_next()).await;
-            match more.map_err(too_slow)?? {
+            match more.map_err(|_| ErrorRequestTimeout(TOO_SLOW))?? {
                 Some(more) => chunk = more,
                 None if piece.is_empty() => return Ok(None),
                 None => return Ok(Some((piece, (body, chunk, Vec::new())))),
@@ -108,12 +117,4 @@ impl Tables {
     fn lock(&self) -> MutexGuard<'_, Vec<Table>> {
         self.0.lock().expect("nobody panics while holding it")
     }
-}
-
-fn bad_line(before: u64, bad: &BadLine) -> Error {
-    ErrorUnprocessableEntity(format!("Line {}: {bad}", before + bad.number))
-}
-
-fn too_slow(_: Elapsed) -> Error {
-    ErrorRequestTimeout("Timed out waiting for the rest of the body.")
 }

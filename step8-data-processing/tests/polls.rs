@@ -19,39 +19,29 @@ use std::{
     time::{Duration, Instant},
 };
 
-use actix_web::{
-    Error, FromRequest, error::ErrorInternalServerError, test::TestRequest,
-};
+use actix_web::{FromRequest, test::TestRequest};
 use clap::Parser;
 use common::{Upload, UploadSettings};
 use pool::Pool;
 use progress::Requests;
-use tokio::sync::oneshot::error::RecvError;
-use tokio_util::sync::CancellationToken;
-
-/// What all handlers share, as in the step.
-struct State {
-    settings: UploadSettings,
-    pool: Pool,
-    requests: Requests,
-    stop: CancellationToken,
-}
-
-fn worker_failed(_: RecvError) -> Error {
-    ErrorInternalServerError("The worker failed.")
-}
 
 /// The longest poll of a summary of `file`.
-async fn longest_poll(state: &State, file: &str, accept: &str) -> Duration {
+async fn longest_poll(
+    settings: &UploadSettings,
+    pool: &Pool,
+    file: &str,
+    accept: &str,
+) -> Duration {
     let request = TestRequest::post()
         .insert_header(("Accept", accept))
         .set_payload(file.to_owned());
     let (request, mut payload) = request.to_http_parts();
     let upload = Upload::from_request(&request, &mut payload).await.unwrap();
-    let permit = state.pool.admit().unwrap();
-    let running = state.requests.begin("", upload.length);
+    let permit = pool.admit().unwrap();
+    let requests = Requests::default();
+    let running = requests.begin("", upload.length);
     let mut summary =
-        pin!(summary::summarise(state, &permit, &running, upload));
+        pin!(summary::summarise(settings, pool, &permit, &running, upload));
     let mut longest = Duration::ZERO;
     let result = poll_fn(|context| {
         let start = Instant::now();
@@ -68,8 +58,6 @@ async fn ten_thousand_names_of_a_hundred_bytes_take_no_poll_longer_than_10_ms()
 {
     let settings = UploadSettings::parse_from(["step", "--threads", "4"]);
     let pool = Pool::start(settings.threads, settings.queue).unwrap();
-    let (requests, stop) = Default::default();
-    let state = State { settings, pool, requests, stop };
     let mut file = String::new();
     for row in 0..60_000 {
         writeln!(file, "{:0100};1.0", row % 10_000).unwrap();
@@ -78,7 +66,7 @@ async fn ten_thousand_names_of_a_hundred_bytes_take_no_poll_longer_than_10_ms()
         // The shortest of several: the machine may have other work.
         let mut shortest = Duration::MAX;
         for _ in 0..5 {
-            let longest = longest_poll(&state, &file, accept).await;
+            let longest = longest_poll(&settings, &pool, &file, accept).await;
             shortest = shortest.min(longest);
         }
         let limit = Duration::from_millis(10);

@@ -91,7 +91,7 @@ async fn non_blocking() -> &'static str {
 /// Waits, as for a database, and computes nothing.
 async fn waiting(state: Data<State>) -> Result<&'static str> {
     let wait = sleep(Duration::from_secs(3));
-    in_time(&state, Duration::MAX, wait).await?;
+    in_time(&state.settings, &state.stop, Duration::MAX, wait).await?;
     Ok("This page waited for 3 seconds.")
 }
 
@@ -100,7 +100,8 @@ async fn blocking(state: Data<State>, id: RequestId) -> Result<Report> {
     let permit = admit(&state)?;
     let request = state.requests.begin(&id, state.settings.iterations);
     let work = count_all(&state, &permit, &request);
-    let result = in_time(&state, state.settings.timeout, work).await?;
+    let limit = state.settings.timeout;
+    let result = in_time(&state.settings, &state.stop, limit, work).await?;
     let result = request.end(result)?;
     Ok(Report::new(result, start.elapsed()))
 }
@@ -110,9 +111,9 @@ async fn failing(state: Data<State>) -> Result<&'static str> {
     let permit = admit(&state)?;
     let request = state.requests.begin("", 1);
     let receiver = submit(&state, &permit, &request, Task::Fail);
-    let result = in_time(&state, state.settings.timeout, receiver).await?;
-    request.end(result)?;
-    Ok("It didn't panic.")
+    let limit = state.settings.timeout;
+    let result = in_time(&state.settings, &state.stop, limit, receiver).await?;
+    request.end(result).map(|_| "It didn't panic.")
 }
 
 async fn pool_status(state: Data<State>) -> Json<Status> {
@@ -128,8 +129,10 @@ async fn progress(state: Data<State>) -> impl Responder {
 async fn summary(state: Data<State>, upload: Upload) -> Result<Rendered> {
     let permit = admit(&state)?;
     let request = state.requests.begin(&upload.id, upload.length);
-    let work = summarise(&state, &permit, &request, upload);
-    match in_time(&state, state.settings.timeout, work).await? {
+    let submit = |task| submit(&state, &permit, &request, task);
+    let work = summarise(&state.settings, &state.pool, &permit, submit, upload);
+    let limit = state.settings.timeout;
+    match in_time(&state.settings, &state.stop, limit, work).await? {
         Err(error) if client_left(&error) => Err(error),
         result => request.end(result),
     }
@@ -155,10 +158,10 @@ async fn count_all(
     request: &Request<'_>,
 ) -> Result<u64> {
     let receivers = shares(state.settings.iterations, state.settings.threads)
-        .map(async |share| {
+        .map(async |share| -> Result<u64> {
             match submit(state, permit, request, Task::Count(share)).await? {
                 Answer::Count(count) => Ok(count),
-                _ => Err(Lost::Failed),
+                _ => Err(Lost::Failed.into()),
             }
         });
     let counts = try_join_all(receivers).await?;
@@ -171,11 +174,11 @@ async fn submit(
     permit: &Permit,
     request: &Request<'_>,
     task: Task,
-) -> Result<Answer, Lost> {
+) -> Result<Answer> {
     let progress = request.progress.clone();
     if let Some(broker) = &state.broker {
-        return broker.submit(task, &progress).await;
+        return Ok(broker.submit(task, &progress).await?);
     }
     let receiver = state.pool.submit(permit, move || task.run(&progress));
-    receiver.await.map_err(|_| Lost::Failed)
+    receiver.await.map_err(|_| Lost::Failed.into())
 }

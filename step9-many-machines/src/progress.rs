@@ -7,12 +7,11 @@ use std::sync::{
 use std::time::Duration;
 
 use actix_web::{Result, error, rt::time::sleep};
-use common::count;
+use common::{LimitSettings, count};
 use serde::Serialize;
+use tokio_util::sync::CancellationToken;
 
-use crate::State;
-
-/// How many rounds between checks of the flag; they take milliseconds.
+/// How many rounds from one addition to the next; they take milliseconds.
 const CHUNK: u64 = 10_000_000;
 
 /// The requests that run, and how many others ended. As JSON, it's what an
@@ -130,14 +129,15 @@ impl Drop for Request<'_> {
 /// Waits for `work`, but drops it after `limit`, or when a shutdown has no more
 /// time for it.
 pub async fn in_time<T>(
-    state: &State,
+    settings: &LimitSettings,
+    stop: &CancellationToken,
     limit: Duration,
     work: impl Future<Output = T>,
 ) -> Result<T> {
     let shutdown = async {
-        state.stop.cancelled().await;
+        stop.cancelled().await;
         // The rest of the time is for the responses to leave.
-        sleep(state.settings.shutdown_timeout.mul_f64(0.9)).await;
+        sleep(settings.shutdown_timeout.mul_f64(0.9)).await;
     };
     tokio::select! {
         result = work => Ok(result),
