@@ -189,7 +189,7 @@ impl Broker {
                         Err(error) => {
                             let again = queue(&self.context).await;
                             consumer = again.unwrap_or(consumer);
-                            quiet += LOOKS / 8;
+                            quiet += LOOKS / 4;
                             Lost::Broker(error.to_string())
                         }
                     };

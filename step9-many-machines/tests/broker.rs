@@ -13,7 +13,7 @@ mod progress;
 #[path = "../src/share.rs"]
 mod share;
 
-use std::{pin::pin, time::Duration};
+use std::{fs, pin::pin, process::Command, time::Duration};
 
 use actix_web::rt::{System, spawn, task::JoinHandle, time::sleep};
 use async_nats::{
@@ -34,13 +34,6 @@ use futures::{
 use nats::{Nats, nats};
 use progress::Requests;
 use share::{Answer, Lost, Task};
-use tokio_util::sync::CancellationToken;
-
-/// The part of the state in the step's `main` that these modules use.
-struct State {
-    settings: BrokerSettings,
-    stop: CancellationToken,
-}
 
 /// A server that waits for a share, on its own task.
 type Waiting = JoinHandle<(Result<Answer, Lost>, serde_json::Value)>;
@@ -266,6 +259,34 @@ fn a_share_that_is_acknowledged_without_a_result_is_lost() {
         assert!(matches!(got, Some(Lost::Broker(_))), "{got:?}");
         worker.report(&share, &bytes(Some(Answer::Count(2)))).await;
         assert!(other.await.unwrap().0.is_ok());
+    });
+}
+
+#[test]
+fn a_broker_that_stops_replying_is_named_and_the_share_is_lost() {
+    let config = concat!(env!("CARGO_TARGET_TMPDIR"), "/jetstream.conf");
+    fs::write(config, "jetstream: enabled").unwrap();
+    let Some(nats) = nats(&["-c", config]) else { return };
+    System::new().block_on(async {
+        let broker = connect(&nats).await;
+        let worker = Worker::start(&nats).await;
+        let waiting = submit(&broker, Task::Count(1));
+        worker.take().await;
+        // As when the queue's node in a cluster has died: the connection stays,
+        // and what is sent arrives, but nobody replies.
+        let _api = worker.client.subscribe("$JS.API.>").await.unwrap();
+        let _shares = worker.client.subscribe("shares-1.>").await.unwrap();
+        fs::write(config, "jetstream: disabled").unwrap();
+        let reload = format!("reload={}", nats.id());
+        let mut command = Command::new("nats-server");
+        assert!(
+            command.args(["--signal", &reload]).status().unwrap().success()
+        );
+        for waiting in [waiting, submit(&broker, Task::Count(2))] {
+            let (answer, _) = waiting.await.unwrap();
+            let error = answer.err();
+            assert!(matches!(error, Some(Lost::Broker(_))), "{error:?}");
+        }
     });
 }
 
