@@ -24,7 +24,7 @@ use crate::share::{Answer, Lost, Task};
 const SHARES: &str = "shares-1";
 /// When nothing is heard of a share for this long, another worker gets it.
 const SILENCE: Duration = Duration::from_secs(1);
-/// How often to look at a queue that nobody touches: for ten seconds.
+/// A queue untouched for this many looks, eight a second, loses its shares.
 const LOOKS: u32 = if cfg!(test) { 16 } else { 80 };
 
 const ALL: RangeInclusive<u64> = 0..=u64::MAX;
@@ -178,10 +178,11 @@ impl Broker {
                     reached = info.is_ok();
                     let lost = match info {
                         Ok(info) => {
-                            // All up to here are done: nobody has them.
+                            // Acknowledged up to here: no reply will come.
                             let done = 0..=info.ack_floor.stream_sequence;
                             let gone = Lost::Broker("a share is gone".into());
                             self.lost.send((done, gone)).ok();
+                            // Workers that wait for a share, or are doing one.
                             let hands = info.num_waiting + info.num_ack_pending;
                             quiet += if hands > 0 { 1 } else { LOOKS / 4 };
                             Lost::NoWorkers
@@ -209,7 +210,7 @@ impl Broker {
             let report = postcard::to_stdvec(&answer).unwrap_or_default();
             let client = self.context.client();
             let sent = client.request(reports.clone(), report.into());
-            sent.await.err().map(|error| error.kind())
+            sent.await.map_err(|error| error.kind())
         };
         let task = postcard::from_bytes::<Task>(&share.payload).ok();
         let size = task.as_ref().map_or(0, Task::size);
@@ -217,11 +218,10 @@ impl Broker {
         let progress = Arc::<Progress>::default();
         let shared = progress.clone();
         let answer = pool.submit(permit, move || Some(task?.run(&shared)));
-        let done =
-            async { report(answer.await.ok().flatten()).await.is_none() };
+        let done = async { report(answer.await.ok().flatten()).await.is_ok() };
         let unwanted = async {
             let so_far = || Answer::SoFar(progress.done.load(Relaxed));
-            while report(Some(so_far())).await != Some(NoResponders) {
+            while report(Some(so_far())).await.err() != Some(NoResponders) {
                 share.ack_with(AckKind::Progress).await.ok();
                 sleep(SILENCE / 5).await;
             }
