@@ -42,10 +42,21 @@ pub fn build<'a>(steps: impl IntoIterator<Item = &'a str>) -> Command {
         .args(["build", "--message-format=json-render-diagnostics"])
         .args(["--profile", PROFILE])
         .stdin(Stdio::null());
+    // Cargo sets these for a program that it runs. If they reached the build
+    // script of a dependency that reads them, such as ring's, the dependency
+    // and all that uses it would be compiled again.
+    let variables = env::vars_os().map(|(name, _)| name);
+    for name in variables.filter(|name| is_cargos(&name.to_string_lossy())) {
+        command.env_remove(name);
+    }
     for step in steps {
         command.args(["--package", step, "--bin", step]);
     }
     command
+}
+
+fn is_cargos(variable: &str) -> bool {
+    ["CARGO_MANIFEST_", "CARGO_PKG_"].iter().any(|it| variable.starts_with(it))
 }
 
 /// A process and everything it starts in turn, as cargo starts compilers. They
