@@ -15,13 +15,13 @@ pub struct BrokerSettings {
     #[command(flatten)]
     rest: UploadSettings,
 
-    /// The broker that hands work to worker processes, such as
-    /// nats://127.0.0.1:4222; without one, the step's own threads do it
-    #[arg(long, env, hide_env_values = true, value_parser = parsed(nats_url))]
+    /// The broker that hands work to worker processes instead of threads,
+    /// such as nats://127.0.0.1:4222
+    #[arg(long, env, value_parser = parsed(nats_url), verbatim_doc_comment)]
     pub nats_url: Option<BrokerUrl>,
 
-    /// Run as a worker process instead of a server
-    #[arg(requires = "nats_url")]
+    /// work: run as a worker process instead of a server
+    #[arg(requires = "nats_url", hide_possible_values = true)]
     pub role: Option<Role>,
 }
 

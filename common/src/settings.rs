@@ -40,8 +40,8 @@ pub struct Settings {
     #[arg(value_parser = parsed(parse_port))]
     pub port: u16,
 
-    /// How far /blocking counts; 10_000_000_000 is accepted too
-    #[arg(long, env, default_value = "10000000000")]
+    /// How far /blocking counts
+    #[arg(long, env, default_value = "10_000_000_000")]
     #[arg(allow_hyphen_values = true, value_parser = parsed(iterations))]
     pub iterations: u64,
 }
@@ -64,7 +64,7 @@ pub struct QueueSettings {
     #[command(flatten)]
     rest: ThreadSettings,
 
-    /// How many requests may be admitted at a time, running or queued
+    /// How many requests may be running or queued
     #[arg(long, env, default_value = "8")]
     #[arg(allow_hyphen_values = true, value_parser = parsed(queue))]
     pub queue: usize,
@@ -76,12 +76,12 @@ pub struct LimitSettings {
     #[command(flatten)]
     rest: QueueSettings,
 
-    /// How many seconds a request's work may take, or off
+    /// Seconds for a request's work, or off
     #[arg(long, env, default_value = OFF)]
     #[arg(allow_hyphen_values = true, value_parser = parsed(limit_or_off))]
     pub timeout: Duration,
 
-    /// How many seconds a shutdown may take
+    /// Seconds for a shutdown
     #[arg(long, env, default_value = "30")]
     #[arg(allow_hyphen_values = true, value_parser = parsed(seconds))]
     pub shutdown_timeout: Duration,
@@ -93,7 +93,7 @@ pub struct UploadSettings {
     #[command(flatten)]
     rest: LimitSettings,
 
-    /// How many seconds to wait for more of a request body
+    /// Seconds to wait for more of a body
     #[arg(long, env, default_value = "10")]
     #[arg(allow_hyphen_values = true, value_parser = parsed(limit))]
     pub body_timeout: Duration,
@@ -166,7 +166,13 @@ macro_rules! settings {
 /// Reads the settings of the step called `step`, which `idea` describes in one
 /// sentence. [`settings!`](crate::settings) expands to this.
 pub fn read_settings<S: Parser>(step: &'static str, idea: &'static str) -> S {
-    let mut command = S::command().name(step).about(idea);
+    // All of it fits into 80 columns: clap breaks no lines without a crate more.
+    let mut command = S::command()
+        .name(step)
+        .about(idea)
+        .long_about(None)
+        .next_line_help(true)
+        .mut_args(|arg| arg.hide_env_values(true));
     let matches = command.get_matches_mut();
     let settings = S::from_arg_matches(&matches)
         .unwrap_or_else(|error| error.format(&mut command).exit());
@@ -391,18 +397,6 @@ mod tests {
         assert_eq!(settings.threads.get(), 2);
         assert_eq!(settings.timeout, Duration::MAX);
         assert_eq!(settings.shutdown_timeout, Duration::ZERO);
-    }
-
-    #[test]
-    fn an_unknown_flag_is_rejected_by_its_name() {
-        for arguments in
-            [&["--threads=2"], &["--prot=3000"], &["-p"], &["3000"]]
-        {
-            let message = parse::<Settings>(arguments).unwrap_err();
-            let name = arguments[0].split('=').next().unwrap();
-            assert!(message.contains(name), "no {name} in: {message}");
-        }
-        assert!(parse::<ThreadSettings>(&["--threads=2"]).is_ok());
     }
 
     #[cfg(unix)]

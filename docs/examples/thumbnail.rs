@@ -28,11 +28,13 @@ use zune_jpeg::{JpegDecoder, zune_core::options::DecoderOptions};
 /// The memory that all decoders share.
 const MEMORY_MIB: u64 = 1024;
 
+/// A JPEG or PNG comes in, a small one goes out.
 #[derive(Parser)]
+#[command(next_line_help = true)]
 struct Settings {
     #[arg(long, env, default_value_t = 3000)]
     port: u16,
-    /// Seconds for an upload, and as many again for the work on it
+    /// Seconds for an upload, and for its work
     #[arg(long, env, default_value_t = 30)]
     timeout: u64,
 }

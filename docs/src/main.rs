@@ -1,23 +1,24 @@
 //! Builds the book; with `renew`, first renews what the chapters show.
 
-use std::{env, process::ExitCode};
+use std::process::ExitCode;
 
-use docs::{RENEW, build, shown};
+use clap::Parser;
+use docs::{build, shown};
+
+#[derive(Parser)]
+#[command(about, next_line_help = true)]
+struct Options {
+    /// renew: renew what the chapters show, then build the book
+    #[arg(value_parser = ["renew"], hide_possible_values = true)]
+    first: Option<String>,
+}
 
 fn main() -> ExitCode {
-    let arguments: Vec<_> = env::args_os().skip(1).collect();
-    let arguments: Vec<_> =
-        arguments.iter().map(|it| it.to_string_lossy()).collect();
-    let arguments: Vec<&str> = arguments.iter().map(AsRef::as_ref).collect();
-    let done = match arguments[..] {
-        [] => build::build(None),
-        ["renew"] => shown::renew().and_then(|()| build::build(None)),
-        _ => Err(format!(
-            "{arguments:?}: expected nothing, to build the book, or `renew`, \
-             to renew what the chapters show before: {RENEW}"
-        )),
+    let renewed = match Options::parse().first {
+        Some(_) => shown::renew(),
+        None => Ok(()),
     };
-    match done {
+    match renewed.and_then(|()| build::build(None)) {
         Ok(folder) => {
             println!("the book: {}", folder.join("index.html").display());
             ExitCode::SUCCESS

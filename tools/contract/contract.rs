@@ -134,14 +134,14 @@ fn its_help_names_its_own_settings_and_no_others() {
     let help = String::from_utf8(output.stdout).unwrap();
     for (setting, first) in [
         ("--host <ADDRESS>", 1),
-        ("[env: PORT=", 1),
-        ("[env: ITERATIONS=", 1),
-        ("[env: THREADS=", 3),
-        ("[env: QUEUE=", 5),
-        ("[env: TIMEOUT=", 7),
-        ("[env: SHUTDOWN_TIMEOUT=", 7),
-        ("[env: BODY_TIMEOUT=", 8),
-        ("[env: NATS_URL", 9),
+        ("[env: PORT]", 1),
+        ("[env: ITERATIONS]", 1),
+        ("[env: THREADS]", 3),
+        ("[env: QUEUE]", 5),
+        ("[env: TIMEOUT]", 7),
+        ("[env: SHUTDOWN_TIMEOUT]", 7),
+        ("[env: BODY_TIMEOUT]", 8),
+        ("[env: NATS_URL]", 9),
     ] {
         let has = number() >= first;
         assert_eq!(help.contains(setting), has, "{setting}:\n{help}");

@@ -20,34 +20,28 @@ const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
     let options = Options::read();
-    let Some((before, after)) = options.diff() else {
-        return until_stopped(&options);
+    let outcome = match options.diff() {
+        Some((before, after)) => difference::print(before, after)
+            .map(|()| ExitCode::SUCCESS)
+            .map_err(Into::into),
+        None => until_stopped(&options),
     };
-    match difference::print(before, after) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            common::log(format_args!("compare: {error}"));
-            ExitCode::FAILURE
-        }
-    }
+    outcome.unwrap_or_else(|error: Failure| {
+        common::log(format_args!("compare: {error}"));
+        ExitCode::FAILURE
+    })
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn until_stopped(options: &Options) -> ExitCode {
+async fn until_stopped(options: &Options) -> Result<ExitCode, Failure> {
     // Everything that `compare` has started is killed when it is dropped.
-    let outcome = tokio::select! {
-        outcome = compare(options) => outcome,
+    tokio::select! {
+        outcome = compare(options) => {
+            Ok(ExitCode::from(u8::from(!outcome?)))
+        }
         Ok(()) = stopped() => {
             common::log("stopped; nothing is left running");
-            return ExitCode::from(INTERRUPTED);
-        }
-    };
-    match outcome {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            common::log(format_args!("compare: {error}"));
-            ExitCode::FAILURE
+            Ok(ExitCode::from(INTERRUPTED))
         }
     }
 }
@@ -60,10 +54,9 @@ async fn compare(options: &Options) -> Result<bool, Failure> {
     if options.ready {
         return print_ready(options).await;
     }
-    let folder = options.report();
+    let folder = options.report.clone();
     let report = spawn_blocking(move || Report::create(&folder)).await??;
-    let plan = Plan::new(options);
-    let results = carry_out(&plan, options.quiet).await?;
+    let results = carry_out(&Plan::new(options)).await?;
     let is_complete = results.is_complete();
     spawn_blocking(move || show::all(&results, &report)).await??;
     Ok(is_complete)
@@ -72,13 +65,14 @@ async fn compare(options: &Options) -> Result<bool, Failure> {
 /// Prints whether this machine is ready for a class, and returns it.
 async fn print_ready(options: &Options) -> Result<bool, Failure> {
     let plan = Plan::new(options);
-    let wrong = ready(&plan, options.quiet).await?;
+    let wrong = ready(&plan).await?;
     wrong.iter().for_each(common::log);
     let is_ready = wrong.is_empty();
     let servers = counted(plan.subjects.len(), "server");
-    let line = match is_ready {
-        true => format!("ready: {servers} start and answer\n"),
-        false => format!("not ready: {} of {servers}\n", wrong.len()),
+    let line = if is_ready {
+        format!("ready: {servers} start and answer\n")
+    } else {
+        format!("not ready: {} of {servers}\n", wrong.len())
     };
     io::stdout().write_all(line.as_bytes()).ok();
     Ok(is_ready)

@@ -2,7 +2,6 @@
 
 use std::{
     collections::HashSet,
-    env,
     num::{NonZeroU64, NonZeroUsize},
     path::PathBuf,
 };
@@ -35,29 +34,30 @@ const DEFAULT: [&str; 4] = [
     "step7-cancellation",
 ];
 
-/// Runs the steps and measures what their users feel: how long /blocking takes,
-/// and how fast /non-blocking answers during that time.
+/// The command line's options. All of `--help` fits into 80 columns: clap breaks
+/// no lines without a crate more.
 #[derive(Debug, Parser)]
-#[command(name = "compare", after_help = AFTER_HELP)]
+#[command(about, after_help = AFTER_HELP, next_line_help = true)]
 #[command(args_override_self = true)]
 pub struct Options {
-    /// Only these steps, separated by commas [default: steps 1, 2, 3 and 7;
-    /// with --live and --ready 1 to 8]
+    /// Only these steps, such as step1-blocking,step3-multi-worker
+    /// [default: steps 1, 2, 3 and 7; with --live and --ready, 1 to 8]
     #[arg(long, value_name = "STEP,…", value_delimiter = ',')]
     #[arg(value_parser = PossibleValuesParser::new(STEPS.iter().copied()))]
+    #[arg(hide_possible_values = true, verbatim_doc_comment)]
     pub only: Vec<String>,
 
-    /// A server that runs already and has the two routes, as a further lane;
+    /// Also this server, which already runs and has the two routes;
     /// can be repeated
-    #[arg(long = "url", value_name = "NAME=URL")]
+    #[arg(long = "url", value_name = "NAME=URL", verbatim_doc_comment)]
     #[arg(value_parser = parsed(|text| Ok(text.to_owned())))]
     urls: Vec<String>,
 
-    /// Also the first three stages in Node.js, of tools/peers/node
+    /// Also the first three stages in Node.js, from tools/peers/node
     #[arg(long)]
     pub node: bool,
 
-    /// Also step 1 with two server threads, an example of it
+    /// Also step 1 with two server threads
     #[arg(long)]
     pub two_workers: bool,
 
@@ -65,14 +65,16 @@ pub struct Options {
     #[arg(skip)]
     pub peers: Vec<Peer>,
 
-    /// How far /blocking counts; 10_000_000_000 is accepted too
-    #[arg(long, value_name = "N", env, default_value = "10000000000")]
+    /// How far /blocking counts
+    #[arg(long, value_name = "N", env, default_value = "10_000_000_000")]
     #[arg(allow_hyphen_values = true, value_parser = parsed(iterations))]
+    #[arg(hide_env_values = true)]
     pub iterations: NonZeroU64,
 
-    /// How many threads the steps share the counting among
+    /// How many threads count in each step
     #[arg(long, value_name = "N", env, default_value_t = default_threads())]
     #[arg(allow_hyphen_values = true, value_parser = parsed(parse_threads))]
+    #[arg(hide_env_values = true)]
     pub threads: NonZeroUsize,
 
     /// How many /blocking requests to keep in flight
@@ -80,52 +82,48 @@ pub struct Options {
     #[arg(allow_hyphen_values = true, value_parser = parsed(parse_threads))]
     pub concurrency: NonZeroUsize,
 
-    /// Also measure step 3 with these numbers of threads (1 is always among
-    /// them): what each extra thread adds
+    /// Also step 3 with these numbers of threads, and with one:
+    /// what each extra thread adds
     #[arg(long, value_name = "N,…", value_delimiter = ',')]
     #[arg(allow_hyphen_values = true, value_parser = parsed(parse_threads))]
+    #[arg(verbatim_doc_comment)]
     pub scaling: Vec<NonZeroUsize>,
 
-    /// How often to measure each server [default: up to 3 times, as long as
-    /// that takes half a minute]
-    #[arg(long, value_name = "N")]
+    /// How often to measure each server
+    /// [default: up to 3 times, within half a minute]
+    #[arg(long, value_name = "N", verbatim_doc_comment)]
     #[arg(allow_hyphen_values = true, value_parser = parsed(parse_threads))]
     pub runs: Option<NonZeroUsize>,
 
-    /// Milliseconds from one probe of /non-blocking to the next; 50 with
-    /// --live
+    /// Milliseconds from probe to probe; 50 with --live
     #[arg(long, value_name = "MS", default_value = "10")]
     #[arg(default_value_if("live", "true", "50"))]
     #[arg(allow_hyphen_values = true, value_parser = parsed(parse_threads))]
     pub interval: NonZeroUsize,
 
-    /// The folder for report.html, timeline.svg and results.json [default:
-    /// target/compare]
-    #[arg(long, value_name = "DIR")]
-    report: Option<PathBuf>,
+    /// The folder for report.html and results.json [default: target/compare]
+    #[arg(long, value_name = "DIR", hide_default_value = true)]
+    #[arg(default_value_os_t = harness::workspace().join("target/compare"))]
+    pub report: PathBuf,
 
-    /// Start all of them at once and show them live on one page, until Ctrl-C
+    /// Start them all at once and show them live on one page, until Ctrl-C
     #[arg(long)]
     pub live: bool,
 
-    /// The port of that page; 0 takes a free one
+    /// The port of that page; 0 picks a free one
     #[arg(long, value_name = "PORT", default_value = "4000")]
     #[arg(allow_hyphen_values = true, value_parser = parsed(parse_port))]
     pub live_port: u16,
 
-    /// Build, start and ask each of them once, and print whether all is ready
-    /// for a class
+    /// Start each of them once, and print whether all are ready for a class
     #[arg(long, conflicts_with = "live")]
     pub ready: bool,
 
-    /// Print the results only, no progress
-    #[arg(long)]
-    pub quiet: bool,
-
-    /// Instead of measuring, show how a step differs from the one before it, or
-    /// how two steps differ
+    /// Instead, show how a step differs from the one before it,
+    /// or how two steps differ
     #[arg(long, value_name = "STEP", num_args = 1..=2, exclusive = true)]
     #[arg(allow_hyphen_values = true, value_parser = parsed(step))]
+    #[arg(verbatim_doc_comment)]
     diff: Vec<usize>,
 }
 
@@ -184,16 +182,6 @@ impl Options {
         }
     }
 
-    /// The folder of the report.
-    pub fn report(&self) -> PathBuf {
-        let target = || match env::var_os("CARGO_TARGET_DIR") {
-            Some(target) => PathBuf::from(target),
-            None => harness::workspace().join("target"),
-        };
-        let report = self.report.clone();
-        report.unwrap_or_else(|| target().join("compare"))
-    }
-
     /// The chosen steps, in their order.
     pub fn steps(&self) -> impl Iterator<Item = &'static str> {
         let chosen = |step: &&str| match self.only[..] {
@@ -220,14 +208,10 @@ fn peers(urls: &[String]) -> Result<Vec<Peer>, String> {
 }
 
 fn peer(text: &str) -> Result<Peer, String> {
-    if text.contains('@') {
-        return Err(
-            "a user name or password (before an @) isn't sent; leave it out"
-                .into(),
-        );
-    }
-    if text.contains(['?', '#']) {
-        return Err("a query or fragment isn't sent; leave it out".into());
+    if text.contains(['@', '?', '#']) {
+        return Err("a user name, a password, a query (after ?) and a \
+                    fragment (after #) aren't sent; leave them out"
+            .into());
     }
     let shown = sanitized(text, text.len());
     let (name, url) = text
@@ -275,10 +259,8 @@ mod tests {
     fn a_bad_value_is_rejected_with_the_accepted_ones() {
         let bad = [
             ("only", "step0", "step1-blocking"),
-            ("only", "", "step1-blocking"),
             ("iterations", "0", "from 1 to 18446744073709551615"),
             ("iterations", "1e10", "whole number"),
-            ("iterations", "18446744073709551616", "whole number"),
             ("threads", "", "from 1 to 1024"),
             ("threads", "-1", "from 1 to 1024"),
             ("threads", "\u{fffd}", "from 1 to 1024"),
@@ -287,10 +269,7 @@ mod tests {
             ("runs", "1025", "from 1 to 1024"),
             ("interval", "10ms", "from 1 to 1024"),
             ("live-port", "65536", "from 0 to 65535"),
-            ("report", "", "--report"),
-            ("live", "yes", "--live"),
             ("diff", "0", "1 to 9"),
-            ("diff", "-1", "1 to 9"),
             ("diff", "two", "1 to 9"),
         ];
         for (flag, value, accepted) in bad {

@@ -1,6 +1,6 @@
 //! What is measured, in which order, and with what.
 
-use std::{collections::BTreeSet, num::NonZeroUsize, thread, time::Duration};
+use std::{collections::BTreeSet, num::NonZeroUsize, time::Duration};
 
 use harness::STEPS;
 
@@ -112,9 +112,4 @@ impl Plan {
         let requests = self.settings.concurrency as u64;
         Duration::from_secs(60 * (1 + billions) * requests)
     }
-}
-
-/// How many cores this process may use, if the system reports it.
-pub fn cores() -> Option<usize> {
-    thread::available_parallelism().ok().map(Into::into)
 }

@@ -762,7 +762,7 @@ fn the_class_of_50_minutes_goes_as_its_table_says() {
 fn a_machine_is_ready_when_everything_the_class_needs_answers() {
     let ready = |arguments: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_compare"));
-        command.args(["--ready", "--quiet", "--only", "step1-blocking"]);
+        command.args(["--ready", "--only", "step1-blocking"]);
         command.args(arguments).output().unwrap()
     };
     let good = ready(&[]);
@@ -772,7 +772,7 @@ fn a_machine_is_ready_when_everything_the_class_needs_answers() {
     assert_eq!(bad.status.code(), Some(1), "{bad:?}");
     assert_eq!(bad.stdout, b"not ready: 1 of 3 servers\n");
     let said = String::from_utf8_lossy(&bad.stderr).into_owned();
-    assert!(said.starts_with("gone: "), "{said}");
+    assert!(said.contains("gone: "), "{said}");
 }
 
 /// A server that has one page, for as long as it answers at all.

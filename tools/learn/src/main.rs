@@ -20,20 +20,22 @@ use learn::{
 };
 use notify::{RecursiveMode, Watcher};
 
-/// Type the server yourself, move by move, and see whether it's alive.
 #[derive(Parser)]
+#[command(about, next_line_help = true)]
 struct Options {
-    /// The task to go to: a move's number, or e3 for exercise 3; what you have
-    /// is copied to my-server/kept first
+    /// The task to go to: a move's number, or e3 for exercise 3;
+    /// what you have is copied to my-server/kept first
+    #[arg(verbatim_doc_comment)]
     task: Option<String>,
 
-    /// Check once and print the result as JSON; the exit status is 0 if the
-    /// task is solved
-    #[arg(long)]
+    /// Check once and print the result as JSON;
+    /// the exit status is 0 if the task is solved
+    #[arg(long, verbatim_doc_comment)]
     once: bool,
 
-    /// Where your server is
-    #[arg(long, default_value_os_t = harness::workspace().join("my-server"))]
+    /// Where your server is [default: my-server]
+    #[arg(long, hide_default_value = true)]
+    #[arg(default_value_os_t = harness::workspace().join("my-server"))]
     folder: PathBuf,
 }
 

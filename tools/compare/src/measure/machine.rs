@@ -1,10 +1,10 @@
 //! What it was measured on.
 
-use std::{env::consts, fs, process::Command};
+use std::{env::consts, fs, process::Command, thread};
 
 use harness::PROFILE;
 
-use crate::{plan::cores, results::Machine};
+use crate::results::Machine;
 
 /// This one.
 pub fn this() -> Machine {
@@ -23,7 +23,7 @@ pub fn this() -> Machine {
         os.map_or(consts::OS.into(), |os| format!("{os} ({})", consts::OS));
     Machine {
         cpu: cpu.unwrap_or("an unknown CPU").to_owned(),
-        cores: cores(),
+        cores: thread::available_parallelism().ok().map(Into::into),
         os: format!("{os}, {}", consts::ARCH),
         profile: PROFILE.into(),
     }

@@ -9,6 +9,8 @@ mod server;
 
 use std::time::{Duration, Instant};
 
+use common::log;
+
 use crate::{
     format::{counted, failure, short},
     plan::{Plan, Source},
@@ -23,19 +25,14 @@ const MOST_ROUNDS: usize = 3;
 /// … and again only if the round ends within this time.
 const TIME: Duration = Duration::from_secs(30);
 
-/// Carries the plan out. Unless `quiet`, it prints a line for each run on standard
-/// error. Dropping this future ends everything that it has started.
+/// Carries the plan out. It prints a line for each run on standard error. Dropping
+/// this future ends everything that it has started.
 ///
 /// # Errors
 /// When the steps can't be built. A server that can't be measured is among the
 /// results, with the reason.
-pub async fn carry_out(plan: &Plan, quiet: bool) -> Result<Results, Failure> {
-    let programs = programs::find(plan, quiet).await?;
-    let say = |line: &str| {
-        if !quiet {
-            common::log(line);
-        }
-    };
+pub async fn carry_out(plan: &Plan) -> Result<Results, Failure> {
+    let programs = programs::find(plan).await?;
     let none_yet = |_| (Vec::new(), None);
     let mut measured: Vec<_> = plan.subjects.iter().map(none_yet).collect();
     let start = Instant::now();
@@ -52,12 +49,12 @@ pub async fn carry_out(plan: &Plan, quiet: bool) -> Result<Results, Failure> {
             }
             match server::run(subject, plan, &programs).await {
                 Ok(run) => {
-                    say(&format!("{name}, run {rounds}: {}", summary(&run)));
+                    log(format!("{name}, run {rounds}: {}", summary(&run)));
                     runs.push(run);
                 }
                 Err(why) => {
-                    let text = format!("failed in run {rounds}: {why}");
-                    say(&format!("{name} {}", error.insert(failure(text))));
+                    let why = failure(format!("failed in run {rounds}: {why}"));
+                    log(format_args!("{name} {}", error.insert(why)));
                 }
             }
         }
@@ -69,11 +66,11 @@ pub async fn carry_out(plan: &Plan, quiet: bool) -> Result<Results, Failure> {
     }
     if plan.runs.is_none() && rounds < MOST_ROUNDS {
         let runs = counted(rounds, "run");
-        say(&format!("{runs} each: half a minute is over (see --runs)"));
+        log(format_args!("{runs} each: half a minute is over (see --runs)"));
     }
     let mut settings = plan.settings.clone();
     settings.runs = rounds;
-    let scaling = scaling::carry_out(plan, rounds, &programs, &say).await;
+    let scaling = scaling::carry_out(plan, rounds, &programs).await;
     let servers = plan.subjects.iter().zip(measured);
     let servers = servers.map(|(subject, (runs, error))| {
         let url = match &subject.source {

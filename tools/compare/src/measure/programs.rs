@@ -2,11 +2,9 @@
 
 use std::{
     collections::BTreeMap,
-    io::{self, BufRead, BufReader, IsTerminal},
     path::PathBuf,
     process::{Command, Stdio},
     sync::Arc,
-    thread,
 };
 
 use harness::{Group, Server};
@@ -30,19 +28,19 @@ pub type Programs = BTreeMap<String, PathBuf>;
 ///
 /// # Errors
 /// When cargo fails, or Node.js is missing or too old.
-pub async fn find(plan: &Plan, quiet: bool) -> Result<Programs, Failure> {
-    let node =
-        plan.subjects.iter().filter(|subject| subject.source == Source::Node);
+pub async fn find(plan: &Plan) -> Result<Programs, Failure> {
     let folder = harness::workspace().join("tools/peers/node");
-    let script = |name: &String| folder.join(format!("{name}.mjs"));
-    let node: Vec<_> = node
-        .map(|subject| (subject.name.clone(), script(&subject.name)))
-        .collect();
-    if !node.is_empty() {
+    let mut scripts = Programs::new();
+    for Subject { name, source } in &plan.subjects {
+        if *source == Source::Node {
+            scripts.insert(name.clone(), folder.join(format!("{name}.mjs")));
+        }
+    }
+    if !scripts.is_empty() {
         spawn_blocking(check_node).await??;
     }
-    let mut programs = build(plan, quiet).await?;
-    programs.extend(node);
+    let mut programs = build(plan).await?;
+    programs.append(&mut scripts);
     Ok(programs)
 }
 
@@ -67,22 +65,13 @@ fn check_node() -> Result<(), String> {
 
 /// Builds the plan's steps. Cargo's messages go to standard error. Dropping this
 /// future ends cargo and all compilers that it has started.
-async fn build(plan: &Plan, quiet: bool) -> Result<Programs, Failure> {
+async fn build(plan: &Plan) -> Result<Programs, Failure> {
     let mut command = harness::build(plan.steps());
-    command.args(quiet.then_some("--quiet")).stdout(Stdio::piped());
-    command.args(plan.offline.then_some("--offline"));
-    // Cargo would fail where standard error can't be written.
-    if !io::stderr().is_terminal() {
-        command.stderr(Stdio::piped());
-    }
+    command.args(plan.offline.then_some("--offline")).stdout(Stdio::piped());
     if plan.subjects.iter().any(|subject| subject.source == Source::Example) {
         command.args(["--package", EXAMPLE_OF, "--example", TWO_WORKERS]);
     }
-    let (mut cargo, group) = Group::spawn(&mut command)?;
-    if let Some(stderr) = cargo.stderr.take() {
-        let lines = BufReader::new(stderr).lines().map_while(Result::ok);
-        thread::spawn(|| lines.for_each(common::log));
-    }
+    let (cargo, group) = Group::spawn(&mut command)?;
     let output = spawn_blocking(|| cargo.wait_with_output()).await??;
     group.has_ended();
     if !output.status.success() {
@@ -103,14 +92,10 @@ pub async fn start(
     threads: usize,
 ) -> Result<Server, Failure> {
     let program = programs.get(name).ok_or("cargo built no program for it")?;
+    let is_script = program.extension().is_some_and(|it| it == "mjs");
     let mut command =
-        if program.extension().is_some_and(|extension| extension == "mjs") {
-            let mut node = harness::command("node");
-            node.arg(program);
-            node
-        } else {
-            harness::command(program)
-        };
+        harness::command(if is_script { "node".as_ref() } else { &**program });
+    command.args(is_script.then_some(program));
     // A step without threads ignores THREADS.
     command
         .env("ITERATIONS", iterations.to_string())

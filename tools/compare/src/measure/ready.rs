@@ -17,8 +17,8 @@ const COUNT: u64 = 1_000_000;
 ///
 /// # Errors
 /// When the steps can't be built.
-pub async fn ready(plan: &Plan, quiet: bool) -> Result<Vec<String>, Failure> {
-    let programs = programs::find(plan, quiet).await?;
+pub async fn ready(plan: &Plan) -> Result<Vec<String>, Failure> {
+    let programs = programs::find(plan).await?;
     let mut wrong = Vec::new();
     for subject in &plan.subjects {
         if let Err(error) = check(subject, plan, &programs).await {

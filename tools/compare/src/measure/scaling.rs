@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use common::milliseconds;
+use common::{log, milliseconds};
 
 use super::{
     probe::{Failure, Target},
@@ -20,7 +20,6 @@ pub async fn carry_out(
     plan: &Plan,
     runs: usize,
     programs: &Programs,
-    say: &impl Fn(&str),
 ) -> Vec<Scaled> {
     let mut all: Vec<Scaled> = Vec::new();
     for &threads in &plan.scaling {
@@ -36,14 +35,14 @@ pub async fn carry_out(
                 let start = Instant::now();
                 target.blocking().await?;
                 let took = milliseconds(start.elapsed());
-                say(&format!("{name}, run {run}: /blocking {}", short(took)));
+                log(format!("{name}, run {run}: /blocking {}", short(took)));
                 runs_ms.push(took);
             }
             Ok::<_, Failure>(())
         };
         let error = outcome.await.err().map(failure);
         if let Some(error) = &error {
-            say(&format!("{name}: {error}"));
+            log(format!("{name}: {error}"));
         }
         // One thread comes first.
         let one = all.first().and_then(|one| one.blocking);

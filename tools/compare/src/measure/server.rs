@@ -35,7 +35,7 @@ pub async fn run(
 ) -> Result<Run, Failure> {
     let count = plan.settings.iterations;
     let outcome = match reach(subject, plan, programs, count).await {
-        Ok((server, target)) => match measure(target, plan).await {
+        Ok((server, target)) => match load_and_probe(target, plan).await {
             Ok(run) => Ok(run),
             Err(error) => Err(last_words(server, error).await),
         },
@@ -47,7 +47,7 @@ pub async fn run(
     }
 }
 
-async fn measure(target: Target, plan: &Plan) -> Result<Run, Failure> {
+async fn load_and_probe(target: Target, plan: &Plan) -> Result<Run, Failure> {
     let target = Arc::new(target);
     target.non_blocking().await?;
     let interval = Duration::from_millis(plan.settings.interval_ms as u64);
@@ -147,9 +147,9 @@ async fn last_words(
         Ok(ended) => ended,
         Err(error) => return error.into(),
     };
-    let words = match last_line(&ended.stderr) {
+    let last = match last_line(&ended.stderr) {
         Some(line) => format!("its last words: {line}"),
         None => "it printed nothing".into(),
     };
-    format!("it ended ({}); {words}", ended.status).into()
+    format!("it ended ({}); {last}", ended.status).into()
 }

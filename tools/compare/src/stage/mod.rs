@@ -39,7 +39,7 @@ use web::{Order, To};
 /// When a program can't be built, or the page can't be served.
 pub async fn run(options: &Options) -> Result<bool, Failure> {
     let plan = Plan::new(options);
-    let programs = Arc::new(programs::find(&plan, options.quiet).await?);
+    let programs = Arc::new(programs::find(&plan).await?);
     let log = Arc::new(Log::new(&plan));
     let interval = Duration::from_millis(plan.settings.interval_ms as u64);
     let (orders, mut received) = unbounded_channel();
