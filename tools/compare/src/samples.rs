@@ -45,7 +45,7 @@ pub fn server(name: &str, runs: Vec<Run>) -> Server {
 
 /// Three steps and four peers: one died, one counts further, one was disturbed,
 /// and one was too fast to be probed.
-pub fn results() -> Results {
+pub fn comparison() -> Results {
     let mut late = live(1_500.0);
     for probe in &mut late.probes {
         probe.late_ms = 5.0;

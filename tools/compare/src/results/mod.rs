@@ -265,7 +265,8 @@ mod tests {
 
     #[test]
     fn without_step_1_there_is_no_speed_up() {
-        let Results { machine, settings, mut servers, .. } = samples::results();
+        let Results { machine, settings, mut servers, .. } =
+            samples::comparison();
         servers.remove(0);
         let results = Results::new(machine, settings, servers, Vec::new());
         let mut servers = results.servers.iter();

@@ -48,8 +48,7 @@ pub fn settings(results: &Results) -> String {
 
 /// Everything that follows from the measurements.
 pub fn all(results: &Results) -> impl Iterator<Item = String> {
-    let servers = findings(results).into_iter();
-    servers.chain(scaling(results)).chain(doubts(results))
+    findings(results).into_iter().chain(doubts(results))
 }
 
 /// A sentence for each server that was measured.
@@ -123,7 +122,6 @@ fn speed(server: &Server, settings: &Settings) -> String {
         return String::new();
     };
     match speed_up {
-        ..0.0 => String::new(),
         slower if slower < 1.0 / (1.0 + NOISE) => {
             format!("; it took {:.2} times as long as {BASELINE}", 1.0 / slower)
         }
@@ -173,34 +171,14 @@ fn lateness(results: &Results) -> Option<String> {
     ))
 }
 
-/// What threads gain: as many as there are cores, and more.
-pub fn scaling(results: &Results) -> Option<String> {
-    let cores = results.machine.cores?;
-    let speed_up = |within: bool, note: &str| {
-        let all = results.scaling.iter().filter(|scaled| scaled.threads > 1);
-        let (threads, speed_up) = all
-            .filter(|scaled| (scaled.threads <= cores) == within)
-            .filter_map(|scaled| Some((scaled.threads, scaled.speed_up?)))
-            .max_by_key(|pair| pair.0)?;
-        let threads = counted(threads, "thread");
-        Some(format!("{speed_up:.2} times as fast with {threads}{note}"))
-    };
-    let parts =
-        [speed_up(true, ""), speed_up(false, ", more than there are cores")];
-    let parts: Vec<_> = parts.into_iter().flatten().collect();
-    (!parts.is_empty()).then(|| {
-        format!("Against one thread, /blocking is {}.", parts.join(", and "))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::samples::{live, results, run, server};
+    use crate::samples::{comparison, live, run, server};
 
     #[test]
     fn sentences_follow_the_measurements_not_the_names() {
-        let mut results = results();
+        let mut results = comparison();
         let stutters =
             |at: f64| Some(if at % 100.0 < 50.0 { 40.0 } else { 1.0 });
         results.servers = vec![

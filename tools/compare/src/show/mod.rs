@@ -61,11 +61,11 @@ mod tests {
     use anstream::adapter::strip_str;
 
     use super::*;
-    use crate::samples::results;
+    use crate::samples::comparison;
 
     #[test]
     fn everything_that_is_printed_fits_into_a_terminal() {
-        let text = parts(&results()).join("\n\n");
+        let text = parts(&comparison()).join("\n\n");
         let text = strip_str(&text).to_string();
         let widest = text.lines().map(|line| line.chars().count()).max();
         assert!(widest <= Some(table::WIDTH), "{text}");

@@ -9,7 +9,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::{
     chart,
-    findings::{doubts, findings, lacks, machine, scaling, settings},
+    findings::{doubts, findings, lacks, machine, settings},
     table::{self, Rows},
 };
 use crate::results::Results;
@@ -37,17 +37,15 @@ impl Report {
         Ok(Self { folder })
     }
 
-    /// Writes the three files. Returns the path of the page.
+    /// Writes both files. Returns the path of the page.
     ///
     /// # Errors
     /// When a file can't be written; the others are written all the same.
     pub fn write(&self, results: &Results) -> Result<PathBuf, String> {
-        let timeline = chart::timeline(results);
         let json = serde_json::to_string(results);
         let files = [
             ("results.json", json.map(|json| json + "\n")),
-            ("timeline.svg", Ok(chart::alone(&timeline))),
-            ("report.html", Ok(html(results, &timeline).into_string())),
+            ("report.html", Ok(html(results).into_string())),
         ];
         let outcomes = files.map(|(name, text)| {
             let path = self.folder.join(name);
@@ -74,8 +72,7 @@ fn cannot_write(path: &Path, error: &io::Error) -> String {
 }
 
 /// The page: one file that needs no other.
-pub fn html(results: &Results, timeline: &Markup) -> Markup {
-    let scaled = !results.scaling.is_empty();
+fn html(results: &Results) -> Markup {
     let probed = results.servers.iter().any(|server| !server.runs.is_empty());
     let interval = results.settings.interval_ms;
     html! {
@@ -89,9 +86,9 @@ pub fn html(results: &Results, timeline: &Markup) -> Markup {
             }
             body {
                 h1 { "The steps side by side" }
-                p.facts { (machine(results)) }
+                p.facts { (machine(results)) br; (settings(results)) }
                 @if probed {
-                    (figure("How long clients wait while /blocking runs", timeline, &format!(
+                    (figure("How long clients wait while /blocking runs", &chart::timeline(results), &format!(
                         "Each mark is a request to /non-blocking, one every \
                          {interval} ms, at the moment when it was due. The \
                          higher it is, the longer its answer took, on a \
@@ -108,14 +105,11 @@ pub fn html(results: &Results, timeline: &Markup) -> Markup {
                                 li { strong { (server.name) } " " (lacks) }
                             }
                         }
-                        @if let Some(finding) = scaling(results) {
-                            li { (finding) }
-                        }
                         @for doubt in doubts(results) { li { (doubt) } }
                     }
                 }
                 (table("The numbers", table::servers(results)))
-                @if scaled {
+                @if !results.scaling.is_empty() {
                     (figure(
                         "What each thread gains",
                         &chart::scaling(results),
@@ -123,7 +117,20 @@ pub fn html(results: &Results, timeline: &Markup) -> Markup {
                     ))
                     (table("Threads in numbers", table::scaling(results)))
                 }
-                section { h2 { "How it was measured" } (method(results)) }
+                section {
+                    h2 { "How it was measured" }
+                    p.note {
+                        "Probes are sent on a fixed schedule, whether or not \
+                         earlier ones are answered, and a latency counts from \
+                         the moment when the probe was due. So a server that \
+                         freezes can't hide that. A probe counts as sent \
+                         while /blocking ran if it could also have been \
+                         answered in time before /blocking ended. Percentiles \
+                         are over the probes of all runs, by the nearest \
+                         rank: each is one of the samples. All samples are in "
+                        a href="results.json" { "results.json" } "."
+                    }
+                }
             }
         }
     }
@@ -168,34 +175,6 @@ fn table(title: &str, rows: Rows) -> Markup {
     }
 }
 
-fn method(results: &Results) -> Markup {
-    html! {
-        dl {
-            dt { "Machine" }
-            dd { (machine(results)) }
-            dt { "Settings" }
-            dd { (settings(results)) }
-            @for server in &results.servers {
-                @if let Some(url) = &server.url {
-                    dt { (server.name) }
-                    dd { (url) ", not started here" }
-                }
-            }
-        }
-        p.note {
-            "Probes are sent on a fixed schedule, whether or not earlier ones \
-             are answered, and a latency counts from the moment when the \
-             probe was due. So a server that freezes can't hide that. A probe \
-             counts as sent while /blocking ran if it could also have been \
-             answered in time before /blocking ended. Percentiles are over \
-             the probes of all runs, by the nearest rank: each is one of the \
-             samples. All samples are in "
-            a href="results.json" { "results.json" } "; the timeline is in "
-            a href="timeline.svg" { "timeline.svg" } " too."
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::{env, process};
@@ -203,16 +182,11 @@ mod tests {
     use harness::Browser;
 
     use super::*;
-    use crate::samples::results;
-
-    fn page() -> String {
-        let results = results();
-        html(&results, &chart::timeline(&results)).into_string()
-    }
+    use crate::samples::comparison;
 
     #[test]
     fn the_page_needs_no_other_file() {
-        let page = page();
+        let page = html(&comparison()).into_string();
         for reference in ["src=", "<link", "<script", "@import", "url("] {
             assert!(!page.contains(reference), "{reference}");
         }
@@ -220,7 +194,7 @@ mod tests {
 
     #[test]
     fn names_and_messages_are_text_not_markup() {
-        let page = page();
+        let page = html(&comparison()).into_string();
         assert!(page.contains("died &lt;early&gt;"));
         assert!(page.contains("out of &amp; luck"));
         assert!(!page.contains("<early>"));
@@ -230,7 +204,8 @@ mod tests {
     fn the_freeze_and_every_label_are_seen_in_a_narrow_window_too() {
         let Some(mut browser) = Browser::start() else { return };
         let folder = env::temp_dir().join(format!("report-{}", process::id()));
-        let page = Report::create(&folder).unwrap().write(&results()).unwrap();
+        let page =
+            Report::create(&folder).unwrap().write(&comparison()).unwrap();
         for (width, scheme) in [(400, "light"), (400, "dark"), (1280, "light")]
         {
             browser.look(width, 900, scheme);
