@@ -12,11 +12,10 @@ use std::{
         atomic::{AtomicUsize, Ordering::SeqCst},
     },
     thread,
-    time::{Duration, Instant},
 };
 
+use harness::wait_for;
 use pool::Pool;
-use proptest::{collection::vec, prelude::*};
 use serde_json::Value;
 
 fn start(threads: usize, slots: usize) -> Pool {
@@ -29,57 +28,8 @@ fn figure(pool: &Pool, name: &str) -> usize {
     figures[name].as_u64().expect(name) as usize
 }
 
-fn wait_for(what: impl Fn() -> bool) {
-    let start = Instant::now();
-    while !what() {
-        assert!(start.elapsed() < Duration::from_secs(30), "it never happened");
-        thread::yield_now();
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
-
-    #[test]
-    fn every_job_of_an_admitted_request_is_settled_exactly_once(
-        threads in 1_usize..5,
-        slots in 1_usize..6,
-        requests in vec(vec(any::<bool>(), 0..5), 0..40),
-    ) {
-        let pool = start(threads, slots);
-        let runs = Arc::new(AtomicUsize::new(0));
-        let (mut jobs, mut refused) = (0, 0);
-        let mut waiting = Vec::new();
-        for panics in &requests {
-            let Some(permit) = pool.admit() else {
-                refused += 1;
-                prop_assert_eq!(figure(&pool, "admitted"), slots);
-                // These requests have their results, and release their slots.
-                waiting.clear();
-                continue;
-            };
-            for panics in panics.iter().copied() {
-                jobs += 1;
-                let runs = runs.clone();
-                let receiver = pool.submit(&permit, move || {
-                    runs.fetch_add(1, SeqCst);
-                    assert!(!panics, "as a job may");
-                });
-                prop_assert_eq!(receiver.blocking_recv().is_err(), panics);
-            }
-            waiting.push(permit);
-        }
-        drop(waiting);
-        prop_assert_eq!(runs.load(SeqCst), jobs);
-        prop_assert!(refused == 0 || requests.len() > slots);
-        wait_for(|| figure(&pool, "admitted") == 0);
-        prop_assert_eq!(figure(&pool, "threads"), threads);
-        prop_assert_eq!(figure(&pool, "queued"), 0);
-    }
-}
-
 #[test]
-fn many_threads_at_once_never_exceed_the_bound() {
+fn many_threads_at_once_never_exceed_the_bound_and_each_job_is_settled() {
     const SLOTS: usize = 3;
     let pool = start(4, SLOTS);
     let [inside, most, ran, refused] =
@@ -87,18 +37,20 @@ fn many_threads_at_once_never_exceed_the_bound() {
     thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
-                for _ in 0..2_000 {
+                for number in 0..2_000 {
                     let Some(permit) = pool.admit() else {
                         refused.fetch_add(1, SeqCst);
                         continue;
                     };
                     let (inside, most) = (inside.clone(), most.clone());
+                    let panics = number % 7 == 0;
                     let receiver = pool.submit(&permit, move || {
                         most.fetch_max(inside.fetch_add(1, SeqCst) + 1, SeqCst);
                         thread::yield_now();
                         inside.fetch_sub(1, SeqCst);
+                        assert!(!panics, "as a job may");
                     });
-                    receiver.blocking_recv().unwrap();
+                    assert_eq!(receiver.blocking_recv().is_err(), panics);
                     ran.fetch_add(1, SeqCst);
                 }
             });
@@ -108,7 +60,9 @@ fn many_threads_at_once_never_exceed_the_bound() {
     assert_eq!(ran + refused, 16_000);
     assert!(ran > 0 && refused > 0, "{ran} ran, {refused} were refused");
     assert!(most.load(SeqCst) <= SLOTS);
-    wait_for(|| figure(&pool, "admitted") == 0);
+    wait_for("free slots", || figure(&pool, "admitted") == 0);
+    assert_eq!(figure(&pool, "threads"), 4);
+    assert_eq!(figure(&pool, "queued"), 0);
 }
 
 #[test]
