@@ -141,19 +141,19 @@ fn a_file_without_measurements_is_refused_with_a_reason() {
         ("a;1.0\n\na;1.0", 422, "Line 2: expected NAME;VALUE, "),
         (&names, 422, "expected at most 10000 names, but there are more"),
     ] {
-        let (is, said) = upload(&server, body.as_bytes());
-        assert_eq!(is, status, "{said}");
-        assert!(said.starts_with(text), "{said}");
+        let (actual, reason) = upload(&server, body.as_bytes());
+        assert_eq!(actual, status, "{reason}");
+        assert!(reason.starts_with(text), "{reason}");
     }
     // Only forty characters of it, none of which a terminal obeys.
-    let (_, said) = upload(&server, &b"\x1b]0;title\x07".repeat(1_000));
-    assert!(!said.contains(['\x1b', '\x07']), "{said:?}");
-    assert!(said.len() < 400, "{said:?}");
+    let (_, reason) = upload(&server, &b"\x1b]0;title\x07".repeat(1_000));
+    assert!(!reason.contains(['\x1b', '\x07']), "{reason:?}");
+    assert!(reason.len() < 400, "{reason:?}");
 
     let encoded = "POST /summary HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
                    Content-Encoding: gzip\r\nContent-Length: 0\r\n\r\n";
-    let (status, said) = split(&server.write(encoded).wait());
-    assert_eq!(status, 415, "{said}");
+    let (status, reason) = split(&server.write(encoded).wait());
+    assert_eq!(status, 415, "{reason}");
     for method in ["GET", "HEAD", "PUT"] {
         let answer = server.request(method, "/summary", "*/*");
         assert_eq!(answer.status(), 405, "{method}");
@@ -174,8 +174,8 @@ fn the_memory_does_not_grow_with_the_file() {
     }
     assert_eq!(split(&pending.wait()).0, 200);
     // 64 megabytes without a line end.
-    let (status, said) = upload(&server, &vec![b'x'; 64 << 20]);
-    assert_eq!(status, 422, "{said}");
+    let (status, reason) = upload(&server, &vec![b'x'; 64 << 20]);
+    assert_eq!(status, 422, "{reason}");
     let grown = server.status("VmHWM:") - before;
     assert!(grown < 8 * 1024, "{grown} KiB more for 90 MB");
 }
@@ -211,8 +211,8 @@ fn a_client_that_stops_sending_gets_408_and_frees_its_slot() {
     let server = Server::start(&mut command).unwrap();
     let mut silent = server.write(head(100));
     silent.stream().write_all(b"a;1.0\n").unwrap();
-    let (status, said) = split(&silent.wait());
-    assert_eq!(status, 408, "{said}");
+    let (status, reason) = split(&silent.wait());
+    assert_eq!(status, 408, "{reason}");
     assert_eq!(upload(&server, b"a;1.0").0, 200);
 }
 
