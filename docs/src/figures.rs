@@ -55,7 +55,7 @@ fn compared(results: &Results, part: &str) -> Option<String> {
         "machine" => {
             measured_on(&machine(results), &format!(": {}", settings(results)))
         }
-        "cores" => results.machine.cores?.to_string(),
+        "cores" => results.machine.cores.to_string(),
         "threads" => results.settings.threads.to_string(),
         _ => {
             let name = part.strip_prefix("99 of 100 of ")?;

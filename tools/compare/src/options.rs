@@ -1,7 +1,6 @@
 //! The command line.
 
 use std::{
-    collections::HashSet,
     num::{NonZeroU64, NonZeroUsize},
     path::PathBuf,
 };
@@ -158,9 +157,7 @@ impl Options {
             [before, after] if before == after => {
                 Err(format!("--diff: step {after} doesn't differ from itself"))
             }
-            _ => {
-                peers(&options.urls).map_err(|error| format!("--url: {error}"))
-            }
+            _ => options.urls.iter().map(|text| peer(text)).collect(),
         };
         match checked {
             Ok(peers) => options.peers = peers,
@@ -193,50 +190,30 @@ impl Options {
     }
 }
 
-fn peers(urls: &[String]) -> Result<Vec<Peer>, String> {
-    let names = STEPS.iter().chain(&NODE).chain([&TWO_WORKERS]);
-    let mut names: HashSet<_> = names.map(|name| name.to_string()).collect();
-    let peers = urls.iter().map(|text| {
-        let peer = peer(text)?;
-        if names.insert(peer.name.clone()) {
-            Ok(peer)
-        } else {
-            Err(format!("two servers can't both be '{}'", peer.name))
-        }
-    });
-    peers.collect()
-}
-
 fn peer(text: &str) -> Result<Peer, String> {
     if text.contains(['@', '?', '#']) {
-        return Err("a user name, a password, a query (after ?) and a \
+        return Err("--url: a user name, a password, a query (after ?) and a \
                     fragment (after #) aren't sent; leave them out"
             .into());
     }
-    let shown = sanitized(text, text.len());
-    let (name, url) = text
-        .split_once('=')
-        .filter(|(name, _)| !name.trim().is_empty() && shown == text.trim())
-        .ok_or_else(|| {
-            format!(
-                "expected NAME=URL, as in mine=http://localhost:8000, not \
-                 '{shown}'"
-            )
-        })?;
-    let expected =
-        || format!("expected a URL that begins with http://, not '{shown}'");
+    let expected = || {
+        let shown = sanitized(text, text.len());
+        format!(
+            "--url: expected a name, = and a URL that begins with http://, as \
+             in mine=http://localhost:8000, not '{shown}'"
+        )
+    };
+    let (name, url) = text.split_once('=').ok_or_else(expected)?;
     let uri: hyper::Uri = url.parse().map_err(|_| expected())?;
     // A port that isn't a number would be dropped in silence.
     let is_whole = uri.authority().is_some_and(|authority| {
         authority.port().is_some() || authority.as_str() == authority.host()
     });
-    if uri.scheme_str() != Some("http") || !is_whole {
+    let name = name.trim().to_owned();
+    if name.is_empty() || uri.scheme_str() != Some("http") || !is_whole {
         return Err(expected());
     }
-    Ok(Peer {
-        name: name.trim().to_owned(),
-        url: url.trim_end_matches('/').to_owned(),
-    })
+    Ok(Peer { name, url: url.trim_end_matches('/').to_owned() })
 }
 
 fn iterations(text: &str) -> Result<NonZeroU64, String> {
@@ -285,33 +262,35 @@ mod tests {
 
     #[test]
     fn a_url_is_honoured_or_refused_and_its_password_is_never_repeated() {
-        let bad = [
-            ("mine", "NAME=URL"),
-            ("=http://localhost:8000", "NAME=URL"),
-            ("a\x1b[2J=http://localhost:8000", "NAME=URL"),
-            ("http://me:secret@localhost:8000", "password"),
-            ("a=https://me:secret@localhost:8000", "password"),
-            ("a=http://localhost:8000/?token=secret", "query"),
-            ("a=http://localhost:8000/#secret", "query"),
-            ("a=localhost:8000", "http://"),
-            ("a=https://localhost:8000", "http://"),
-            ("a=http://", "http://"),
-            ("a=http://localhost:70000", "http://"),
-            ("step1-blocking=http://b", "both"),
-            ("node1-blocking=http://b", "both"),
-        ];
-        for (url, reason) in bad {
-            let error = peers(&[url.to_owned()]).unwrap_err();
-            assert!(error.contains(reason), "{url}: {error}");
-            assert!(!error.contains(['\x1b']), "{url}: {error}");
-            assert!(!error.contains("secret"), "{url}: {error}");
+        for bad in [
+            "mine",
+            "=http://localhost:8000",
+            "a=localhost:8000",
+            "a=\x1b[2J",
+            "a=https://localhost:8000",
+            "a=http://",
+            "a=http://localhost:70000",
+            "a = http://localhost:8000",
+        ] {
+            let error = peer(bad).unwrap_err();
+            assert!(error.contains("mine=http://localhost:8000"), "{error}");
+            assert!(!error.contains('\x1b'), "{error}");
         }
-        let twice = ["a=http://b", "a=http://c"].map(str::to_owned);
-        assert!(peers(&twice).unwrap_err().contains("both"));
-        let good = peers(&["mine = http://[::1]:8000/app/".to_owned()]);
-        assert!(good.is_err_and(|error| error.contains("http://")));
-        let good = peers(&["mine=http://[::1]:8000/app/".to_owned()]).unwrap();
-        assert_eq!(good[0].url, "http://[::1]:8000/app");
+        for secret in [
+            "http://me:secret@localhost:8000",
+            "a=https://me:secret@localhost:8000",
+            "a=http://localhost:8000/?token=secret",
+            "a=http://localhost:8000/#secret",
+        ] {
+            let error = peer(secret).unwrap_err();
+            assert!(error.contains("aren't sent"), "{error}");
+            assert!(!error.contains("secret"), "{error}");
+        }
+        let good = peer("mine =http://[::1]:8000/app/").unwrap();
+        assert_eq!(
+            (&*good.name, &*good.url),
+            ("mine", "http://[::1]:8000/app")
+        );
     }
 
     #[test]

@@ -40,7 +40,7 @@ pub fn run(took_ms: f64, latency_ms: impl Fn(f64) -> Option<f64>) -> Run {
 }
 
 pub fn server(name: &str, runs: Vec<Run>) -> Server {
-    Server::new(name, None, runs, None)
+    Server::new(name, runs, None)
 }
 
 /// Three steps and four peers: one died, one counts further, one was disturbed,
@@ -59,7 +59,7 @@ pub fn comparison() -> Results {
     Results::new(
         Machine {
             cpu: "A CPU".into(),
-            cores: Some(2),
+            cores: 2,
             os: "An OS".into(),
             profile: "release".into(),
         },
@@ -83,7 +83,6 @@ pub fn comparison() -> Results {
             server("step3-multi-worker", vec![live(1_530.0), live(1_510.0)]),
             Server::new(
                 "died <early>",
-                Some("http://localhost:1"),
                 vec![run(2_000.0, |at| (at < 1_000.0).then_some(30.0))],
                 Some(died.into()),
             ),

@@ -321,10 +321,7 @@ fn an_option_is_obeyed_or_rejected_with_status_2_and_a_sentence() {
 
 #[cfg(target_os = "linux")]
 mod linux {
-    use std::{
-        fs::Permissions, os::unix::fs::PermissionsExt, path::Path,
-        process::Child,
-    };
+    use std::{fs::Permissions, os::unix::fs::PermissionsExt, path::Path};
 
     use harness::wait_for;
     use rustix::process::{Pid, Signal, kill_process};
@@ -351,20 +348,6 @@ mod linux {
         compare.command.env("CARGO", cargo);
     }
 
-    /// Once a file has a process's id, sends a signal to `compare`, which ends,
-    /// and so does that process.
-    fn assert_ended(mut compare: Child, signal: Signal, id: &Path) {
-        let mut process = PathBuf::new();
-        wait_for("the process's id", || {
-            let text = fs::read_to_string(id).unwrap_or_default();
-            process = Path::new("/proc").join(text.trim_end());
-            text.ends_with('\n')
-        });
-        kill_process(Pid::from_child(&compare), signal).unwrap();
-        assert_eq!(compare.wait().unwrap().code(), Some(130));
-        wait_for("its end", || !process.exists());
-    }
-
     #[test]
     fn last_words_of_a_step_are_shown_even_if_the_report_cannot_be_written() {
         let mut compare = Compare::new("dies", &["--only=step1-blocking"]);
@@ -389,32 +372,35 @@ mod linux {
     }
 
     #[test]
-    fn a_signal_ends_a_step_that_runs_or_does_not_come_up() {
+    fn a_signal_ends_steps_that_run_or_do_not_come_up_and_compilers() {
+        const MUTE: &str = "echo $$ > ${0%/*}/id; exec sleep 1000";
+        const COMPILES: &str = "sleep 1000 & echo $! > ${0%/*}/id; wait";
         let url = peer(true, |path| {
             if path == "/blocking" {
                 thread::sleep(Duration::from_secs(1_000));
             }
             Some(FINE.to_owned())
         });
-        let listening = format!("echo step listening on {url};");
-        for (test, prints) in [("runs", &*listening), ("mute-step", "")] {
+        let runs = format!("echo step listening on {url}; {MUTE}");
+        for (test, step, cargo, signal) in [
+            ("runs", &*runs, None, Signal::INT),
+            ("mute-step", MUTE, None, Signal::INT),
+            ("compiles", "", Some(COMPILES), Signal::TERM),
+        ] {
             let mut compare = Compare::new(test, &["--only=step1-blocking"]);
-            let id = compare.report.join("id");
-            let step =
-                format!("{prints} echo $$ > {}; exec sleep 1000", id.display());
-            replace_step(&mut compare, &step, None);
-            let child = compare.command.stderr(Stdio::null()).spawn().unwrap();
-            assert_ended(child, Signal::INT, &id);
+            replace_step(&mut compare, step, cargo);
+            let command = compare.command.stderr(Stdio::null());
+            let mut running = command.spawn().unwrap();
+            let mut started = PathBuf::new();
+            wait_for("the id of what it starts", || {
+                let id = fs::read_to_string(compare.report.join("id"));
+                let id = id.unwrap_or_default();
+                started = Path::new("/proc").join(id.trim_end());
+                id.ends_with('\n')
+            });
+            kill_process(Pid::from_child(&running), signal).unwrap();
+            assert_eq!(running.wait().unwrap().code(), Some(130));
+            wait_for("its end", || !started.exists());
         }
-    }
-
-    #[test]
-    fn a_signal_ends_the_compilers_that_cargo_has_started() {
-        let mut compare = Compare::new("building", &["--only=step1-blocking"]);
-        let id = compare.report.join("id");
-        let cargo = format!("sleep 1000 & echo $! > {}; wait", id.display());
-        replace_step(&mut compare, "", Some(&cargo));
-        let child = compare.command.stderr(Stdio::null()).spawn().unwrap();
-        assert_ended(child, Signal::TERM, &id);
     }
 }

@@ -23,7 +23,7 @@ pub fn this() -> Machine {
         os.map_or(consts::OS.into(), |os| format!("{os} ({})", consts::OS));
     Machine {
         cpu: cpu.unwrap_or("an unknown CPU").to_owned(),
-        cores: thread::available_parallelism().ok().map(Into::into),
+        cores: thread::available_parallelism().map_or(1, Into::into),
         os: format!("{os}, {}", consts::ARCH),
         profile: PROFILE.into(),
     }

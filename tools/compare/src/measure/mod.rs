@@ -13,7 +13,7 @@ use common::log;
 
 use crate::{
     format::{counted, failure, short},
-    plan::{Plan, Source},
+    plan::Plan,
     results::{Latencies, Results, Run, Server},
 };
 pub use probe::Failure;
@@ -73,11 +73,7 @@ pub async fn carry_out(plan: &Plan) -> Result<Results, Failure> {
     let scaling = scaling::carry_out(plan, rounds, &programs).await;
     let servers = plan.subjects.iter().zip(measured);
     let servers = servers.map(|(subject, (runs, error))| {
-        let url = match &subject.source {
-            Source::Url(url) => Some(url.as_str()),
-            _ => None,
-        };
-        Server::new(&subject.name, url, runs, error)
+        Server::new(&subject.name, runs, error)
     });
     Ok(Results::new(machine::this(), settings, servers.collect(), scaling))
 }

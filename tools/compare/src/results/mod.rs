@@ -29,7 +29,7 @@ pub struct Results {
 pub struct Machine {
     pub cpu: String,
     /// How many cores this process may use.
-    pub cores: Option<usize>,
+    pub cores: usize,
     pub os: String,
     /// The build profile of this program and of the steps.
     pub profile: String,
@@ -50,8 +50,6 @@ pub struct Settings {
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Server {
     pub name: String,
-    /// Where it was when it wasn't started here.
-    pub url: Option<String>,
     /// Why not everything could be measured.
     pub error: Option<String>,
     pub blocking: Option<Spread>,
@@ -124,16 +122,10 @@ pub struct Scaled {
 
 impl Server {
     /// What the runs of a server amount to.
-    pub fn new(
-        name: &str,
-        url: Option<&str>,
-        runs: Vec<Run>,
-        error: Option<String>,
-    ) -> Self {
+    pub fn new(name: &str, runs: Vec<Run>, error: Option<String>) -> Self {
         let requests = runs.iter().flat_map(|run| &run.blocking);
         Self {
             name: name.to_owned(),
-            url: url.map(str::to_owned),
             blocking: Spread::new(requests.map(|request| request.took_ms)),
             speed_up: None,
             idle: Latencies::new(runs.iter().flat_map(Run::idle)),

@@ -16,6 +16,9 @@ use crate::{
 /// The colours, for light, dark and paper.
 pub const STYLE: &str = include_str!("chart.css");
 
+/// How tall a mark can be.
+const TALL: f64 = 48.0;
+
 /// Longer names are cut off.
 const LONGEST_NAME: usize = 24;
 
@@ -57,15 +60,18 @@ pub fn timeline(results: &Results) -> Markup {
         .iter()
         .filter_map(|server| Some((server, server.usual_run()?)))
         .collect();
-    if lanes.is_empty() {
-        return html! {};
-    }
     let span = Span::new(lanes.iter().map(|(_, run)| *run));
     let bottom = TOP + LANE * lanes.len();
     let interval = results.settings.interval_ms as f64;
     let width = (span.part(interval) - span.part(0.0)) * 0.8;
     let latencies = lanes.iter().flat_map(|(_, run)| &run.probes);
-    let scale = Scale::new(latencies.filter_map(|probe| probe.latency_ms));
+    let latencies = latencies.filter_map(|probe| probe.latency_ms);
+    let most = latencies.fold(1_000.0, f64::max) * 1.3;
+    // Logarithmic: ten times as long is one step higher. Even the shortest must
+    // be visible.
+    let height = |ms: f64| {
+        ((ms / 0.1).log10() / (most / 0.1).log10()).clamp(0.04, 1.0) * TALL
+    };
     let meanings = WAITS.map(|wait| (wait.class, wait.meaning));
     let meanings = meanings.into_iter().chain([("blocking", "/blocking")]);
     let content = html! {
@@ -76,7 +82,7 @@ pub fn timeline(results: &Results) -> Markup {
         }
         @for (i, (server, run)) in lanes.iter().enumerate() {
             svg y=(TOP + LANE * i) width="100%" height=(LANE) {
-                (lane(server, run, span, &scale, width))
+                (lane(server, run, span, &height, width))
             }
         }
         @for (i, (class, meaning)) in meanings.enumerate() {
@@ -102,12 +108,11 @@ fn lane(
     server: &Server,
     run: &Run,
     span: Span,
-    scale: &Scale,
+    height: &impl Fn(f64) -> f64,
     width: f64,
 ) -> Markup {
     const BASE: f64 = 80.0;
-    const TALL: f64 = 48.0;
-    let y = |ms| px(BASE - scale.part(ms) * TALL);
+    let y = |ms| px(BASE - height(ms));
     let shown = run.probes.iter();
     let shown =
         shown.filter(|probe| (span.from..=span.to).contains(&probe.at_ms));
@@ -123,32 +128,13 @@ fn lane(
         line.base x2="100%" y1=(BASE) y2=(BASE) {}
         @for probe in shown {
             // One that failed is as tall as can be.
-            @let part = probe.latency_ms.map_or(1.0, |ms| scale.part(ms));
+            @let height = probe.latency_ms.map_or(TALL, height);
             rect.(WAITS[wait_of(probe)].class)
-                x=(percents(span.part(probe.at_ms))) y=(px(BASE - part * TALL))
-                width=(percents(width)) height=(px(part * TALL)) {}
+                x=(percents(span.part(probe.at_ms))) y=(px(BASE - height))
+                width=(percents(width)) height=(px(height)) {}
         }
         rect.blocking x=(percents(span.part(0.0))) y="83" rx="3"
             width=(percents(length)) height="7" {}
-    }
-}
-
-/// Logarithmic: ten times as long is one step higher.
-struct Scale {
-    least: f64,
-    most: f64,
-}
-
-impl Scale {
-    fn new(times: impl Iterator<Item = f64>) -> Self {
-        let worst = times.fold(1_000.0, f64::max);
-        Self { least: 0.1, most: worst * 1.3 }
-    }
-
-    fn part(&self, ms: f64) -> f64 {
-        let part = (ms / self.least).log10() / (self.most / self.least).log10();
-        // Even the shortest must be visible.
-        part.clamp(0.04, 1.0)
     }
 }
 
@@ -194,7 +180,7 @@ pub fn scaling(results: &Results) -> Markup {
         )
     };
     let description: Vec<_> = points.iter().map(sentence).collect();
-    let cores = results.machine.cores.map(|cores| cores as f64);
+    let cores = results.machine.cores as f64;
     let end = px(x(most) + 10.0);
     let content = html! {
         @for (n, _) in &points {
@@ -204,10 +190,10 @@ pub fn scaling(results: &Results) -> Markup {
             text.tick x=(px(x(*n))) y=(BOTTOM + 22.0) { (n) }
         }
         text.tick x=(px(x(most.midpoint(1.0)))) y=(BOTTOM + 44.0) { "threads" }
-        @if let Some(cores) = cores.filter(|cores| *cores <= most) {
+        @if cores <= most {
             line.limit x1=(px(x(cores))) x2=(px(x(cores))) y1="8" y2=(BOTTOM) {}
             text x=(px(x(cores) + 8.0)) y="22" {
-                (counted(cores as usize, "core"))
+                (counted(results.machine.cores, "core"))
             }
         }
         line.base x1=(px(x(1.0))) x2=(px(x(most))) y1=(BOTTOM) y2=(BOTTOM) {}

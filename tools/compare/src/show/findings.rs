@@ -24,10 +24,7 @@ const LATE_MS: f64 = 1.0;
 /// What it was measured on.
 pub fn machine(results: &Results) -> String {
     let machine = &results.machine;
-    let cores = match machine.cores {
-        Some(cores) => counted(cores, "core"),
-        None => "an unknown number of cores".into(),
-    };
+    let cores = counted(machine.cores, "core");
     format!("{}, {cores} available, {}", machine.cpu, machine.os)
 }
 
@@ -134,7 +131,7 @@ fn speed(server: &Server, settings: &Settings) -> String {
 
 /// Reasons to doubt the measurements: the machine had other work, or the prober
 /// was late.
-pub fn doubts(results: &Results) -> impl Iterator<Item = String> {
+fn doubts(results: &Results) -> impl Iterator<Item = String> {
     disturbance(results).into_iter().chain(lateness(results))
 }
 

@@ -9,7 +9,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::{
     chart,
-    findings::{doubts, findings, lacks, machine, settings},
+    findings::{all, machine, settings},
     table::{self, Rows},
 };
 use crate::results::Results;
@@ -99,13 +99,7 @@ fn html(results: &Results) -> Markup {
                 section {
                     h2 { "What you see" }
                     ul {
-                        @for finding in findings(results) { (sentence(&finding)) }
-                        @for server in &results.servers {
-                            @if let Some(lacks) = lacks(server) {
-                                li { strong { (server.name) } " " (lacks) }
-                            }
-                        }
-                        @for doubt in doubts(results) { li { (doubt) } }
+                        @for finding in all(results) { (sentence(&finding)) }
                     }
                 }
                 (table("The numbers", table::servers(results)))

@@ -42,10 +42,9 @@ fn row(server: &Server) -> Vec<String> {
     let idle = latencies(server.idle).into_iter();
     let both = idle.zip(latencies(server.during));
     let both = both.map(|(idle, during)| format!("{idle}\n{during}"));
-    let [name, blocking] = [name(&server.name), spread(server.blocking)]
-        .map(|lines| lines.join("\n"));
+    let blocking = spread(server.blocking).join("\n");
     let probes = "idle\nduring".into();
-    let first = [name, blocking, ratio(server.speed_up), probes];
+    let first = [name(&server.name), blocking, ratio(server.speed_up), probes];
     first.into_iter().chain(both).collect()
 }
 
@@ -53,7 +52,6 @@ fn row(server: &Server) -> Vec<String> {
 pub fn scaling(results: &Results) -> Rows {
     let head = ["threads", "/blocking", "speed-up", "", "ideal", "efficiency"];
     let mut rows = vec![head.map(String::from).to_vec()];
-    let cores = results.machine.cores.unwrap_or(usize::MAX);
     for scaled in &results.scaling {
         rows.push(vec![
             scaled.threads.to_string(),
@@ -65,7 +63,7 @@ pub fn scaling(results: &Results) -> Rows {
         ]);
         match &scaled.error {
             Some(error) => rows.push(vec![error.clone()]),
-            None if scaled.threads > cores => {
+            None if scaled.threads > results.machine.cores => {
                 rows.push(vec!["more threads than there are cores".into()]);
             }
             None => (),
@@ -111,20 +109,9 @@ pub fn table(rows: &Rows) -> String {
     lines.join("\n")
 }
 
-/// A name in two lines, cut off where they end.
-pub fn name(name: &str) -> [String; 2] {
-    let lines = textwrap::wrap(name, NAME);
-    let mut lines = lines.into_iter().map(|line| line.into_owned());
-    let [first, mut second] =
-        [(); 2].map(|()| lines.next().unwrap_or_default());
-    if lines.next().is_some() {
-        // Some characters are two columns wide.
-        while display_width(&second) >= NAME {
-            second.pop();
-        }
-        second.push('…');
-    }
-    [first, second]
+/// A name in as many lines as it needs.
+pub fn name(name: &str) -> String {
+    textwrap::fill(name, NAME)
 }
 
 /// A text in lines that fit, all but the first indented.

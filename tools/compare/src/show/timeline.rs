@@ -118,9 +118,10 @@ pub fn timeline(results: &Results) -> String {
     let span = Span::new(lanes.iter().map(|(_, run)| *run));
     let mut text = format!("{:20}{}\n", "", axis(span));
     for (name, run) in lanes {
-        let drawn = [marks(run, span), bar(run, span)];
-        for (name, drawn) in name.into_iter().zip(drawn) {
-            let gap = " ".repeat(20 - display_width(&name));
+        let mut names = name.lines();
+        for drawn in [marks(run, span), bar(run, span)] {
+            let name = names.next().unwrap_or("");
+            let gap = " ".repeat(20 - display_width(name));
             writeln!(text, "{name}{gap}{drawn}").ok();
         }
     }
