@@ -180,9 +180,8 @@ fn a_first_signal_finishes_running_requests_and_a_second_does_not_wait() {
     let server = start(&u64::MAX.to_string(), "2");
     let _running = server.send("/blocking");
     server.interrupt();
-    while !server.stderr_so_far().contains("Ctrl-C again") {
-        std::thread::yield_now();
-    }
+    let is_told = || server.stderr_so_far().contains("Ctrl-C again");
+    harness::wait_for("the first signal's line", is_told);
     server.interrupt();
     assert_eq!(server.wait().status.code(), Some(130));
 }
