@@ -14,7 +14,7 @@ use harness::STEPS;
 
 use crate::format::sanitized;
 
-/// The stages in Node.js, in order.
+/// The first three steps in Node.js, in order.
 pub const NODE: [&str; 3] =
     ["node1-blocking", "node2-single-worker", "node3-multi-worker"];
 
@@ -39,24 +39,24 @@ const DEFAULT: [&str; 4] = [
 #[command(about, after_help = AFTER_HELP, next_line_help = true)]
 #[command(args_override_self = true)]
 pub struct Options {
-    /// Only these steps, such as step1-blocking,step3-multi-worker
-    /// [default: steps 1, 2, 3 and 7; with --live and --ready, 1 to 8]
+    /// Run only these steps, such as step1-blocking,step3-multi-worker
+    /// [default: 1, 2, 3 and 7; with --live or --ready, 1 to 8]
     #[arg(long, value_name = "STEP,…", value_delimiter = ',')]
     #[arg(value_parser = PossibleValuesParser::new(STEPS.iter().copied()))]
     #[arg(hide_possible_values = true, verbatim_doc_comment)]
     pub only: Vec<String>,
 
-    /// Also this server, which already runs and has the two routes;
-    /// can be repeated
+    /// Also measure a server that is already running and has both
+    /// routes; can be repeated
     #[arg(long = "url", value_name = "NAME=URL", verbatim_doc_comment)]
     #[arg(value_parser = parsed(|text| Ok(text.to_owned())))]
     urls: Vec<String>,
 
-    /// Also the first three stages in Node.js, from tools/peers/node
+    /// Also run the first three steps in Node.js, from tools/peers/node
     #[arg(long)]
     pub node: bool,
 
-    /// Also step 1 with two server threads
+    /// Also run step 1 with two server threads
     #[arg(long)]
     pub two_workers: bool,
 
@@ -70,7 +70,7 @@ pub struct Options {
     #[arg(hide_env_values = true)]
     pub iterations: NonZeroU64,
 
-    /// How many threads count in each step
+    /// How many threads to divide the counting among
     #[arg(long, value_name = "N", env, default_value_t = default_threads())]
     #[arg(allow_hyphen_values = true, value_parser = parsed(parse_threads))]
     #[arg(hide_env_values = true)]
@@ -81,20 +81,20 @@ pub struct Options {
     #[arg(allow_hyphen_values = true, value_parser = parsed(parse_threads))]
     pub concurrency: NonZeroUsize,
 
-    /// Also step 3 with these numbers of threads, and with one:
-    /// what each extra thread adds
+    /// Also measure step 3 with these thread counts, and with one,
+    /// to show what each extra thread adds
     #[arg(long, value_name = "N,…", value_delimiter = ',')]
     #[arg(allow_hyphen_values = true, value_parser = parsed(parse_threads))]
     #[arg(verbatim_doc_comment)]
     pub scaling: Vec<NonZeroUsize>,
 
-    /// How often to measure each server
-    /// [default: up to 3 times, within half a minute]
+    /// How many times to measure each server
+    /// [default: up to 3, within half a minute in all]
     #[arg(long, value_name = "N", verbatim_doc_comment)]
     #[arg(allow_hyphen_values = true, value_parser = parsed(parse_threads))]
     pub runs: Option<NonZeroUsize>,
 
-    /// Milliseconds from probe to probe; 50 with --live
+    /// Milliseconds from one probe to the next; 50 with --live
     #[arg(long, value_name = "MS", default_value = "10")]
     #[arg(default_value_if("live", "true", "50"))]
     #[arg(allow_hyphen_values = true, value_parser = parsed(parse_threads))]
@@ -105,21 +105,23 @@ pub struct Options {
     #[arg(default_value_os_t = harness::workspace().join("target/compare"))]
     pub report: PathBuf,
 
-    /// Start them all at once and show them live on one page, until Ctrl-C
-    #[arg(long)]
+    /// Start all servers at once, and show them live on one page
+    /// until Ctrl-C
+    #[arg(long, verbatim_doc_comment)]
     pub live: bool,
 
-    /// The port of that page; 0 picks a free one
+    /// The port for that page; 0 picks a free one
     #[arg(long, value_name = "PORT", default_value = "4000")]
     #[arg(allow_hyphen_values = true, value_parser = parsed(parse_port))]
     pub live_port: u16,
 
-    /// Start each of them once, and print whether all are ready for a class
-    #[arg(long, conflicts_with = "live")]
+    /// Start each server once, and report whether everything is ready
+    /// for a class
+    #[arg(long, conflicts_with = "live", verbatim_doc_comment)]
     pub ready: bool,
 
-    /// Instead, show how a step differs from the one before it,
-    /// or how two steps differ
+    /// Instead of measuring, show how a step differs from the one
+    /// before it, or how two steps differ
     #[arg(long, value_name = "STEP", num_args = 1..=2, exclusive = true)]
     #[arg(allow_hyphen_values = true, value_parser = parsed(step))]
     #[arg(verbatim_doc_comment)]

@@ -1,4 +1,4 @@
-// What all the stages share. The lessons are elsewhere.
+// What the three servers share. The lessons are elsewhere.
 import { availableParallelism } from "node:os";
 import { basename } from "node:path";
 
