@@ -166,7 +166,7 @@ macro_rules! settings {
 /// Reads the settings of the step called `step`, which `idea` describes in one
 /// sentence. [`settings!`](crate::settings) expands to this.
 pub fn read_settings<S: Parser>(step: &'static str, idea: &'static str) -> S {
-    // All of it fits into 80 columns: clap breaks no lines without a crate more.
+    // Each line fits into 80 columns: clap wraps them only with another crate.
     let mut command = S::command()
         .name(step)
         .about(idea)

@@ -33,8 +33,8 @@ const DEFAULT: [&str; 4] = [
     "step7-cancellation",
 ];
 
-/// The command line's options. All of `--help` fits into 80 columns: clap breaks
-/// no lines without a crate more.
+/// The command line's options. Each line of `--help` fits into 80 columns: clap
+/// wraps them only with another crate.
 #[derive(Debug, Parser)]
 #[command(about, after_help = AFTER_HELP, next_line_help = true)]
 #[command(args_override_self = true)]

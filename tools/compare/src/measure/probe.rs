@@ -17,7 +17,7 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use tokio::{
-    net::{TcpStream, lookup_host},
+    net::TcpStream,
     sync::{
         Semaphore,
         mpsc::{UnboundedReceiver, unbounded_channel},
@@ -66,7 +66,7 @@ impl Target {
     /// `patience`. If `count` is given, /blocking has to count to it.
     ///
     /// # Errors
-    /// When there is none.
+    /// When none does.
     pub async fn find(
         url: &str,
         patience: Duration,
@@ -77,17 +77,10 @@ impl Target {
         let port = uri.port_u16().unwrap_or(80);
         // A literal IPv6 address is in brackets.
         let bare = name.trim_matches(['[', ']']);
-        let mut failure = "the host has no address".into();
-        for address in lookup_host((bare, port)).await? {
-            if let Err(error) = TcpStream::connect(address).await {
-                failure = error.into();
-                continue;
-            }
-            let host = format!("{name}:{port}");
-            let path = uri.path().trim_end_matches('/').to_owned();
-            return Ok(Self { address, host, path, patience, count });
-        }
-        Err(failure)
+        let address = TcpStream::connect((bare, port)).await?.peer_addr()?;
+        let host = format!("{name}:{port}");
+        let path = uri.path().trim_end_matches('/').to_owned();
+        Ok(Self { address, host, path, patience, count })
     }
 
     /// Requests /non-blocking.

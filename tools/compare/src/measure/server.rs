@@ -34,17 +34,17 @@ pub async fn run(
     programs: &Programs,
 ) -> Result<Run, Failure> {
     let count = plan.settings.iterations;
-    let outcome = match reach(subject, plan, programs, count).await {
-        Ok((server, target)) => match load_and_probe(target, plan).await {
+    let outcome = async {
+        let (server, target) = reach(subject, plan, programs, count).await?;
+        match load_and_probe(target, plan).await {
             Ok(run) => Ok(run),
             Err(error) => Err(last_words(server, error).await),
-        },
-        Err(error) => Err(error),
+        }
     };
-    match &subject.source {
-        Source::Url(url) => outcome.map_err(|e| format!("{url}: {e}").into()),
-        _ => outcome,
-    }
+    outcome.await.map_err(|error| match &subject.source {
+        Source::Url(url) => format!("{url}: {error}").into(),
+        _ => error,
+    })
 }
 
 async fn load_and_probe(target: Target, plan: &Plan) -> Result<Run, Failure> {
@@ -60,29 +60,27 @@ async fn load_and_probe(target: Target, plan: &Plan) -> Result<Run, Failure> {
         load
     };
     let (load, probes) = probe_until(load, &target, interval).await;
-    Ok(load?.probed(probes))
-}
-
-/// The requests to /blocking of one run.
-struct Load {
-    sent: Instant,
-    until: Instant,
-    requests: Vec<Request>,
+    let (start, mut run) = load?;
+    let sample = |probe| sample(probe, start);
+    run.probes = probes.into_iter().map(sample).collect();
+    Ok(run)
 }
 
 /// Keeps `concurrency` requests to /blocking in flight until each of the
-/// first is answered, and waits for the rest.
+/// first is answered, and waits for the rest. Returns when it began, and a run
+/// that lacks its probes.
 async fn load(
     target: &Arc<Target>,
     concurrency: usize,
-) -> Result<Load, Failure> {
+) -> Result<(Instant, Run), Failure> {
     let mut flying = JoinSet::new();
     let request = |is_first: bool| {
         let (target, sent) = (target.clone(), Instant::now());
         async move { (is_first, sent, target.blocking().await, Instant::now()) }
     };
     let start = Instant::now();
-    let mut load = Load { sent: start, until: start, requests: Vec::new() };
+    let (blocking, probes) = Default::default();
+    let mut run = Run { blocking, until_ms: 0.0, probes };
     let mut waiting = concurrency;
     for _ in 0..concurrency {
         flying.spawn(request(true));
@@ -93,40 +91,30 @@ async fn load(
         if waiting == 0 {
             continue;
         }
-        load.requests.push(Request {
+        run.blocking.push(Request {
             sent_ms: milliseconds(sent - start),
             took_ms: milliseconds(answered - sent),
             counted,
         });
-        load.until = answered;
+        run.until_ms = milliseconds(answered - start);
         waiting -= usize::from(is_first);
         if waiting > 0 {
             flying.spawn(request(false));
         }
     }
-    Ok(load)
+    Ok((start, run))
 }
 
-impl Load {
-    fn probed(self, probes: Vec<probe::Probe>) -> Run {
-        let since = |moment: Instant| {
-            milliseconds(moment.saturating_duration_since(self.sent))
-                - milliseconds(self.sent.saturating_duration_since(moment))
-        };
-        let probes = probes.into_iter().map(|probe| {
-            let latency = probe.latency.as_ref();
-            Probe {
-                at_ms: since(probe.intended),
-                late_ms: milliseconds(probe.late),
-                latency_ms: latency.ok().map(|time| milliseconds(*time)),
-                error: latency.err().map(failure),
-            }
-        });
-        Run {
-            until_ms: since(self.until),
-            probes: probes.collect(),
-            blocking: self.requests,
-        }
+/// A probe of a run that began at `start`.
+fn sample(probe: probe::Probe, start: Instant) -> Probe {
+    let since = probe.intended.saturating_duration_since(start);
+    let before = start.saturating_duration_since(probe.intended);
+    let latency = probe.latency.as_ref();
+    Probe {
+        at_ms: milliseconds(since) - milliseconds(before),
+        late_ms: milliseconds(probe.late),
+        latency_ms: latency.ok().map(|time| milliseconds(*time)),
+        error: latency.err().map(failure),
     }
 }
 

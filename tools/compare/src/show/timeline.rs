@@ -50,7 +50,7 @@ const fn wait(
     Wait { class, meaning, mark, color }
 }
 
-/// Which of [`WAITS`] a probe's is.
+/// The index in [`WAITS`] of how long a probe waited.
 pub fn wait_of(probe: &Probe) -> usize {
     match probe.latency_ms {
         Some(..IN_TIME_MS) => 0,
