@@ -1,13 +1,9 @@
 //! Measures the steps side by side: see the library.
 
-use std::{
-    io::{self, Write},
-    process::ExitCode,
-};
+use std::process::ExitCode;
 
 use compare::{
-    format::counted,
-    measure::{Failure, carry_out, ready},
+    measure::{Failure, carry_out, is_ready},
     options::Options,
     plan::Plan,
     show::{self, report::Report},
@@ -51,36 +47,21 @@ async fn compare(options: &Options) -> Result<bool, Failure> {
     if options.live {
         return stage::run(options).await;
     }
+    let plan = Plan::new(options);
     if options.ready {
-        return print_ready(options).await;
+        return is_ready(&plan).await;
     }
     let folder = options.report.clone();
     let report = spawn_blocking(move || Report::create(&folder)).await??;
-    let results = carry_out(&Plan::new(options)).await?;
+    let results = carry_out(&plan).await?;
     let is_complete = results.is_complete();
     spawn_blocking(move || show::all(&results, &report)).await??;
     Ok(is_complete)
 }
 
-/// Prints whether this machine is ready for a class, and returns it.
-async fn print_ready(options: &Options) -> Result<bool, Failure> {
-    let plan = Plan::new(options);
-    let wrong = ready(&plan).await?;
-    wrong.iter().for_each(common::log);
-    let is_ready = wrong.is_empty();
-    let servers = counted(plan.subjects.len(), "server");
-    let line = if is_ready {
-        format!("ready: {servers} start and answer\n")
-    } else {
-        format!("not ready: {} of {servers}\n", wrong.len())
-    };
-    io::stdout().write_all(line.as_bytes()).ok();
-    Ok(is_ready)
-}
-
 /// Waits for Ctrl-C, or for another signal that ends programs.
 #[cfg(unix)]
-async fn stopped() -> io::Result<()> {
+async fn stopped() -> std::io::Result<()> {
     use signal::unix::{SignalKind, signal};
 
     let mut terminate = signal(SignalKind::terminate())?;

@@ -17,7 +17,7 @@ use crate::{
     results::{Latencies, Results, Run, Server},
 };
 pub use probe::Failure;
-pub use ready::ready;
+pub use ready::is_ready;
 
 /// Without --runs, each server is measured at most this often …
 const MOST_ROUNDS: usize = 3;
