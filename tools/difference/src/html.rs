@@ -48,9 +48,15 @@ pub fn fragment(difference: &Difference, aside: &str) -> String {
     let files: String = files.collect();
     format!(
         "<section class=\"difference\" id=\"diff-{before}-{after}\">\n\
-         <div class=\"title\"><span>{old} → {new}</span>{aside}</div>\n\
-         {files}</section>\n"
+         <div class=\"title\">{}{aside}</div>\n{files}</section>\n",
+        title(&format!("{old} → {new}"))
     )
+}
+
+/// What stands above a difference: a heading, so that a screen reader can go
+/// from one to the next.
+pub fn title(text: &str) -> String {
+    format!("<span role=\"heading\" aria-level=\"2\">{text}</span>")
 }
 
 /// A page with all the differences, large enough for a class.
@@ -77,7 +83,8 @@ pub fn page(differences: &[Difference]) -> String {
          <title>From step to step</title>\n\
          <link rel=\"stylesheet\" href=\"difference.css\">\n\
          <script src=\"difference.js\"></script>\n</head>\n\
-         <body class=\"projection\">\n<main>\n{all}</main>\n</body>\n</html>\n"
+         <body class=\"projection\">\n<main>\n<h1>From step to step</h1>\n\
+         {all}</main>\n</body>\n</html>\n"
     )
 }
 

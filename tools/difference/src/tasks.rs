@@ -173,7 +173,6 @@ pub const PAGE: &str = "moves.html";
 /// # Errors
 /// When a move can't be read, or doesn't fit the one before it.
 pub fn moves() -> Result<String, String> {
-    const TITLE: &str = "<span>my-server → my-server</span>";
     let mut tasks = all()?;
     tasks.retain(|task| task.step().is_none());
     let difference = |number| {
@@ -194,12 +193,13 @@ pub fn moves() -> Result<String, String> {
     let differences = (0..tasks.len()).map(difference);
     let mut page =
         html::page(&differences.collect::<Result<Vec<_>, String>>()?);
+    let anonymous = html::title("my-server → my-server");
     for Task { title, check, .. } in tasks {
         let verdict =
             if check.starts_with("alive") { "alive" } else { "frozen" };
         let title = title.replace('`', "");
-        let title = format!("<span>{title}: {}</span>", verdict.to_uppercase());
-        page = page.replacen(TITLE, &title, 1);
+        let title = format!("{title}: {}", verdict.to_uppercase());
+        page = page.replacen(&anonymous, &html::title(&title), 1);
     }
     Ok(page)
 }

@@ -82,6 +82,20 @@ fn keys_go_from_hunk_to_hunk_and_from_step_to_step() {
     assert_eq!(browser.evaluate(at), 0);
     press(&mut browser, "p");
     assert_eq!(top(&mut browser), 0.0);
+    // By mouse, too.
+    browser.click("#diff-1-2 [data-key=ArrowRight]");
+    assert_eq!(top(&mut browser), first);
+    browser.press("f");
+    browser.wait_for("document.fullscreenElement !== null");
+    browser.press("f");
+    browser.wait_for("document.fullscreenElement === null");
+    // Screen readers go from heading to heading.
+    let headings = browser.evaluate(
+        "[...document.querySelectorAll('h1, [role=heading]')]
+            .map(it => it.innerText)",
+    );
+    assert_eq!(headings[0], "From step to step");
+    assert_eq!(headings[1], "step1-blocking → step2-single-worker");
 }
 
 #[test]
