@@ -335,10 +335,15 @@ impl Server {
         self.kill()
     }
 
-    /// Stops it at once.
-    pub fn kill(mut self) -> Ended {
+    /// Has the system stop it, and doesn't wait until it has ended.
+    pub fn kill_soon(&mut self) {
         // It fails if the process has already ended, which is fine.
         self.child.kill().ok();
+    }
+
+    /// Stops it at once.
+    pub fn kill(mut self) -> Ended {
+        self.kill_soon();
         Ended {
             status: self.child.wait().expect("a child can be waited for"),
             stdout: self.stdout.all(),
@@ -349,7 +354,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.child.kill().ok();
+        self.kill_soon();
         self.child.wait().ok();
     }
 }

@@ -66,6 +66,7 @@ struct State {
     /// How far the current server counts, or the one being started.
     count: u64,
     is_starting: bool,
+    server: Option<Server>,
     target: Option<Arc<Target>>,
     flying: BTreeMap<u64, Flying>,
     /// The work of cancelled requests that the server may still be doing, in
@@ -108,6 +109,7 @@ impl Lane {
             state: Mutex::new(State {
                 count,
                 is_starting: !matches!(subject.source, Source::Url(_)),
+                server: None,
                 target: None,
                 flying: BTreeMap::new(),
                 left: 0.0,
@@ -128,9 +130,15 @@ impl Lane {
         loop {
             let outcome = tokio::select! {
                 biased;
-                () = self.again.notified() => continue,
-                outcome = self.serve(&programs, threads, interval) => outcome,
+                () = self.again.notified() => None,
+                outcome = self.serve(&programs, threads, interval) => {
+                    Some(outcome)
+                }
             };
+            // The next one doesn't wait for its end.
+            let server = self.state().server.take();
+            spawn_blocking(|| drop(server));
+            let Some(outcome) = outcome else { continue };
             if let Err(error) = outcome {
                 self.say("ended", error.to_string().trim());
             }
@@ -182,12 +190,14 @@ impl Lane {
 
     async fn program(
         self: &Arc<Self>,
-        mut server: Server,
+        server: Server,
         count: u64,
         interval: Duration,
     ) -> Result<(), Failure> {
-        let found = Target::find(server.url(), self.patience, None).await?;
-        let target = Arc::new(found);
+        let (id, url) = (server.id(), server.url().to_owned());
+        self.state().server = Some(server);
+        let target = Target::find(&url, self.patience, None).await?;
+        let target = Arc::new(target);
         let idea = match self.subject.source {
             Source::Step => {
                 let about = target.get("/page.json").await?;
@@ -199,10 +209,13 @@ impl Lane {
         let for_burst = (count != self.counts.0).then_some(count.to_string());
         let about = json!({ "idea": idea, "for_burst": for_burst });
         self.log.about(self.number, about);
-        let id = server.id();
+        let has_ended = || {
+            let server = &mut self.state().server;
+            server.as_mut().is_none_or(Server::has_ended)
+        };
         let lives = async {
             let mut threads = Threads::new(id);
-            while !server.has_ended() {
+            while !has_ended() {
                 if let Some(now) = threads.look() {
                     self.log.threads(self.number, now);
                 }
@@ -213,6 +226,7 @@ impl Lane {
             () = lives => (),
             () = self.probe_on(target, interval) => (),
         }
+        let server = self.state().server.take().ok_or("it was killed")?;
         let ended = spawn_blocking(|| server.kill()).await?;
         let said = last_line(&ended.stderr).unwrap_or("it printed nothing");
         Err(format!("{}; {said}", ended.status).into())
@@ -300,7 +314,21 @@ impl Lane {
         !matches!(self.subject.source, Source::Url(_))
     }
 
-    /// Kills the server, whatever it is doing, and starts it again.
+    /// Kills the server, whatever it is doing. This doesn't wait for its end:
+    /// each of many ends sooner when all of them are killed first.
+    pub fn kill(&self) {
+        if let Some(server) = &mut self.state().server {
+            server.kill_soon();
+        }
+    }
+
+    /// Kills the server and waits for its end.
+    pub fn end(&self) {
+        let server = self.state().server.take();
+        drop(server);
+    }
+
+    /// Kills the server and starts it again.
     fn restart(&self, count: u64, then: Option<What>) {
         if !self.is_ours() {
             return;
@@ -311,6 +339,7 @@ impl Lane {
             state.is_starting = true;
             (state.count, state.then) = (count, then);
         }
+        self.kill();
         self.cancel();
         self.state().left = 0.0;
         self.say("starting", "");

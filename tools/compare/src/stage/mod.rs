@@ -45,14 +45,13 @@ pub async fn run(options: &Options) -> Result<bool, Failure> {
     let (orders, mut received) = unbounded_channel();
     let in_burst = spawn_blocking(|| rounds_in(lane::IN_BURST)).await?;
     let (address, server) = web::serve(options.live_port, &log, orders)?;
-    // Dropping it kills the servers.
     let mut running = JoinSet::new();
-    let mut lanes = Vec::new();
+    let mut lanes = Lanes(Vec::new());
     for subject in plan.subjects.iter().enumerate() {
         let lane = Arc::new(Lane::new(subject, &log, &plan, in_burst));
         let threads = plan.settings.threads;
         running.spawn(lane.clone().run(programs.clone(), threads, interval));
-        lanes.push(lane);
+        lanes.0.push(lane);
     }
     let line =
         format!("the stage: http://{address} (Ctrl-C stops everything)\n");
@@ -71,9 +70,19 @@ pub async fn run(options: &Options) -> Result<bool, Failure> {
                     To::Turns => true,
                 };
                 turns.take_if(|_| ends).inspect(AbortHandle::abort);
-                carry_out(order, &lanes, &mut turns);
+                carry_out(order, &lanes.0, &mut turns);
             }
         }
+    }
+}
+
+/// All of them; dropping this kills their servers.
+struct Lanes(Vec<Arc<Lane>>);
+
+impl Drop for Lanes {
+    fn drop(&mut self) {
+        self.0.iter().for_each(|lane| lane.kill());
+        self.0.iter().for_each(|lane| lane.end());
     }
 }
 
