@@ -394,13 +394,14 @@ function groupsOf(lane, from) {
 
 function drawThreads(axis, groups, floor, from) {
   const { em, height } = axis;
-  const weights = groups.map(([, strips]) =>
-    stage.solo === null ? 1 : strips.length,
-  );
+  // However many threads a group has, the names of the others stay readable.
+  const most = stage.solo === null ? 1 : 8;
+  const weights = groups.map(([, strips]) => Math.min(strips.length, most));
   const sum = weights.reduce((a, b) => a + b, 0);
+  const room = height - floor - 4;
   let top = floor + 2;
   groups.forEach(([stem, strips], n) => {
-    const tall = ((height - floor - 2) * weights[n]) / sum;
+    const tall = (room * weights[n]) / sum;
     const high = tall / strips.length;
     strips.forEach((threads, row) => {
       const y = top + row * high;
