@@ -228,10 +228,4 @@ mod tests {
         );
         assert!(!body.contains("script"), "{body}");
     }
-
-    #[test]
-    fn the_whole_page_weighs_less_than_40_kilobytes() {
-        let weight: usize = FILES.iter().map(|(_, _, text)| text.len()).sum();
-        assert!(weight < 40_000, "{weight} bytes");
-    }
 }
