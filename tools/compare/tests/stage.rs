@@ -196,8 +196,8 @@ const STATES: [(&str, &str); 39] = [
     ("1", "stage.solo === 0"),
     ("9", "stage.solo === 0 && note() == `Step 9 isn't on this stage.`"),
     ("2", "stage.solo === 1 && !stage.refused"),
-    ("w", "count(1, '/waiting') == 1 && count(0, '/waiting') == 0"),
     ("x", "count(1, '/failing', 'failed') == 1 && says(1) == 'alive, failed'"),
+    ("w", "count(1, '/waiting') == 1 && count(0, '/waiting') == 0"),
     ("c", "count(1, '/waiting', 'cancelled') == 1"),
     ("7", "stage.solo === 3"),
     (
@@ -731,7 +731,7 @@ fn with_reduced_motion_there_is_one_picture_a_second() {
     // When it is drawn, if the screen asks every 50 ms.
     let drawn = "requestAnimationFrame = () => {};
         drawn = [];
-        frame = () => drawn.push(last - start);
+        frame = () => drawn.push(Math.round(last - start));
         start = last += 5000;
         for (let at = 50; at <= 2000; at += 50) animate(start + at);
         drawn";

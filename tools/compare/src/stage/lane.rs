@@ -45,6 +45,9 @@ pub const IN_BURST: Duration = Duration::from_millis(50);
 /// Node.js takes up to this many times as long to count as far.
 const NODE_TAKES: u64 = 8;
 
+/// There it costs more than the count to start a thread for each request.
+const BURST_IN_NODE: usize = 50;
+
 /// How often a server's process and its threads are checked.
 const LOOK: Duration = Duration::from_millis(200);
 
@@ -56,6 +59,7 @@ pub struct Lane {
     patience: Duration,
     /// How far a request counts, and how far a request of a burst.
     counts: (u64, u64),
+    burst: usize,
     next: AtomicU64,
     landed: Notify,
     again: Notify,
@@ -93,9 +97,9 @@ impl Lane {
         in_burst: u64,
     ) -> Self {
         let count = plan.settings.iterations;
-        let in_burst = match subject.source {
-            Source::Node => in_burst / NODE_TAKES,
-            _ => in_burst,
+        let (in_burst, burst) = match subject.source {
+            Source::Node => (in_burst / NODE_TAKES, BURST_IN_NODE),
+            _ => (in_burst, BURST),
         };
         Self {
             number,
@@ -103,6 +107,7 @@ impl Lane {
             log: log.clone(),
             patience: plan.patience(),
             counts: (count, in_burst.clamp(1, count)),
+            burst,
             next: AtomicU64::new(0),
             landed: Notify::new(),
             again: Notify::new(),
@@ -302,7 +307,7 @@ impl Lane {
             What::Restart => self.restart(whole, None),
             What::Burst if !self.is_ours() => (),
             What::Burst if !is_in_burst => self.restart(in_burst, Some(what)),
-            What::Burst => self.send("/blocking", BURST),
+            What::Burst => self.send("/blocking", self.burst),
             _ if !is_whole && is_idle => self.restart(whole, Some(what)),
             What::Blocking => self.send("/blocking", 1),
             What::Waiting => self.send("/waiting", 1),
