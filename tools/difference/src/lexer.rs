@@ -25,7 +25,7 @@ pub enum Kind {
 
 /// A word, a space or a sign. A text's words, joined together, are the text,
 /// byte for byte.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Word<'a> {
     pub text: &'a str,
     pub kind: Kind,
