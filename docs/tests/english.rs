@@ -66,7 +66,8 @@ STARTthat (it|they|you|nobody|somebody) [a-z]+ => begin with a noun
 
 /// Prose in code: comments, strings, the names of functions. Then what is space.
 const CODE: &str = r#"(?sx) //[/!]?([^\n]*) | '\\?[^\n]'
-    | "((?:[^"\\]|\\.)*)" | `([^`]*)` | \bfn\ (\w+) | (\s) | ."#;
+    | "((?:[^"\\]|\\.)*)" | `([^`]*)` | \bfn\ (\w+) | (\s+)
+    | \w+ | [^\w\s/'"`]+ | ."#;
 
 /// Not prose in a page. Then what is space.
 const PAGE: &str = r"(?msx) <!--\ from\ .*?<!--\ end\ --> | ^\ *```.*?^\ *```$
@@ -83,7 +84,9 @@ fn mistakes(texts: impl Iterator<Item = (String, String)>) -> Vec<String> {
         let (pattern, instead) = row.split_once(" => ").unwrap();
         let spaced = pattern.replace(' ', r"(?:[ \t]+|[ \t]*\n[ \t]*)");
         let begun = spaced.replace("START", r"(?:^[ \t]*|[.:;|]\s+)");
-        (regex(&format!("(?im){begun}")), instead)
+        // The ends of ASCII words are found much faster than all others.
+        let pattern = begun.replace(r"\b", r"(?-u:\b)");
+        (regex(&format!("(?im){pattern}")), instead)
     };
     let rows: Vec<_> = TABLE.trim().lines().map(row).collect();
     let prose = |found: &Captures| {
