@@ -28,14 +28,10 @@ pub mod tasks;
 mod terminal;
 mod units;
 
-use std::{
-    collections::BTreeSet,
-    fs, io,
-    ops::RangeInclusive,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeSet, ops::RangeInclusive, path::PathBuf};
 
 use harness::STEPS;
+use tasks::Files;
 
 pub use lexer::Kind;
 pub use markdown::markdown;
@@ -64,16 +60,12 @@ pub enum Error {
         /// The number.
         number: usize,
     },
-    /// A file can't be read.
+    /// A step's sources can't be read: why, and where they should be.
     #[error(
-        "can't read {path}: {source}; build this again where the steps are now"
+        "can't read {}: {_0}; build this again where the steps are now",
+        _1.display()
     )]
-    Unreadable {
-        /// Where it is.
-        path: PathBuf,
-        /// The system's reason.
-        source: io::Error,
-    },
+    Unreadable(String, PathBuf),
 }
 
 /// The numbers of all steps.
@@ -93,16 +85,12 @@ impl Difference {
             step.copied().ok_or(Error::NoStep { number })
         };
         let (old, new) = (step(before)?, step(after)?);
-        let folder = |step| harness::workspace().join(step).join("src");
-        let (old_folder, new_folder) = (folder(old), folder(new));
-        let mut paths = BTreeSet::new();
-        list(&old_folder, &old_folder, &mut paths)?;
-        list(&new_folder, &new_folder, &mut paths)?;
+        let (old_files, new_files) = (sources(old)?, sources(new)?);
+        let names = old_files.keys().chain(new_files.keys());
         let mut files = Vec::new();
-        for path in paths {
-            let name = path.to_string_lossy().replace('\\', "/");
-            let old = read(&old_folder.join(&path))?;
-            let new = read(&new_folder.join(&path))?;
+        for name in BTreeSet::from_iter(names) {
+            let text = |files: &'_ Files| files.get(name).cloned();
+            let (old, new) = (text(&old_files), text(&new_files));
             if old != new {
                 files.push(File::new(name, old.as_deref(), new.as_deref()));
             }
@@ -148,54 +136,29 @@ impl Difference {
     }
 }
 
-/// The source files in a folder, as paths from `root`, without the files that
-/// editors and systems leave there: `.main.rs.swp`, `main.rs~`.
-fn list(
-    root: &Path,
-    folder: &Path,
-    found: &mut BTreeSet<PathBuf>,
-) -> Result<(), Error> {
-    let failed = |source| Error::Unreadable { path: folder.into(), source };
-    for entry in fs::read_dir(folder).map_err(failed)? {
-        let path = entry.map_err(failed)?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if name.starts_with('.') {
-            continue;
-        }
-        if path.is_dir() {
-            list(root, &path, found)?;
-        } else if let (true, Ok(path)) =
-            (name.ends_with(".rs"), path.strip_prefix(root))
-        {
-            found.insert(path.into());
-        }
-    }
-    Ok(())
-}
-
-/// A file's text; nothing if it doesn't exist.
-fn read(path: &Path) -> Result<Option<String>, Error> {
-    match fs::read_to_string(path) {
-        // As git may write it on Windows.
-        Ok(text) => Ok(Some(text.replace("\r\n", "\n"))),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(Error::Unreadable { path: path.into(), source }),
+/// A step's source files.
+fn sources(step: &str) -> Result<Files, Error> {
+    let folder = harness::workspace().join(step).join("src");
+    match tasks::sources(&folder) {
+        Ok(files) if !files.is_empty() => Ok(files),
+        Ok(_) => Err(Error::Unreadable("there are no sources".into(), folder)),
+        Err(why) => Err(Error::Unreadable(why, folder)),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
     fn files_that_an_editor_leaves_behind_do_not_count() {
         let folder = tempfile::tempdir().expect("a folder can be made");
-        for name in ["main.rs", ".main.rs.swp", "main.rs~", ".#main.rs"] {
+        for name in [".main.rs.swp", "main.rs~", ".#main.rs"] {
             fs::write(folder.path().join(name), b"\xff")
                 .expect("it can be written");
         }
-        let mut found = BTreeSet::new();
-        list(folder.path(), folder.path(), &mut found).expect("it can be read");
-        assert_eq!(found, BTreeSet::from([PathBuf::from("main.rs")]));
+        assert_eq!(tasks::sources(folder.path()), Ok(Files::new()));
     }
 }
