@@ -30,9 +30,9 @@
 //! - [`chapters`]: which there are, their blocks of code.
 //!
 //! The tests check all of it: `tests/book.rs` the text and what it shows,
-//! `tests/seam.rs` the steps next to each other, `tests/difference.rs`,
-//! `tests/guess.rs` and `tests/press.rs` the pages in a browser, `tests/own.rs`
-//! and `tests/twenty_lines.rs` the servers that aren't steps. The exercises are
+//! `tests/seam.rs` the steps next to each other, `tests/difference.rs` and
+//! `tests/press.rs` the pages in a browser, `tests/own.rs` and
+//! `tests/twenty_lines.rs` the servers that aren't steps. The exercises are
 //! tested in `tools/learn/tests/moves.rs`.
 
 pub mod build;

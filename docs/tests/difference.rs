@@ -1,7 +1,13 @@
-//! The difference between two steps, as a chapter shows it in a real browser.
+//! The differences between the steps, in a real browser: as the chapters show
+//! them, and on the projector.
 
-use harness::{Browser, STEPS};
+use difference::{html, tasks};
+use harness::Browser;
 use serde_json::json;
+
+/// The size of the smallest letters in a difference, in pixels.
+const SIZE: &str = "Math.min(...[...document.querySelectorAll('[data-line]')]
+    .map(it => parseFloat(getComputedStyle(it).fontSize)))";
 
 /// The parts of a difference that stick out of it, of the window, or of their
 /// own box, with all folds open. The page doesn't have to scroll for that:
@@ -22,29 +28,91 @@ const STICKS_OUT: &str = "[...document.querySelectorAll('.difference')]
     .map(it => `${it.className}: ${it.textContent.slice(0, 80)}`)";
 
 #[test]
-fn a_chapter_shows_its_difference_large_enough_and_never_scrolls_sideways() {
+fn a_difference_is_large_enough_and_never_scrolls_sideways() {
     let Some(mut browser) = Browser::start() else { return };
-    for step in 2..=STEPS.len() {
-        let page = crate::built().join(format!("step{step}.html"));
+    // All chapters on one page, which would open the dialog to print it.
+    browser.before_scripts("print = () => {}");
+    for (page, projected) in [("print.html", 16.0), (html::PAGE, 22.0)] {
         for (width, height, least) in
-            [(400, 800, 14.0), (1280, 800, 14.0), (1920, 1080, 16.0)]
+            [(400, 800, 14.0), (1280, 800, 14.0), (1920, 1080, projected)]
         {
             browser.look(width, height, "light");
             // If there is room when it opens, it has a sidebar.
             if width < 1920 {
-                browser.open(&format!("file://{}", page.display()));
+                browser.open(&crate::page(page));
             }
-            let size = browser.evaluate(
-                "Math.min(...[...document.querySelectorAll('[data-line]')]
-                    .map(it => parseFloat(getComputedStyle(it).fontSize)))",
-            );
-            assert!(size.as_f64() >= Some(least), "step {step}: {size} px");
+            let size = browser.evaluate(SIZE);
+            assert!(size.as_f64() >= Some(least), "{page}: {size} px");
+            let sticks_out = browser.evaluate(STICKS_OUT);
+            assert_eq!(sticks_out, json!([]), "{page}, {width} px wide");
             let over = browser
                 .evaluate("document.documentElement.scrollWidth - innerWidth");
-            assert!(over.as_f64() <= Some(0.0), "step {step}: {over} px");
-            let sticks_out = browser.evaluate(STICKS_OUT);
-            assert_eq!(sticks_out, json!([]), "step {step}, {width} px wide");
+            assert!(over.as_f64() <= Some(0.0), "{page}: {over} px");
+            let columns = browser.evaluate(
+                "getComputedStyle(document.querySelector('.hunk .changed'))
+                    .gridTemplateColumns.split(' ').length",
+            );
+            assert_eq!(columns, if width < 1000 { 1 } else { 2 }, "{page}");
         }
     }
     assert_eq!(browser.console_errors(), [""; 0]);
+}
+
+#[test]
+fn keys_go_from_hunk_to_hunk_and_from_step_to_step() {
+    let Some(mut browser) = Browser::start() else { return };
+    browser.look(1280, 800, "light");
+    browser.open(&crate::page(html::PAGE));
+    let mut press = |key| {
+        browser.evaluate(&format!(
+            "dispatchEvent(new KeyboardEvent('keydown', {{ key: '{key}' }})),
+            [scrollY, Math.round(document.getElementById('diff-2-3')
+                .getBoundingClientRect().top)]"
+        ))
+    };
+    let first = press("ArrowRight");
+    let second = press("PageDown");
+    let top = |at: &serde_json::Value| at[0].as_f64();
+    assert!(Some(0.0) < top(&first), "{first}");
+    assert!(top(&first) < top(&second), "{first} {second}");
+    assert_eq!(press("ArrowLeft"), first);
+    assert_eq!(press("n")[1], 0);
+    assert_eq!(press("p")[0], 0);
+    // By mouse, too.
+    browser.click("#diff-1-2 [data-key=ArrowRight]");
+    assert_eq!(browser.evaluate("scrollY").as_f64(), top(&first));
+    browser.press("f");
+    browser.wait_for("document.fullscreenElement !== null");
+    browser.press("f");
+    browser.wait_for("document.fullscreenElement === null");
+    // Screen readers go from heading to heading.
+    let headings = browser.evaluate(
+        "[...document.querySelectorAll('h1, [role=heading]')]
+            .map(it => it.innerText)",
+    );
+    assert_eq!(headings[0], "From step to step");
+    assert_eq!(headings[1], "step1-blocking → step2-single-worker");
+}
+
+#[test]
+fn the_moves_are_shown_one_by_one_in_few_lines_with_their_verdicts() {
+    let Some(mut browser) = Browser::start() else { return };
+    browser.look(1920, 1080, "light");
+    browser.open(&crate::page(tasks::PAGE));
+    let size = browser.evaluate(SIZE);
+    assert!(size.as_f64() >= Some(22.0), "{size} px");
+    let most = browser.evaluate(
+        "Math.max(...[...document.querySelectorAll('.hunk')]
+            .map(it => it.querySelectorAll('.row:not(.same)').length))",
+    );
+    assert!(most.as_f64() <= Some(15.0), "{most} lines lit in one hunk");
+    for (number, verdict) in [(2, "FROZEN"), (3, "FROZEN"), (4, "ALIVE")] {
+        let title = browser.evaluate(&format!(
+            "document.querySelector('#diff-{}-{number} .title span').innerText",
+            number - 1
+        ));
+        let title = title.as_str().unwrap_or_default();
+        assert!(title.starts_with(&format!("Move {number}. ")), "{title}");
+        assert!(title.ends_with(&format!(": {verdict}")), "{title}");
+    }
 }

@@ -4,7 +4,6 @@
 mod book;
 mod difference;
 mod english;
-mod guess;
 mod own;
 mod press;
 mod seam;
@@ -22,4 +21,9 @@ fn built() -> &'static Path {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("book");
     let built = BUILT.get_or_init(|| docs::build::build(Some(&folder)));
     built.as_ref().unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The address of one of its pages, opened from a file.
+fn page(name: &str) -> String {
+    format!("file://{}", built().join(name).display())
 }

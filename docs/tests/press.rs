@@ -1,17 +1,12 @@
 //! The figures with buttons, in a real browser: they record what their chapter
 //! claims.
 
-use std::path::Path;
-
 use docs::workspace;
 use harness::{Browser, STEPS, Server};
 use serde_json::Value;
 
-/// A browser, and the book, which it opens from files.
-struct Reader {
-    browser: Browser,
-    book: &'static Path,
-}
+/// A browser that reads the book.
+struct Reader(Browser);
 
 impl Reader {
     /// Opens a step's chapter, whose figure computes for this long.
@@ -21,30 +16,34 @@ impl Reader {
             1 => "index.html".to_owned(),
             _ => format!("step{step}.html"),
         };
-        let page = self.book.join(page);
-        self.browser.open(&format!("file://{}", page.display()));
-        self.browser.evaluate(&format!(
+        self.0.open(&crate::page(&page));
+        self.0.evaluate(&format!(
             "figure = document.querySelector('.press');
             figure.dataset.milliseconds = {milliseconds}"
         ));
+        let over = self.0.evaluate(
+            "Math.max(...[...figure.querySelectorAll('*')]
+                .map(it => it.getBoundingClientRect().right)) - innerWidth",
+        );
+        assert!(over.as_f64() <= Some(0.0), "step {step}: {over} px");
     }
 
     /// Presses the button whose label begins with this.
     fn press(&mut self, text: &str) {
-        self.browser.evaluate(&format!(
+        self.0.evaluate(&format!(
             "[...figure.querySelectorAll('button')]
                 .find(it => it.textContent.startsWith('{text}')).click()"
         ));
     }
 
     fn wait_for(&mut self, expression: &str) {
-        self.browser.wait_for(expression);
+        self.0.wait_for(expression);
     }
 
     /// The figure's recording, once nothing is being computed any more.
     fn recording(&mut self) -> Recording {
         self.wait_for("figure.recording.end > figure.recording.start");
-        Recording(self.browser.evaluate("figure.recording"))
+        Recording(self.0.evaluate("figure.recording"))
     }
 }
 
@@ -82,7 +81,8 @@ fn computed(span: &Value) -> f64 {
 #[test]
 fn each_figure_really_computes_and_shows_what_its_chapter_says() {
     let Some(browser) = Browser::start() else { return };
-    let mut reader = Reader { browser, book: crate::built() };
+    let mut reader = Reader(browser);
+    reader.0.look(400, 800, "light");
     the_heartbeat_stops_while_the_page_computes(&mut reader);
     it_continues_while_a_worker_computes(&mut reader);
     each_of_several_workers_computes_a_share(&mut reader);
@@ -90,10 +90,9 @@ fn each_figure_really_computes_and_shows_what_its_chapter_says() {
     a_request_without_a_slot_is_refused(&mut reader);
     progress_is_reported_chunk_by_chunk(&mut reader);
     a_worker_that_checks_can_be_cancelled_and_any_be_terminated(&mut reader);
-    it_is_reached_by_keyboard_and_fits(&mut reader);
     with_reduced_motion_only_the_end_is_drawn(&mut reader);
     without_workers_the_picture_stays(&mut reader);
-    assert_eq!(reader.browser.console_errors(), [""; 0]);
+    assert_eq!(reader.0.console_errors(), [""; 0]);
 }
 
 fn the_heartbeat_stops_while_the_page_computes(reader: &mut Reader) {
@@ -174,7 +173,7 @@ fn a_worker_that_checks_can_be_cancelled_and_any_be_terminated(
     reader: &mut Reader,
 ) {
     let begun = "figure.recording.lanes[2]?.spans[0].done >= 10";
-    reader.open(7, 1_000);
+    reader.open(7, 600);
     reader.press("Compute");
     reader.wait_for(begun);
     reader.press("Cancel");
@@ -183,66 +182,29 @@ fn a_worker_that_checks_can_be_cancelled_and_any_be_terminated(
     assert_eq!(span["cancelled"], true, "{span}");
     let asked = recording.0["cancel"]["done"].as_u64().unwrap();
     let further = span["done"].as_u64().unwrap() - asked;
-    assert!(further <= 20, "{further} of 100 chunks after the message");
+    assert!(further <= 20, "{further} of 60 chunks after the message");
 
     reader.press("Compute without checking");
     reader.wait_for(begun);
     reader.press("Cancel");
     let recording = reader.recording();
-    assert_eq!(recording.spans("worker")[0]["done"], 100);
+    assert_eq!(recording.spans("worker")[0]["done"], 60);
 
     reader.press("Compute without checking");
     reader.wait_for(begun);
     reader.press("terminate");
-    let then = reader.browser.evaluate("figure.recording.lanes[2].spans[0]");
+    let then = reader.0.evaluate("figure.recording.lanes[2].spans[0]");
     let recording = reader.recording();
     let span = recording.spans("worker")[0];
     assert_eq!(span["terminated"], true, "{span}");
     assert_eq!(span["done"], then["done"], "it kept counting");
-    assert!(span["done"].as_u64() < Some(100), "{span}");
-}
-
-fn it_is_reached_by_keyboard_and_fits(reader: &mut Reader) {
-    let pictures = Path::new(env!("CARGO_TARGET_TMPDIR")).join("press");
-    for (step, width, scheme) in [
-        (1, 1280, "light"),
-        (1, 400, "dark"),
-        (2, 1280, "dark"),
-        (2, 400, "light"),
-        (3, 1280, "light"),
-        (3, 400, "dark"),
-    ] {
-        reader.browser.look(width, 800, scheme);
-        reader.open(step, 500);
-        let name = |what| format!("step{step}-{what}-{width}-{scheme}.png");
-        reader.browser.screenshot(pictures.join(name("top")));
-        reader.browser.evaluate(
-            "figure.querySelector('button').focus();
-            figure.scrollIntoView({ block: 'center' })",
-        );
-        reader.browser.press("Enter");
-        reader.wait_for(
-            "figure.recording.lanes.slice(1)
-                .some(it => it.spans.some(span => span.from))",
-        );
-        reader.browser.screenshot(pictures.join(name("pressed")));
-    }
-    for step in 1..=7 {
-        reader.open(step, 500);
-        let over = reader.browser.evaluate(
-            "Math.max(...[...figure.querySelectorAll('*')]
-                .map(it => it.getBoundingClientRect().right)) - innerWidth",
-        );
-        assert!(over.as_f64() <= Some(0.0), "step {step}: {over} px");
-    }
+    assert!(span["done"].as_u64() < Some(60), "{span}");
 }
 
 fn with_reduced_motion_only_the_end_is_drawn(reader: &mut Reader) {
-    reader.browser.before_scripts(
-        "const media = matchMedia.bind(window);
-        matchMedia = (query) =>
-            query.includes('reduced-motion') ? { matches: true } : media(query);
-        const { clearRect } = CanvasRenderingContext2D.prototype;
+    reader.0.little_motion();
+    reader.0.before_scripts(
+        "const { clearRect } = CanvasRenderingContext2D.prototype;
         pictures = 0;
         CanvasRenderingContext2D.prototype.clearRect = function (...box) {
             pictures += this.canvas.closest('[hidden]') ? 0 : 1;
@@ -250,27 +212,58 @@ fn with_reduced_motion_only_the_end_is_drawn(reader: &mut Reader) {
         }",
     );
     reader.open(2, 300);
-    assert_eq!(reader.browser.evaluate("pictures"), 1);
+    assert_eq!(reader.0.evaluate("pictures"), 1);
     reader.press("Compute");
     reader.wait_for("figure.recording.lanes[2]?.spans[0].from > 0");
-    assert_eq!(reader.browser.evaluate("pictures"), 1);
+    assert_eq!(reader.0.evaluate("pictures"), 1);
     reader.recording();
-    assert_eq!(reader.browser.evaluate("pictures"), 2);
+    assert_eq!(reader.0.evaluate("pictures"), 2);
 }
 
 fn without_workers_the_picture_stays(reader: &mut Reader) {
+    reader.0.before_scripts("delete window.Worker");
     for (step, buttons) in [(1, 1), (2, 0)] {
         reader.open(step, 100);
-        reader.browser.before_scripts("delete window.Worker");
-        reader.open(step, 100);
         let count =
-            reader.browser.evaluate("figure.querySelectorAll('button').length");
+            reader.0.evaluate("figure.querySelectorAll('button').length");
         assert_eq!(count, buttons);
         let still = "figure.querySelector('svg > title').textContent";
-        let title = reader.browser.evaluate(still);
+        let title = reader.0.evaluate(still);
         let begin = format!("Step {step}: ");
         assert!(title.as_str().unwrap().starts_with(&begin), "{title}");
     }
+}
+
+/// The first two chapters show both ways: the figure after a guess is the
+/// chapter's own, or another.
+#[test]
+fn a_guess_is_followed_by_the_figure_that_computes_the_answer() {
+    const SHOWN: &str = "[...document.querySelectorAll('figure.press')]
+        .filter(it => it.checkVisibility()).length";
+    let Some(mut browser) = Browser::start() else { return };
+    for step in [1, 2] {
+        browser.open(&crate::page(&format!("step{step}.html")));
+        assert_eq!(browser.evaluate(SHOWN), 1, "step {step}, before a guess");
+        browser.evaluate(
+            "stored = JSON.stringify(localStorage),
+            guesses = document.querySelectorAll('[name=guess] > summary'),
+            guesses[1].focus()",
+        );
+        // Everything else by keyboard, too.
+        browser.press("Enter");
+        browser.wait_for(&format!("{SHOWN} == {step}"));
+        browser.evaluate("guesses[3].focus()");
+        browser.press("Tab");
+        browser.evaluate(
+            "figure = document.activeElement.closest('.press'),
+            figure.dataset.milliseconds = 100",
+        );
+        browser.press("Enter");
+        browser.wait_for("figure.recording.lanes.some(it => it.spans.length)");
+        let stored = browser.evaluate("stored == JSON.stringify(localStorage)");
+        assert_eq!(stored, true, "step {step}: nothing is stored");
+    }
+    assert_eq!(browser.console_errors(), [""; 0]);
 }
 
 /// `cargo test -p docs pictured -- --ignored` renews them.

@@ -11,8 +11,6 @@
   const GAP = 5 * BEAT;
   /** Milliseconds of computing in a chunk. */
   const CHUNK = 10;
-  /** Milliseconds of heartbeat before and after computing. */
-  const AROUND = 500;
   /** From one row to the next, and how wide names are, in em. */
   const [ROW, NAMES] = [2.3, 6];
   /** A heartbeat is so many pixels wide. */
@@ -148,7 +146,7 @@
 
   /** Jobs, each on a new thread. */
   async function onNewThreads(figure, jobs) {
-    await figure.pause(AROUND);
+    await figure.pause(figure.around);
     const threads = jobs.map((_, i) => new Thread(figure, `worker ${i + 1}`));
     const spans = await Promise.all(threads.map((it, i) => it.run(jobs[i])));
     threads.forEach(({ worker }) => worker.terminate());
@@ -156,7 +154,7 @@
   }
 
   async function computeHere(figure) {
-    await figure.pause(AROUND);
+    await figure.pause(figure.around);
     const span = { from: now() };
     for (let i = 0; i < figure.chunks; i += 1) count(chunk());
     span.to = now();
@@ -204,7 +202,7 @@ longest gap was ${seconds(longestGap(figure.recording))}.`;
   }
 
   async function toThePool(figure) {
-    await figure.pause(AROUND);
+    await figure.pause(figure.around);
     figure.pool ??= new Pool(figure, 2);
     await Promise.all(small(figure).map((job) => figure.pool.submit(job)));
     const jobs = figure.pool.threads.map((thread) => thread.jobs);
@@ -246,7 +244,7 @@ memory? ${window.crossOriginIsolated ? "Yes" : "No"}.`;
   }
 
   async function cancellable(figure, checks) {
-    await figure.pause(AROUND);
+    await figure.pause(figure.around);
     const thread = new Thread(figure, "worker 1");
     figure.thread = thread;
     const job = { chunks: figure.chunks, reports: true, checks };
@@ -328,6 +326,11 @@ ${plural(span.done - done, "chunk")} later.`;
       return Math.round((this.element.dataset.milliseconds ?? 2000) / CHUNK);
     }
 
+    /** Milliseconds of heartbeat before and after it. */
+    get around() {
+      return (this.chunks * CHUNK) / 4;
+    }
+
     reset() {
       this.recording = this.element.recording = {
         start: now(),
@@ -366,7 +369,7 @@ ${plural(span.done - done, "chunk")} later.`;
     beat() {
       const time = now();
       this.recording.beats.push(time);
-      if (!this.running && time > this.last + AROUND) {
+      if (!this.running && time > this.last + this.around) {
         clearInterval(this.timer);
         this.timer = null;
         this.recording.end = time;
@@ -400,7 +403,7 @@ ${plural(span.done - done, "chunk")} later.`;
 
     draw() {
       const { start, end = now(), beats, lanes } = this.recording;
-      const least = this.timer ? this.chunks * CHUNK + 2 * AROUND : 1;
+      const least = this.timer ? this.chunks * CHUNK + 2 * this.around : 1;
       const { axis } = this;
       this.lanes.style.height = `${lanes.length * ROW}em`;
       axis.begin(start, start + Math.max(least, end - start), NAMES, 0);
