@@ -7,18 +7,19 @@ use std::{
     io::Read,
     panic::{self, AssertUnwindSafe},
     path::Path,
+    process::Command,
     sync::Once,
     thread,
     time::{Duration, Instant},
 };
 
 use common::milliseconds;
-use harness::{Pending, Server};
+use harness::{Pending, STEPS, Server, workspace};
 use serde::Serialize;
 
 use crate::{
     exercises,
-    task::{Files, Task},
+    task::{self, Files, Task},
 };
 
 /// How many threads the server may use.
@@ -27,8 +28,11 @@ const THREADS: &str = "2";
 /// How long a response may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How long a server that has panicked or stops may take.
+/// How long a server that stops, or whose threads aren't listed, may take.
 const SHORT: Duration = Duration::from_secs(3);
+
+/// How long a server that will still reply is never idle.
+const IDLE: Duration = Duration::from_millis(100);
 
 /// What a server did while `/blocking` counted.
 #[derive(Clone, Debug, Serialize)]
@@ -73,26 +77,74 @@ fn threads(server: &Server) -> Vec<Thread> {
 }
 
 /// Waits for a response.
-fn answer(pending: Pending) -> Result<String, String> {
-    answer_within(pending, PATIENCE)
-}
-
-fn answer_within(
-    mut pending: Pending,
-    time: Duration,
-) -> Result<String, String> {
+fn answer(mut pending: Pending) -> Result<String, String> {
     let mut answer = String::new();
     let stream = pending.stream();
-    let read = stream.set_read_timeout(Some(time));
+    let read = stream.set_read_timeout(Some(PATIENCE));
     read.and_then(|()| stream.read_to_string(&mut answer))
         .map_err(|error| format!("your server didn't answer: {error}"))?;
     Ok(answer)
 }
 
-fn start(program: &Path, iterations: u64) -> Result<Server, String> {
+/// The response to a GET; nothing if the server has no work left, and still
+/// hasn't replied.
+fn reply(server: &Server, path: &str) -> String {
+    let pending = server.send(path);
+    let start = Instant::now();
+    let mut last_busy = start;
+    while !pending.is_answered() {
+        let threads = threads(server);
+        if threads.is_empty() || threads.iter().any(|it| it.2) {
+            last_busy = Instant::now();
+        }
+        if last_busy.elapsed() > IDLE || start.elapsed() > SHORT {
+            return String::new();
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    answer(pending).unwrap_or_default()
+}
+
+/// Starts a server that ends when this program does, however it ends.
+pub fn start(
+    program: &Path,
+    settings: &[(&str, &str)],
+) -> Result<Server, String> {
     let mut command = harness::command(program);
-    command.env("ITERATIONS", iterations.to_string()).env("THREADS", THREADS);
-    Server::start(&mut command).map_err(|error| error.to_string())
+    command.envs(settings.iter().copied());
+    Server::start(guarded(&mut command)).map_err(|error| error.to_string())
+}
+
+/// Puts a program into the process group of a shell that kills the group when
+/// this program ends, even by `kill -9`.
+pub fn guarded(command: &mut Command) -> &mut Command {
+    #[cfg(unix)]
+    {
+        use std::{
+            io,
+            os::unix::process::CommandExt,
+            process::{Child, Stdio},
+            sync::LazyLock,
+        };
+
+        static SHELL: LazyLock<io::Result<Child>> = LazyLock::new(|| {
+            Command::new("sh")
+                // It reads a pipe, which ends with this program.
+                .args(["-c", "read end; kill -s KILL 0"])
+                .stdin(Stdio::piped())
+                .process_group(0)
+                .spawn()
+        });
+        if let Ok(shell) = &*SHELL {
+            command.process_group(shell.id().cast_signed());
+        }
+    }
+    command
+}
+
+fn start_counting(program: &Path, iterations: u64) -> Result<Server, String> {
+    let iterations = iterations.to_string();
+    start(program, &[("ITERATIONS", &iterations), ("THREADS", THREADS)])
 }
 
 /// Sends a `/blocking` that counts this far, and keeps requesting
@@ -112,7 +164,7 @@ pub fn look(program: &Path, iterations: u64) -> Result<Seen, String> {
 /// Also returns whether the result is clear: there was enough time to see
 /// something, and the server thread wasn't short of a core.
 fn look_once(program: &Path, iterations: u64) -> Result<(Seen, bool), String> {
-    let server = start(program, iterations)?;
+    let server = start_counting(program, iterations)?;
     answer(server.open("/non-blocking"))?;
     let before = threads(&server);
     let is_own = |it: &Thread| {
@@ -188,6 +240,9 @@ const SLOW: [&str; 3] = ["failing", "limited", "stops"];
 ///
 /// # Errors
 /// When it doesn't start, or doesn't answer.
+///
+/// # Panics
+/// With an exercise's missing item, and when a connection breaks.
 pub fn missing(
     task: &Task,
     seen: &Seen,
@@ -195,7 +250,8 @@ pub fn missing(
     program: &Path,
 ) -> Result<Vec<String>, String> {
     if task.step().is_some() {
-        return Ok(exercise(task, program).err().into_iter().collect());
+        exercises::run(&task.name, program);
+        return Ok(Vec::new());
     }
     let mut missing = Vec::new();
     for expected in task.check.split("; ") {
@@ -217,7 +273,12 @@ fn expectation(
 ) -> Result<Option<String>, String> {
     let (what, rest) = expected.split_once(' ').unwrap_or((expected, ""));
     let counting = seen.counting.clone();
+    let (words, place) = rest.split_once(" in ").unwrap_or((rest, ""));
     let plain = |text: &str| text.replace(char::is_whitespace, "");
+    let times = |files: &Files| -> usize {
+        let files = files.iter().filter(|(name, _)| name.ends_with(place));
+        files.map(|it| plain(it.1).matches(&plain(words)).count()).sum()
+    };
     Ok(match what {
         "frozen" if !seen.frozen => Some(
             "this move's server should still freeze; yours doesn't.".into(),
@@ -246,63 +307,57 @@ fn expectation(
         "named" => counting
             .filter(|it| !it.names.contains(rest))
             .map(|_| format!("no thread named `{rest}` counts.")),
-        "code" => files
-            .values()
-            .all(|it| !plain(it).contains(&plain(rest)))
-            .then(|| format!("there is no `{rest}` in your code.")),
-        "without" => {
-            let (words, place) = rest.split_once(" in ").unwrap_or((rest, ""));
-            files
-                .iter()
-                .any(|(name, text)| {
-                    name.ends_with(place) && plain(text).contains(&plain(words))
-                })
-                .then(|| match place {
-                    "" => format!("`{words}` is still in your code."),
-                    _ => format!("`{words}` is still in {place}."),
-                })
+        "code" => {
+            let step = workspace().join(STEPS[0]).join("src");
+            (times(files) <= times(&task::sources(&step)?))
+                .then(|| format!("there is no new `{words}` in your code."))
         }
+        "without" => (times(files) > 0).then(|| match place {
+            "" => format!("`{words}` is still in your code."),
+            _ => format!("`{words}` is still in {place}."),
+        }),
         "failing" => {
-            let server = start(program, 1)?;
+            let server = start_counting(program, 1)?;
             let (failing, then) = rest.split_once(" then ").unwrap_or_default();
-            let first = answer(server.open("/failing"))?;
-            // A dead server sends no response, so don't wait long for it.
-            let time = match then {
-                "200" => SHORT,
-                _ => Duration::from_secs(1),
-            };
-            let ask = |path| answer_within(server.open(path), time);
+            let first = reply(&server, "/failing");
             // More `/failing` requests than it has threads.
-            ask("/failing").ok();
-            ask("/failing").ok();
-            let after = ask("/blocking").unwrap_or_default();
+            reply(&server, "/failing");
+            reply(&server, "/failing");
+            let after = reply(&server, "/blocking");
+            let has_panicked = server.kill().stderr.contains("panicked at");
             let (first, after) = (status(&first), status(&after));
             let is_met = first == failing
                 && then.split(" or ").any(|status| status == after);
-            (!is_met).then(|| {
+            (!is_met || !has_panicked).then(|| {
+                let panics =
+                    if has_panicked { "panics" } else { "doesn't panic" };
                 format!(
-                    "/failing gets {first}, and a /blocking after three of \
-                     them gets {after}. It should be {failing}, then {then}."
+                    "/failing {panics} and gets {first}, and a /blocking \
+                     after three of them gets {after}. It should panic and \
+                     get {failing}, then {then}."
                 )
             })
         }
         #[cfg(target_os = "linux")]
         "limited" => {
-            let server = start(program, 1)?;
+            let server = start_counting(program, 1)?;
             answer(server.open("/non-blocking"))?;
             server.limit_memory(Some(1024 * 1024));
             let said = answer(server.open("/blocking"))?;
-            (status(&said) != "503" || !said.ends_with(rest)).then(|| {
-                let when = "when no thread can be started, the client gets";
-                match said.as_str() {
-                    "" => format!("{when} no answer at all."),
-                    _ => format!("{when}:\n{said}"),
-                }
+            let logged = server.kill().stderr;
+            let is_met = status(&said) == "503"
+                && said.ends_with(rest)
+                && (rest.is_empty() || logged.contains("os error"));
+            (!is_met).then(|| {
+                format!(
+                    "when no thread can be started, the client gets:\n{said}\n\
+                     and your server logs:\n{logged}"
+                )
             })
         }
         #[cfg(unix)]
         "stops" => {
-            let mut server = start(program, 1)?;
+            let mut server = start_counting(program, 1)?;
             answer(server.open("/blocking"))?;
             server.terminate();
             let start = Instant::now();
@@ -328,7 +383,7 @@ fn status(answer: &str) -> &str {
 /// # Errors
 /// What the server doesn't do yet.
 pub fn exercise(task: &Task, program: &Path) -> Result<(), String> {
-    caught(|| exercises::check(&task.name, program))
+    caught(|| exercises::run(&task.name, program))
 }
 
 thread_local! {
@@ -337,7 +392,7 @@ thread_local! {
 }
 
 /// Runs a check whose panics are messages for the learner.
-fn caught(check: impl FnOnce()) -> Result<(), String> {
+pub fn caught<T>(check: impl FnOnce() -> T) -> Result<T, String> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let usual = panic::take_hook();

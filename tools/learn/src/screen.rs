@@ -81,6 +81,9 @@ pub fn report(
     is_begun: bool,
 ) -> String {
     let mut text = report.messages.clone();
+    if !text.is_empty() {
+        text.push('\n');
+    }
     if let Some(seen) = &report.seen {
         text += &lanes(seen);
         text.push('\n');
@@ -151,18 +154,15 @@ pub fn solution(mine: &Files, solution: &Files) -> String {
     for (name, after) in solution {
         let before = mine.get(name).map_or("", String::as_str);
         let diff = TextDiff::from_lines(before, after);
-        for group in diff.grouped_ops(2) {
-            let _ = writeln!(text, "  {}", painted(name, BOLD));
-            for change in group.iter().flat_map(|it| diff.iter_changes(it)) {
-                let line = change.value().trim_end();
-                text += &match change.tag() {
-                    ChangeTag::Equal => format!("    {line}\n"),
-                    ChangeTag::Delete => painted(&format!("  - {line}\n"), RED),
-                    ChangeTag::Insert => {
-                        painted(&format!("  + {line}\n"), GREEN)
-                    }
-                };
-            }
+        let diff = diff.unified_diff().context_radius(2).to_string();
+        for line in diff.lines() {
+            // As wide as it can be: these are lines of code.
+            text += &match line.as_bytes().first() {
+                Some(b'@') => format!("\n  {}\n", painted(name, BOLD)),
+                Some(b'-') => format!("{}\n", painted(line, RED)),
+                Some(b'+') => format!("{}\n", painted(line, GREEN)),
+                _ => format!("{line}\n"),
+            };
         }
     }
     if text.is_empty() {
@@ -202,7 +202,7 @@ pub fn keys(hints: usize) -> String {
 pub fn end(progress: &Progress, mine: &Files, step: &Files) -> String {
     let own = progress.solved.len();
     let text = if mine == step {
-        "**That's step 4, byte for byte, and you typed it.**".into()
+        "**That's step 4, byte for byte.**".into()
     } else {
         let lines = TextDiff::from_lines(
             mine.values().cloned().collect::<String>(),

@@ -12,7 +12,10 @@ use std::{
 use harness::{programs, workspace};
 use serde::{Deserialize, Serialize};
 
-use crate::task::{Files, Task, sources};
+use crate::{
+    check::guarded,
+    task::{Files, Task, sources},
+};
 
 /// The dependencies of the steps that the tasks begin with.
 const DEPENDENCIES: [&str; 9] = [
@@ -105,9 +108,6 @@ pub fn manifest(name: &str, targets: &str) -> Result<String, String> {
         .ok_or("Cargo.toml has no [workspace.dependencies]")?;
     // Cargo would warn that the release profile names other packages.
     let shared = shared.split("[profile.release").next().unwrap_or_default();
-    // A package this small compiles as fast without it, and it saves space.
-    let shared = shared
-        .replace("[profile.dev]\n", "[profile.dev]\nincremental = false\n");
     let paths = format!("path = \"{}/", workspace().display());
     let shared = shared.replace("path = \"", &paths.replace('\\', "/"));
     let dependencies =
@@ -245,7 +245,7 @@ impl Server {
         let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let format =
             if colour { "json-diagnostic-rendered-ansi" } else { "json" };
-        let output = Command::new(cargo)
+        let output = guarded(&mut Command::new(cargo))
             .current_dir(workspace())
             .args(["build", "--quiet"])
             .arg(format!("--message-format={format}"))
