@@ -28,7 +28,7 @@ struct Options {
     #[arg(verbatim_doc_comment)]
     task: Option<String>,
 
-    /// Check once and print the result as JSON;
+    /// Check once and print the result as JSON, as in a pipe;
     /// the exit status is 0 if the task is solved
     #[arg(long, verbatim_doc_comment)]
     once: bool,
@@ -72,22 +72,15 @@ fn main() -> ExitCode {
 
 fn learn(options: Options) -> Result<ExitCode, String> {
     let is_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
-    let interactive = is_terminal && !options.once;
     let mut learner = Learner::open(&options)?;
-    if interactive {
+    if is_terminal && !options.once {
         learner.run()?;
         return Ok(ExitCode::SUCCESS);
     }
     let task = &learner.tasks[learner.at];
     let report = try_out(&learner.server, task, false, || ());
-    let is_solved = report.is_solved();
-    if options.once {
-        println!("{}", report.json(task));
-    } else {
-        learner.tried(report)?;
-        anstream::print!("{}", learner.screen());
-    }
-    Ok(ExitCode::from(u8::from(!is_solved)))
+    println!("{}", report.json(task));
+    Ok(ExitCode::from(u8::from(!report.is_solved())))
 }
 
 impl Learner {
@@ -319,8 +312,8 @@ impl Learner {
             is_move(&self.tasks[self.at]) && !next.is_some_and(is_move);
         if is_end && !self.has_ended {
             let mine = task::sources(&self.server.src())?;
-            let step = task::after(&self.tasks, self.at)?;
-            self.shown = screen::end(&self.progress, &mine, &step);
+            let is_book = mine == task::after(&self.tasks, self.at)?;
+            self.shown = screen::end(&self.progress, is_book);
             self.has_ended = true;
             return Ok(());
         }

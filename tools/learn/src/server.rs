@@ -83,19 +83,9 @@ fn replace(path: &Path, text: &str) -> Result<(), String> {
         let mut file = fs::File::create(&new)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
-        fs::rename(&new, path)?;
-        on_disk(folder)
+        fs::rename(&new, path)
     };
     write().map_err(told(path))
-}
-
-/// Waits until a folder's entries are on the disk.
-fn on_disk(folder: &Path) -> io::Result<()> {
-    #[cfg(unix)]
-    fs::File::open(folder)?.sync_all()?;
-    #[cfg(not(unix))]
-    let _ = folder;
-    Ok(())
 }
 
 /// The manifest of a package with the workspace's versions and profiles, and
@@ -189,45 +179,29 @@ impl Server {
         replace(&self.folder.join("progress.json"), &text)
     }
 
-    /// Copies `src`. Returns where the copy is, or nothing if there was nothing
-    /// to copy.
-    fn keep(&self) -> Result<Option<PathBuf>, String> {
+    /// Copies the sources. Returns where the copies are.
+    fn keep(&self, sources: &Files) -> Result<PathBuf, String> {
         let kept = self.folder.join("kept");
-        let copy = || {
-            if !self.src().exists() {
-                return Ok(None);
-            }
-            // An unfinished copy has no number.
-            let begun = kept.join(".new");
-            fs::create_dir_all(&begun)?;
-            for entry in fs::read_dir(self.src())? {
-                let entry = entry?;
-                if entry.file_type()?.is_file() {
-                    let copy = begun.join(entry.file_name());
-                    fs::copy(entry.path(), &copy)?;
-                    fs::File::open(copy)?.sync_all()?;
-                }
-            }
-            let number = |it: io::Result<fs::DirEntry>| {
-                it.ok()?.file_name().to_str()?.parse::<u32>().ok()
-            };
-            let last = fs::read_dir(&kept)?.filter_map(number).max();
-            let place = kept.join(format!("{:03}", last.unwrap_or(0) + 1));
-            fs::rename(&begun, &place)?;
-            on_disk(&kept)?;
-            Ok(Some(place))
-        };
-        copy().map_err(told(&kept))
+        let copies = fs::read_dir(&kept).into_iter().flatten().flatten();
+        let number =
+            |copy: fs::DirEntry| copy.file_name().to_str()?.parse::<u32>().ok();
+        let last = copies.filter_map(number).max().unwrap_or(0);
+        let place = kept.join(format!("{:03}", last + 1));
+        for (name, text) in sources {
+            replace(&place.join(name), text)?;
+        }
+        Ok(place)
     }
 
-    /// Replaces the sources. Returns where the old ones are kept, if they were
-    /// different.
+    /// Replaces the sources. Returns where the old ones are kept, if there were
+    /// any, and they were different.
     pub fn put(&self, files: &Files) -> Result<Option<PathBuf>, String> {
-        let old = sources(&self.src()).unwrap_or_default();
+        let old = sources(&self.src())?;
         if old == *files {
             return Ok(None);
         }
-        let kept = self.keep()?;
+        let is_new = old.is_empty();
+        let kept = (!is_new).then(|| self.keep(&old)).transpose()?;
         for (name, text) in files {
             if old.get(name) != Some(text) {
                 replace(&self.src().join(name), text)?;

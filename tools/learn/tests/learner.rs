@@ -156,7 +156,7 @@ fn a_learner_makes_mistakes_is_killed_takes_over_and_loses_nothing() {
     let seen = learn.wait_for("[n]ext");
     assert!(!seen.contains('\u{1b}') || !seen.contains("[31m"), "{seen}");
     learn.press("s");
-    learn.wait_for("+     let worker = thread::spawn(");
+    learn.wait_for("+    let worker = thread::spawn(");
     learn.press("t");
     learn.wait_for("Your old code is kept in");
     drop(learn);
