@@ -11,7 +11,7 @@ use std::{
 use harness::{Pending, Server, events, wait_for};
 use serde_json::Value;
 
-use crate::check;
+use crate::check::start;
 
 /// Checks the exercise with this name.
 ///
@@ -36,12 +36,8 @@ pub fn run(name: &str, program: &Path) {
     check.unwrap_or_else(|| panic!("{name} has no check"))(program);
 }
 
-fn server(program: &Path, settings: &[(&str, &str)]) -> Server {
-    check::start(program, settings).unwrap_or_else(|error| panic!("{error}"))
-}
-
 fn counting_to(program: &Path, iterations: u64) -> Server {
-    server(program, &[("ITERATIONS", &iterations.to_string())])
+    start(program, &[("ITERATIONS", &iterations.to_string())])
 }
 
 fn alive(server: &Server) -> Pending {
@@ -153,7 +149,7 @@ fn which_thread(program: &Path) {
 }
 
 fn words(program: &Path) {
-    let server = server(program, &[]);
+    let server = start(program, &[]);
     let words = |text: &[u8]| {
         let response = server.post("/words", "text/plain; charset=utf-8", text);
         (response.status().as_u16(), response.into_body())
@@ -175,7 +171,7 @@ fn one_at_a_time(program: &Path) {
     let response = counting_to(program, 1_000_003).get("/blocking");
     assert_eq!(response.body(), "Result is 1000003");
     let endless = u64::MAX.to_string();
-    let server = server(program, &[("ITERATIONS", &endless), ("THREADS", "3")]);
+    let server = start(program, &[("ITERATIONS", &endless), ("THREADS", "3")]);
     // Once it has replied, the server's own threads have started.
     server.get("/non-blocking");
     #[cfg(target_os = "linux")]
@@ -191,7 +187,7 @@ fn one_at_a_time(program: &Path) {
 
 fn a_pool_for_short_jobs(program: &Path) {
     let settings = [("ITERATIONS", "1000000000"), ("THREADS", "2")];
-    let server = server(program, &settings);
+    let server = start(program, &settings);
     let long = [server.send("/blocking"), server.send("/blocking")];
     let short = server.send("/failing");
     wait_for("/failing is answered", || short.is_answered());
@@ -212,7 +208,7 @@ fn a_pool_for_short_jobs(program: &Path) {
 
 fn when_to_come_back(program: &Path) {
     let settings = [("ITERATIONS", "500000000"), ("QUEUE", "60")];
-    let server = server(program, &settings);
+    let server = start(program, &settings);
     let start = Instant::now();
     for _ in 0..2 {
         assert_eq!(server.get("/blocking").status(), 200);
@@ -254,7 +250,7 @@ fn when_to_come_back(program: &Path) {
 fn time_left(program: &Path) {
     // Long enough for several events.
     let settings = [("ITERATIONS", "3000000000"), ("THREADS", "1")];
-    let server = server(program, &settings);
+    let server = start(program, &settings);
     let mut events = events(server.send("/progress"));
     let _request = server.send("/blocking");
     let mut looks = 0;
@@ -298,7 +294,7 @@ fn pause(program: &Path) {
         assert_eq!(status, 200, "POST {path}");
     };
     let endless = u64::MAX.to_string();
-    let server = server(program, &[("ITERATIONS", &endless), ("THREADS", "2")]);
+    let server = start(program, &[("ITERATIONS", &endless), ("THREADS", "2")]);
     let request = server.send("/blocking?id=it");
     wait_for("it counts", || done(&server) > 0);
     post(&server, "/pause?id=it");
