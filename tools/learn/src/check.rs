@@ -78,7 +78,7 @@ fn threads(server: &Server) -> Vec<Thread> {
 /// The response to a GET; nothing if the server has no work left, and still
 /// hasn't replied.
 fn reply(server: &Server, path: &str) -> String {
-    let pending = server.send(path);
+    let pending = server.open(path);
     let start = Instant::now();
     let mut last_busy = start;
     while !pending.is_answered() {

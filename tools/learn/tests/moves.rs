@@ -204,7 +204,7 @@ fn in_lanes(count: usize, something: impl Fn(usize) + Sync) {
         }
     };
     thread::scope(|scope| {
-        for _ in 0..3 {
+        for _ in 0..2 {
             scope.spawn(lane);
         }
     });
