@@ -1,28 +1,25 @@
-//! Freezes of every kind in actix-web, watched: for the tests of watch.rs.
+//! Freezes of every kind in actix-web, watched: for the tests of watch.rs. Each
+//! lasts forever, on a server thread of its own.
 
 #[path = "watch/watch.rs"]
 mod watch;
 #[path = "watch/actix.rs"]
 mod watch_actix;
 
-#[path = "freezes/lasting.rs"]
-mod lasting;
-
 use std::sync::{Mutex, mpsc};
 use std::time::Duration;
-use std::{io, thread};
+use std::{hint, io, thread};
 
 use actix_web::{App, HttpServer, rt, web::get};
 use futures::future::join_all;
-use lasting::{compute, wait};
+
+const FOREVER: Duration = Duration::MAX;
+
 #[actix_web::main]
 async fn main() -> io::Result<()> {
     let server = HttpServer::new(|| {
         watch::this_thread();
         App::new()
-            .wrap_fn(watch_actix::mark)
-            .route("/non-blocking", get().to(async || "non-blocking"))
-            .route("/computes", get().to(computes))
             .route("/recv", get().to(recv))
             .route("/mutex", get().to(mutex))
             .route("/deadlock", get().to(deadlock))
@@ -31,25 +28,17 @@ async fn main() -> io::Result<()> {
             .route("/timers", get().to(timers))
             .route("/spawned", get().to(spawned))
             .route("/crowded", get().to(crowded))
-            .route("/panics", get().to(panics))
+            .wrap_fn(watch_actix::mark)
     })
-    .workers(1)
+    // They take turns, so a request doesn't meet the freeze of another one.
+    .workers(16)
     .bind(("127.0.0.1", 0))?;
     println!("freezes-actix listening on http://{}", server.addrs()[0]);
     server.run().await
 }
 
-async fn computes() -> &'static str {
-    compute();
-    "computed"
-}
-
 async fn recv() -> &'static str {
-    let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || {
-        wait();
-        sender.send("received").ok();
-    });
+    let (_sender, receiver) = mpsc::channel();
     receiver.recv().unwrap_or("nothing")
 }
 
@@ -59,7 +48,7 @@ async fn mutex() -> &'static str {
     thread::spawn(move || {
         let _held = LOCK.lock();
         sender.send(()).ok();
-        wait();
+        thread::sleep(FOREVER);
     });
     held.recv().ok();
     let _mine = LOCK.lock();
@@ -77,12 +66,12 @@ async fn deadlock() -> &'static str {
         let _first = FIRST.lock();
     });
     held.recv().ok();
-    let _second = SECOND.lock();
-    "never"
+    let _mine = SECOND.lock();
+    "locked"
 }
 
 async fn sleep() -> &'static str {
-    thread::sleep(Duration::from_secs(3600));
+    thread::sleep(FOREVER);
     "slept"
 }
 
@@ -97,13 +86,10 @@ async fn timers() -> &'static str {
     "waited"
 }
 
-/// Freezes the thread after its response, in a task without a name.
+/// Panics while it has a name. Then a task without a name freezes its thread.
 async fn spawned() -> &'static str {
-    rt::spawn(async {
-        rt::time::sleep(Duration::from_millis(1)).await;
-        wait();
-    });
-    "spawned"
+    rt::spawn(async { thread::sleep(FOREVER) });
+    panic!("on purpose");
 }
 
 /// Computes beside threads that leave it a small share of the cores.
@@ -112,10 +98,11 @@ async fn crowded() -> &'static str {
     for _ in 0..4 * cores {
         thread::spawn(compute);
     }
-    compute();
-    "computed"
+    compute()
 }
 
-async fn panics() -> &'static str {
-    panic!("on purpose");
+fn compute() -> ! {
+    loop {
+        hint::spin_loop();
+    }
 }

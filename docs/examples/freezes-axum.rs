@@ -6,21 +6,15 @@ mod watch;
 #[path = "watch/axum.rs"]
 mod watch_axum;
 
-#[path = "freezes/lasting.rs"]
-mod lasting;
-
-use std::{io, time::Duration};
+use std::{io, thread, time::Duration};
 
 use axum::{Router, middleware::from_fn, routing::get};
-use lasting::{compute, wait};
 use tokio::{net::TcpListener, spawn, task::block_in_place, time::sleep};
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> io::Result<()> {
     let app = Router::new()
-        .route("/non-blocking", get(async || "non-blocking"))
-        .route("/blocks/{name}", get(blocks))
-        .route("/computes", get(computes))
+        .route("/blocks", get(blocks))
         .route("/task", get(task))
         .route("/in-place", get(in_place))
         .layer(from_fn(watch_axum::mark));
@@ -29,27 +23,19 @@ async fn main() -> io::Result<()> {
     axum::serve(listener, app).await
 }
 
-async fn blocks() -> &'static str {
-    wait();
-    "waited"
-}
-
-async fn computes() -> &'static str {
-    compute();
-    "computed"
+async fn blocks() {
+    thread::sleep(Duration::MAX);
 }
 
 /// A timer wakes the task on the thread that drives timers and I/O for the others.
-async fn task() -> &'static str {
+async fn task() {
     spawn(watch::marked("refresh the cache".into(), async {
         sleep(Duration::from_millis(50)).await;
-        wait();
+        thread::sleep(Duration::MAX);
     }));
-    "spawned"
 }
 
 /// Blocks a thread that has already handed over its other work.
-async fn in_place() -> &'static str {
-    block_in_place(wait);
-    "waited"
+async fn in_place() {
+    block_in_place(|| thread::sleep(Duration::MAX));
 }

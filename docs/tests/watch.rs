@@ -1,16 +1,9 @@
 //! A frozen thread is named while it is frozen, and no other thread ever is.
 
-use std::{
-    fs,
-    net::TcpListener,
-    path::{Path, PathBuf},
-    process::Command,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{path::PathBuf, process::Command};
 
 use docs::read;
-use harness::{Server, skipped};
+use harness::{Server, skipped, wait_for};
 use tempfile::NamedTempFile;
 
 const ACTIX: &str = "docs/examples/freezes-actix.rs";
@@ -20,80 +13,26 @@ fn program(example: &str) -> PathBuf {
     harness::program(env!("CARGO_PKG_NAME"), Some(example)).unwrap()
 }
 
-/// A watched server, whose freezes last until they are released.
-struct Watched {
-    server: Server,
-    /// Where a freeze waits until it is released.
-    release: TcpListener,
+fn start(example: &str) -> Server {
+    Server::start(&mut harness::command(program(example))).unwrap()
 }
 
-impl Watched {
-    fn start(program: impl AsRef<Path>, settings: &[(&str, &str)]) -> Self {
-        let release = TcpListener::bind("127.0.0.1:0").unwrap();
-        release.set_nonblocking(true).unwrap();
-        let mut command = harness::command(program);
-        let address = release.local_addr().unwrap().to_string();
-        command.env("RELEASE", address).envs(settings.iter().copied());
-        let watched =
-            Self { server: Server::start(&mut command).unwrap(), release };
-        assert_eq!(watched.server.get("/non-blocking").status(), 200);
-        // Its line tables are read while it serves.
-        watched.wait_until("its threads", |watched| {
-            let tasks = format!("/proc/{}/task", watched.server.id());
-            let names = fs::read_dir(tasks).unwrap().flatten().map(|task| {
-                fs::read_to_string(task.path().join("comm")).unwrap_or_default()
-            });
-            let names: Vec<String> = names.collect();
-            names.iter().any(|name| name == "watch\n")
-                && names.iter().all(|name| name != "line tables\n")
-        });
-        watched
-    }
-
-    fn wait_until(&self, what: &str, done: impl Fn(&Self) -> bool) {
-        let start = Instant::now();
-        while !done(self) {
-            let said = self.server.stderr_so_far();
-            let late = start.elapsed() > Duration::from_secs(60);
-            assert!(!late, "waited in vain for {what}, and it said: {said}");
-            thread::sleep(Duration::from_millis(10));
-        }
-    }
-
-    /// Its report on that freeze, once there is one.
-    fn line(&self, start: &str, who: &str) -> String {
-        let line = |watched: &Self| {
-            let said = watched.server.stderr_so_far();
-            let mut lines = said.lines();
-            lines
-                .find(|line| line.starts_with(start) && line.contains(who))
-                .map(str::to_owned)
-        };
-        self.wait_until(who, |watched| line(watched).is_some());
-        line(self).unwrap()
-    }
-
-    /// The report during the freeze. The freeze is over when this returns.
-    fn report(&self, path: &str, who: &str) -> String {
-        let before = self.said("no longer frozen");
-        let request = self.server.open(path);
-        let report = self.line("frozen for ", who);
-        assert_eq!(self.said("no longer frozen"), before, "{report}");
-        self.wait_until("the end", |watched| {
-            while watched.release.accept().is_ok() {}
-            watched.said("no longer frozen") > before
-        });
-        request.wait();
-        report
-    }
-
-    fn said(&self, what: &str) -> usize {
-        self.server.stderr_so_far().matches(what).count()
-    }
+/// The report on this request's freeze, which never ends.
+fn report(server: &Server, path: &str, who: &str) -> String {
+    // It may be answered, and freeze its thread later.
+    let _request = server.open(path);
+    let (start, mut report) = (format!(" s: {who}"), None);
+    wait_for(who, || {
+        let said = server.stderr_so_far();
+        report = said.lines().find(|it| it.contains(&start)).map(String::from);
+        report.is_some()
+    });
+    report.unwrap()
 }
 
-fn watched(example: &str) -> Watched {
-    Watched::start(program(example), &[])
+fn reports(server: &Server) -> usize {
+    let said = server.stderr_so_far();
+    said.lines().filter(|line| line.starts_with("frozen for")).count()
 }
 
 /// The line of a source that contains this code, after that line, in the form
@@ -108,11 +47,11 @@ fn place(source: &str, after: &str, code: &str) -> String {
 
 #[test]
 fn step_1_names_its_line_and_what_calls_it_while_it_counts() {
-    let step1 = [("ITERATIONS", "1_000_000_000_000")];
-    let watched = Watched::start(program("watched"), &step1);
-    let request = watched.server.open("/blocking");
-    let said = watched.line("frozen", "GET /blocking on actix-rt|system");
-    assert!(!request.is_answered(), "{said}");
+    let mut command = harness::command(program("watched"));
+    command.env("ITERATIONS", "1_000_000_000_000");
+    let server = Server::start(&mut command).unwrap();
+    let who = "GET /blocking on actix-rt|system:0|arbiter:0";
+    let said = report(&server, "/blocking", who);
     // On a busy machine it may get less than half a core.
     assert!(said.contains(" computes (") || said.contains(" wants a core ("));
     let (_, at) = said.split_once(" at common/src/count.rs").expect(&said);
@@ -131,103 +70,62 @@ fn step_1_names_its_line_and_what_calls_it_while_it_counts() {
 }
 
 #[test]
-fn a_blocking_call_is_named_with_its_line_during_the_freeze_and_after() {
-    let watched = watched("freezes-actix");
-    for (path, code) in [("recv", "receiver.recv()"), ("mutex", "let _mine")] {
-        let who = format!("GET /{path} on actix-rt|system:0|arbiter:0");
-        let said = watched.report(&format!("/{path}"), &who);
-        let line = place(ACTIX, &format!("async fn {path}"), code);
-        assert!(said.contains(&format!("{who} waits (")), "{said}");
-        assert!(said.ends_with(&format!(" at {line}")), "{said}, not {line}");
-    }
-    // One report per freeze.
-    assert_eq!(watched.said("frozen for"), 2);
-}
-
-#[test]
-fn a_freeze_that_never_ends_is_named_too() {
+fn a_freeze_is_named_once_with_its_line_and_nobody_is_blamed_for_waiting() {
+    let server = start("freezes-actix");
+    assert_eq!(server.get("/timers").status(), 200);
     for (path, code) in [
-        ("deadlock", "let _second = SECOND.lock();\n    \"never"),
+        ("recv", "receiver.recv()"),
+        ("mutex", "let _mine"),
+        ("deadlock", "let _mine"),
         ("sleep", "thread::sleep"),
     ] {
-        let watched = watched("freezes-actix");
-        let request = watched.server.open(&format!("/{path}"));
-        let said = watched.line("frozen", &format!("GET /{path}"));
+        let who = format!("GET /{path} on actix-rt|system:0|arbiter:");
+        let said = report(&server, &format!("/{path}"), &who);
         let line = place(ACTIX, &format!("async fn {path}"), code);
         assert!(said.contains(" waits ("), "{said}");
         assert!(said.ends_with(&format!(" at {line}")), "{said}, not {line}");
-        assert!(!request.is_answered());
     }
-}
-
-#[test]
-fn nobody_is_blamed_for_waiting_even_for_a_thousand_timers() {
-    let watched = watched("freezes-actix");
-    assert_eq!(watched.server.get("/timers").status(), 200);
-    watched.report("/recv", "GET /recv");
-    assert_eq!(watched.said("/timers"), 0);
-}
-
-#[test]
-fn a_task_without_a_name_has_a_line_and_no_other_gets_its_blame() {
-    let watched = watched("freezes-actix");
-    // It panics while it is named, and its connection breaks.
-    drop(watched.server.send("/panics"));
-    let said = watched.report("/spawned", "a task without a name on actix-rt");
-    let line = place(ACTIX, "rt::spawn(async", "wait()");
-    assert!(said.ends_with(&format!("called from {line}")), "{said}");
-    assert_eq!(watched.said("GET /panics on"), 0);
-}
-
-#[test]
-fn a_thread_with_a_small_share_of_a_core_wants_one() {
-    let watched = watched("freezes-actix");
-    let said = watched.report("/crowded", "GET /crowded");
+    // A panic took its request's name along.
+    let said = report(&server, "/spawned", "a task without a name on actix-rt");
+    let line = place(ACTIX, "async fn spawned", "thread::sleep");
+    assert!(said.ends_with(&format!(" at {line}")), "{said}, not {line}");
+    let said = report(&server, "/crowded", "GET /crowded");
     assert!(said.contains(" wants a core ("), "{said}");
+    assert_eq!(reports(&server), 6);
 }
 
 #[test]
 fn a_blocked_task_that_stops_a_runtime_of_many_threads_is_named() {
-    let watched = watched("freezes-axum");
-    let who = "refresh the cache on tokio-rt-worker";
-    let said = watched.report("/task", who);
-    let line = place(AXUM, "async fn task", "wait()");
-    assert!(said.contains(&format!("{who} waits (")), "{said}");
-    assert!(said.ends_with(&format!("called from {line}")), "{said}");
-
-    let said = watched.report("/blocks/x", "GET /blocks/{name} on tokio-rt");
-    let line = place(AXUM, "async fn blocks", "wait()");
-    assert!(said.ends_with(&format!("called from {line}")), "{said}");
+    let server = start("freezes-axum");
+    let who = "refresh the cache on tokio-rt-worker waits (";
+    let said = report(&server, "/task", who);
+    let line = place(AXUM, "async fn task", "thread::sleep");
+    assert!(said.ends_with(&format!(" at {line}")), "{said}, not {line}");
 }
 
 #[test]
 fn a_thread_that_has_handed_its_work_over_may_block() {
-    let watched = watched("freezes-axum");
-    let in_place = watched.server.send("/in-place");
-    thread::sleep(Duration::from_millis(500));
-    assert!(!in_place.is_answered());
-    assert_eq!(watched.said("frozen"), 0);
+    let server = start("freezes-axum");
+    let _in_place = server.send("/in-place");
+    let said = report(&server, "/blocks", "GET /blocks on tokio-rt-worker");
+    let line = place(AXUM, "async fn blocks", "thread::sleep");
+    assert!(said.ends_with(&format!(" at {line}")), "{said}, not {line}");
+    assert_eq!(reports(&server), 1);
 }
 
 #[test]
-fn ten_reports_a_minute_are_enough() {
-    let no_lines = [("WATCH_LINES", "0")];
-    let watched = Watched::start(program("freezes-actix"), &no_lines);
-    let short = || assert_eq!(watched.server.get("/short").status(), 200);
-    watched.wait_until("ten reports", |watched| {
+fn ten_reports_a_minute_are_enough_and_their_lines_can_be_switched_off() {
+    let mut command = harness::command(program("freezes-actix"));
+    let server = Server::start(command.env("WATCH_LINES", "0")).unwrap();
+    let short = || assert_eq!(server.get("/short").status(), 200);
+    wait_for("ten reports", || {
         short();
-        watched.said("frozen for") == 10
+        reports(&server) == 10
     });
     short();
-    assert_eq!(watched.said("frozen for"), 10);
-}
-
-#[test]
-fn lines_can_be_switched_off() {
-    let no_lines = [("WATCH_LINES", "0")];
-    let watched = Watched::start(program("freezes-actix"), &no_lines);
-    let said = watched.report("/recv", "GET /recv");
-    assert!(said.ends_with(" % of a core)"), "{said}");
+    let said = server.stderr_so_far();
+    assert_eq!(said.matches(" % of a core)\n").count(), 10, "{said}");
+    assert_eq!(said.matches("\nno longer frozen").count(), 10, "{said}");
 }
 
 #[test]
@@ -238,8 +136,8 @@ fn without_line_tables_it_reports_what_is_missing() {
     if !strip.arg(&stripped).status().is_ok_and(|ended| ended.success()) {
         return skipped("a build without line tables isn't: there's no strip");
     }
-    let watched = Watched::start(&stripped, &[]);
-    let said = watched.report("/recv", "GET /recv");
+    let server = Server::start(&mut harness::command(&stripped)).unwrap();
+    let said = report(&server, "/recv", "GET /recv");
     assert!(said.contains("debug = \"line-tables-only\""), "{said}");
 }
 

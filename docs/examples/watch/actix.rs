@@ -1,11 +1,11 @@
-//! For actix-web: `App::new().wrap_fn(watch_actix::mark)`.
+//! For actix-web: `App::new()….wrap_fn(watch_actix::mark)`.
 
 use actix_web::Error;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
 
 use crate::watch::marked;
 
-/// Names each handler by its request's method and route.
+/// Names each handler by its request's method and path.
 pub fn mark<S, B>(
     request: ServiceRequest,
     next: &S,
@@ -13,8 +13,6 @@ pub fn mark<S, B>(
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
 {
-    let route = request.match_pattern();
-    let route = route.as_deref().unwrap_or(request.path());
-    let name = format!("{} {route}", request.method());
-    marked(name.into(), next.call(request))
+    let name = [request.method().as_str(), " ", request.path()].concat();
+    marked(name, next.call(request))
 }

@@ -1,14 +1,12 @@
 //! For axum: `Router::new()….layer(from_fn(watch_axum::mark))`.
 
-use axum::extract::{MatchedPath, Request};
-use axum::{middleware::Next, response::Response};
+use axum::{extract::Request, middleware::Next, response::Response};
 
 use crate::watch::marked;
 
-/// Names each handler by its request's method and route.
+/// Names each handler by its request's method and path.
 pub async fn mark(request: Request, next: Next) -> Response {
-    let route = request.extensions().get::<MatchedPath>();
-    let route = route.map_or(request.uri().path(), MatchedPath::as_str);
-    let name = format!("{} {route}", request.method());
-    marked(name.into(), next.run(request)).await
+    let path = request.uri().path();
+    let name = [request.method().as_str(), " ", path].concat();
+    marked(name, next.run(request)).await
 }

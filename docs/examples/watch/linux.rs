@@ -1,7 +1,7 @@
 //! What Linux knows about a thread, for watch.rs: whether it computes, waits or
 //! wants a core, and which line of your code it has reached.
 
-use std::sync::{Mutex, Once};
+use std::sync::{Mutex, MutexGuard, Once};
 use std::{env, fs, path::Path, thread, time::Duration};
 
 use nix::sys::pthread::{Pthread, pthread_kill, pthread_self};
@@ -25,7 +25,7 @@ impl Default for Thread {
         static LINE_TABLES: Once = Once::new();
         LINE_TABLES.call_once(|| {
             // Read now, so that the first report doesn't have to wait for them.
-            let read = || drop(wants_lines().then(|| ProfilerGuard::new(1)));
+            let read = || drop(wants_lines().then(start_profiler));
             thread::Builder::new().name("line tables".into()).spawn(read).ok();
         });
         let task = fs::read_link("/proc/thread-self").unwrap_or_default();
@@ -55,7 +55,7 @@ impl Thread {
             _ if stat.contains(") R ") => "wants a core",
             _ => "waits",
         };
-        Some(format!("{does} ({share:.0} % of a core)"))
+        Some(format!(" {does} ({share:.0} % of a core)"))
     }
 
     pub fn line(&self) -> String {
@@ -73,15 +73,26 @@ impl Thread {
     /// The lines of your code, the innermost first. The thread unwinds its own
     /// stack in a signal handler, which isn't quite safe.
     fn lines(&self) -> Option<Vec<String>> {
-        let profiler = ProfilerGuard::new(1).ok()?;
+        let profiler = start_profiler()?;
         (0..500).find_map(|_| {
             // Locked: signalling a thread that has ended is undefined.
-            super::lock(&self.id).map(|id| pthread_kill(id, SIGPROF).ok());
+            let id = (*super::lock(&self.id))
+                .inspect(|id| drop(pthread_kill(*id, SIGPROF)))?;
             thread::sleep(Duration::from_millis(2));
-            let stack = profiler.report().build().ok()?.data.into_keys().next();
-            stack.map(|stack| your_lines(&stack))
+            let mut stacks = profiler.0.report().build().ok()?.data.into_keys();
+            // The profiler signals other threads too, once per second.
+            let stack = stacks.find(|stack| stack.thread_id == id)?;
+            Some(your_lines(&stack))
         })
     }
+}
+
+/// One at a time: the first freeze may meet the thread that reads line tables.
+fn start_profiler() -> Option<(ProfilerGuard<'static>, MutexGuard<'static, ()>)>
+{
+    static ONE: Mutex<()> = Mutex::new(());
+    let one = super::lock(&ONE);
+    Some((ProfilerGuard::new(1).ok()?, one))
 }
 
 fn your_lines(stack: &Frames) -> Vec<String> {

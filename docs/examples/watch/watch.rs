@@ -18,29 +18,34 @@ pub fn this_thread() {
 }
 
 /// Names a future, so that it is blamed if one of its polls freezes a thread.
-pub async fn marked<F: Future>(name: Arc<str>, future: F) -> F::Output {
+pub async fn marked<F: Future>(mut name: String, future: F) -> F::Output {
     let mut future = pin!(future);
     let poll = future::poll_fn(|context| {
-        let _mark = Mark(mark(Some(name.clone())));
+        let mut mark = Mark(&mut name);
+        mark.swap();
         future.as_mut().poll(context)
     });
     poll.await
 }
 
-struct Mark(Option<Arc<str>>);
+/// Lends the thread a name while it polls: moved there and back, never copied.
+struct Mark<'a>(&'a mut String);
 
-impl Drop for Mark {
-    fn drop(&mut self) {
-        mark(self.0.take());
+impl Mark<'_> {
+    fn swap(&mut self) {
+        HERE.with(|here| {
+            let Some(here) = here else { return };
+            let mut mark = lock(&here.0.mark);
+            mark.0 += 1;
+            mem::swap(&mut mark.1, self.0);
+        });
     }
 }
 
-fn mark(name: Option<Arc<str>>) -> Option<Arc<str>> {
-    HERE.with(|here| {
-        let mut mark = lock(&here.as_ref()?.0.mark);
-        mark.0 += 1;
-        mem::replace(&mut mark.1, name)
-    })
+impl Drop for Mark<'_> {
+    fn drop(&mut self) {
+        self.swap();
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -57,16 +62,17 @@ struct Watched {
     name: String,
     system: system::Thread,
     runtime: (RuntimeMetrics, usize),
-    /// How many named polls have begun or ended, and the name of the current one.
-    mark: Mutex<(u64, Option<Arc<str>>)>,
-    seen: Mutex<Seen>,
+    /// How many named polls have begun or ended, and the current one's name.
+    mark: Mutex<(u64, String)>,
+    /// Nothing while the thread has nothing to do.
+    seen: Mutex<Option<Seen>>,
 }
 
 /// Where a thread was when first seen there, and what it had used until then.
 struct Seen {
     /// Changes when the thread makes progress: it parks, or ends some polls or one
-    /// that has a name. `None` while it has nothing to do.
-    place: Option<(u64, Duration, u64)>,
+    /// that has a name.
+    place: (u64, Duration, u64),
     at: Instant,
     used: Option<f64>,
     reported: Option<String>,
@@ -77,14 +83,12 @@ struct Guard(Arc<Watched>);
 impl Guard {
     fn new() -> Option<Self> {
         let (runtime, worker) = (Handle::try_current().ok()?, worker_index()?);
-        let at = Instant::now();
-        let seen = Seen { place: None, at, used: None, reported: None };
         let watched = Arc::new(Watched {
             name: thread::current().name().unwrap_or("a thread").into(),
             system: system::Thread::default(),
             runtime: (runtime.metrics(), worker),
-            mark: Mutex::default(),
-            seen: Mutex::new(seen),
+            mark: Mutex::new((0, "a task without a name".into())),
+            seen: Mutex::default(),
         });
         lock(&ALL).push(watched.clone());
         // Dropped when the runtime ends, because its thread may live longer.
@@ -116,29 +120,28 @@ fn watch() {
 impl Watched {
     fn look(&self, reports: &mut u32) {
         let (place, mut seen) = (self.place(), lock(&self.seen));
-        if place != seen.place {
-            let (at, used) = (Instant::now(), self.system.used());
-            let new = Seen { place, at, used, reported: None };
+        if place != seen.as_ref().map(|seen| seen.place) {
+            let new = place.map(|place| {
+                let (at, used) = (Instant::now(), self.system.used());
+                Seen { place, at, used, reported: None }
+            });
             let old = mem::replace(&mut *seen, new);
-            if let Some(who) = old.reported {
-                report("no longer frozen, after", old.at, &who);
+            if let Some(Seen { at, reported: Some(who), .. }) = old {
+                report("no longer frozen, after", at, &who);
             }
-        } else if place.is_some()
+        } else if let Some(seen) = &mut *seen
             && seen.reported.is_none()
             && seen.at.elapsed() > THRESHOLD
             && *reports < REPORTS_PER_MINUTE
         {
             *reports += 1;
-            let does = self.system.does(&seen);
-            let does = does.unwrap_or("is stuck".into());
-            let name = lock(&self.mark).1.clone();
-            let task = name.as_deref().unwrap_or("a task without a name");
-            let who = format!("{task} on {}", self.name);
+            let does = self.system.does(seen).unwrap_or_default();
+            let who = format!("{} on {}", lock(&self.mark).1, self.name);
             // The freeze may have ended before the line was found.
             let line = Some(self.system.line());
             let line = line.filter(|_| self.place() == place);
             let line = line.unwrap_or(", until just now".into());
-            report("frozen for", seen.at, &format!("{who} {does}{line}"));
+            report("frozen for", seen.at, &format!("{who}{does}{line}"));
             seen.reported = Some(who);
         }
     }
