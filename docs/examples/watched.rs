@@ -1,6 +1,6 @@
 //! Step 1, watched: reports the line that freezes, while it is frozen.
 //!
-//! New: two lines in `main`, and two files to copy from examples/watch/.
+//! New: two lines in `main`, and three files to copy from examples/watch/.
 //! Watch: standard error, while /blocking counts.
 //! Diff: git diff --no-index step1-blocking/src/main.rs docs/examples/watched.rs
 
@@ -33,9 +33,9 @@ async fn main() -> io::Result<()> {
     let server = HttpServer::new(move || {
         watch::this_thread();
         App::new()
-            .wrap_fn(watch_actix::mark)
             .app_data(shared.clone())
             .configure(routes)
+            .wrap_fn(watch_actix::mark)
     })
     // By default actix-web starts one server thread ("worker") per core. With
     // just one, all connections share it: when it's blocked, everyone waits.

@@ -1,5 +1,7 @@
 //! For actix-web: `App::new()….wrap_fn(watch_actix::mark)`.
 
+use std::future::Future;
+
 use actix_web::Error;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
 

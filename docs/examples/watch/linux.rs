@@ -2,7 +2,7 @@
 //! wants a core, and which line of your code it has reached.
 
 use std::sync::{Mutex, MutexGuard, Once};
-use std::{env, fs, path::Path, thread, time::Duration};
+use std::{env, fs, path::Path, ptr, thread, time::Duration};
 
 use nix::sys::pthread::{Pthread, pthread_kill, pthread_self};
 use nix::sys::signal::Signal::SIGPROF;
@@ -16,7 +16,7 @@ const NO_LINE: &str = " (its line isn't known: build with \
     debug = \"line-tables-only\", and use one profiler at a time)";
 
 pub struct Thread {
-    id: Mutex<Option<Pthread>>,
+    id: Pthread,
     folder: String,
 }
 
@@ -30,15 +30,11 @@ impl Default for Thread {
         });
         let task = fs::read_link("/proc/thread-self").unwrap_or_default();
         let folder = format!("/proc/{}", task.display());
-        Self { id: Mutex::new(Some(pthread_self())), folder }
+        Self { id: pthread_self(), folder }
     }
 }
 
 impl Thread {
-    pub fn ends(&self) {
-        super::lock(&self.id).take();
-    }
-
     /// How long it has been on a core, in seconds.
     pub fn used(&self) -> Option<f64> {
         let used = fs::read_to_string(format!("{}/schedstat", self.folder));
@@ -75,15 +71,22 @@ impl Thread {
     fn lines(&self) -> Option<Vec<String>> {
         let profiler = start_profiler()?;
         (0..500).find_map(|_| {
-            // Locked: signalling a thread that has ended is undefined.
-            let id = (*super::lock(&self.id))
-                .inspect(|id| drop(pthread_kill(*id, SIGPROF)))?;
+            self.signal();
             thread::sleep(Duration::from_millis(2));
             let mut stacks = profiler.0.report().build().ok()?.data.into_keys();
             // The profiler signals other threads too, once per second.
-            let stack = stacks.find(|stack| stack.thread_id == id)?;
+            let stack = stacks.find(|stack| stack.thread_id == self.id)?;
             Some(your_lines(&stack))
         })
+    }
+
+    /// Signalling a thread that has ended is undefined. As long as this has
+    /// locked the list, none of the threads in it ends.
+    fn signal(&self) {
+        let all = super::lock(&super::ALL);
+        if all.iter().any(|thread| ptr::eq(&thread.system, self)) {
+            pthread_kill(self.id, SIGPROF).ok();
+        }
     }
 }
 

@@ -1,11 +1,12 @@
 //! Reports a frozen server thread while it is frozen: for how long, on which
-//! route, whether it computes, waits or wants a core, and at which line.
+//! request, whether it computes, waits or wants a core, and at which line. Needs
+//! tokio 1.54.
 
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use std::{future, io::Write, mem, pin::pin, thread};
 
-use tokio::runtime::{Handle, RuntimeMetrics, worker_index};
+use tokio::runtime::{Handle, Id, RuntimeMetrics, worker_index};
 
 /// A thread that makes no progress for this long is frozen.
 const THRESHOLD: Duration = Duration::from_millis(100);
@@ -18,34 +19,33 @@ pub fn this_thread() {
 }
 
 /// Names a future, so that it is blamed if one of its polls freezes a thread.
-pub async fn marked<F: Future>(mut name: String, future: F) -> F::Output {
-    let mut future = pin!(future);
+pub async fn marked<F: future::Future>(mut name: String, it: F) -> F::Output {
+    let mut future = pin!(it);
     let poll = future::poll_fn(|context| {
-        let mut mark = Mark(&mut name);
-        mark.swap();
+        swap(&mut name);
+        let _lent = Lent(&mut name);
         future.as_mut().poll(context)
     });
     poll.await
 }
 
-/// Lends the thread a name while it polls: moved there and back, never copied.
-struct Mark<'a>(&'a mut String);
+/// Comes back when the poll ends, and when it panics.
+struct Lent<'a>(&'a mut String);
 
-impl Mark<'_> {
-    fn swap(&mut self) {
-        HERE.with(|here| {
-            let Some(here) = here else { return };
-            let mut mark = lock(&here.0.mark);
-            mark.0 += 1;
-            mem::swap(&mut mark.1, self.0);
-        });
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        swap(self.0);
     }
 }
 
-impl Drop for Mark<'_> {
-    fn drop(&mut self) {
-        self.swap();
-    }
+/// Lends a name to the thread, or takes it back: it's moved, never copied.
+fn swap(name: &mut String) {
+    HERE.with(|here| {
+        let Some(here) = here else { return };
+        let mut mark = lock(&here.0.mark);
+        mark.0 += 1;
+        mem::swap(&mut mark.1, name);
+    });
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -61,7 +61,8 @@ static ALL: LazyLock<Mutex<Vec<Arc<Watched>>>> = LazyLock::new(|| {
 struct Watched {
     name: String,
     system: system::Thread,
-    runtime: (RuntimeMetrics, usize),
+    worker: (Id, usize),
+    metrics: RuntimeMetrics,
     /// How many named polls have begun or ended, and the current one's name.
     mark: Mutex<(u64, String)>,
     /// Nothing while the thread has nothing to do.
@@ -86,11 +87,15 @@ impl Guard {
         let watched = Arc::new(Watched {
             name: thread::current().name().unwrap_or("a thread").into(),
             system: system::Thread::default(),
-            runtime: (runtime.metrics(), worker),
+            worker: (runtime.id(), worker),
+            metrics: runtime.metrics(),
             mark: Mutex::new((0, "a task without a name".into())),
             seen: Mutex::default(),
         });
-        lock(&ALL).push(watched.clone());
+        let mut all = lock(&ALL);
+        // In `block_in_place`, a thread hands its worker over to another one.
+        all.retain(|other| other.worker != watched.worker);
+        all.push(watched.clone());
         // Dropped when the runtime ends, because its thread may live longer.
         let guard = Self(watched.clone());
         runtime.spawn(async { (guard, future::pending::<()>().await) });
@@ -100,20 +105,18 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        self.0.system.ends();
         lock(&ALL).retain(|other| !Arc::ptr_eq(other, &self.0));
     }
 }
 
 fn watch() {
-    let (mut minute, mut reports) = (Instant::now(), 0);
     loop {
-        thread::sleep(THRESHOLD / 4);
-        if minute.elapsed().as_secs() >= 60 {
-            (minute, reports) = (Instant::now(), 0);
+        let (minute, mut reports) = (Instant::now(), 0);
+        while minute.elapsed().as_secs() < 60 {
+            thread::sleep(THRESHOLD / 4);
+            let all = lock(&ALL).clone();
+            all.iter().for_each(|thread| thread.look(&mut reports));
         }
-        let all = lock(&ALL).clone();
-        all.iter().for_each(|thread| thread.look(&mut reports));
     }
 }
 
@@ -129,11 +132,11 @@ impl Watched {
             if let Some(Seen { at, reported: Some(who), .. }) = old {
                 report("no longer frozen, after", at, &who);
             }
-        } else if let Some(seen) = &mut *seen
-            && seen.reported.is_none()
-            && seen.at.elapsed() > THRESHOLD
-            && *reports < REPORTS_PER_MINUTE
-        {
+        } else if let Some(seen) = seen.as_mut().filter(|seen| {
+            seen.reported.is_none()
+                && seen.at.elapsed() > THRESHOLD
+                && *reports < REPORTS_PER_MINUTE
+        }) {
             *reports += 1;
             let does = self.system.does(seen).unwrap_or_default();
             let who = format!("{} on {}", lock(&self.mark).1, self.name);
@@ -147,9 +150,9 @@ impl Watched {
     }
 
     fn place(&self) -> Option<(u64, Duration, u64)> {
-        let (metrics, worker) = &self.runtime;
-        let parks = metrics.worker_park_unpark_count(*worker);
-        let busy = metrics.worker_total_busy_duration(*worker);
+        let (metrics, worker) = (&self.metrics, self.worker.1);
+        let parks = metrics.worker_park_unpark_count(worker);
+        let busy = metrics.worker_total_busy_duration(worker);
         (parks % 2 == 0).then(|| (parks, busy, lock(&self.mark).0))
     }
 }
@@ -171,7 +174,6 @@ mod system {
     pub struct Thread;
 
     impl Thread {
-        pub fn ends(&self) {}
         pub fn used(&self) -> Option<f64> {
             None
         }
