@@ -1,7 +1,6 @@
 //! What Linux knows about a thread, for watch.rs: whether it computes, waits or
 //! wants a core, and which line of your code it has reached.
 
-use std::sync::{Mutex, MutexGuard, Once};
 use std::{env, fs, path::Path, ptr, thread, time::Duration};
 
 use nix::sys::pthread::{Pthread, pthread_kill, pthread_self};
@@ -20,14 +19,13 @@ pub struct Thread {
     folder: String,
 }
 
+/// Reads the line tables, so that the first report doesn't have to wait for them.
+pub fn prepare() {
+    wants_lines().then(|| ProfilerGuard::new(1));
+}
+
 impl Default for Thread {
     fn default() -> Self {
-        static LINE_TABLES: Once = Once::new();
-        LINE_TABLES.call_once(|| {
-            // Read now, so that the first report doesn't have to wait for them.
-            let read = || drop(wants_lines().then(start_profiler));
-            thread::Builder::new().name("line tables".into()).spawn(read).ok();
-        });
         let task = fs::read_link("/proc/thread-self").unwrap_or_default();
         let folder = format!("/proc/{}", task.display());
         Self { id: pthread_self(), folder }
@@ -69,11 +67,11 @@ impl Thread {
     /// The lines of your code, the innermost first. The thread unwinds its own
     /// stack in a signal handler, which isn't quite safe.
     fn lines(&self) -> Option<Vec<String>> {
-        let profiler = start_profiler()?;
+        let profiler = ProfilerGuard::new(1).ok()?;
         (0..500).find_map(|_| {
             self.signal();
             thread::sleep(Duration::from_millis(2));
-            let mut stacks = profiler.0.report().build().ok()?.data.into_keys();
+            let mut stacks = profiler.report().build().ok()?.data.into_keys();
             // The profiler signals other threads too, once per second.
             let stack = stacks.find(|stack| stack.thread_id == self.id)?;
             Some(your_lines(&stack))
@@ -88,14 +86,6 @@ impl Thread {
             pthread_kill(self.id, SIGPROF).ok();
         }
     }
-}
-
-/// One at a time: the first freeze may meet the thread that reads line tables.
-fn start_profiler() -> Option<(ProfilerGuard<'static>, MutexGuard<'static, ()>)>
-{
-    static ONE: Mutex<()> = Mutex::new(());
-    let one = super::lock(&ONE);
-    Some((ProfilerGuard::new(1).ok()?, one))
 }
 
 fn your_lines(stack: &Frames) -> Vec<String> {

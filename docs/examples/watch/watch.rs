@@ -73,7 +73,7 @@ struct Watched {
 struct Seen {
     /// Changes when the thread makes progress: it parks, or ends some polls or one
     /// that has a name.
-    place: (u64, Duration, u64),
+    place: (u64, Duration, (u64, String)),
     at: Instant,
     used: Option<f64>,
     reported: Option<String>,
@@ -110,6 +110,7 @@ impl Drop for Guard {
 }
 
 fn watch() {
+    system::prepare();
     loop {
         let (minute, mut reports) = (Instant::now(), 0);
         while minute.elapsed().as_secs() < 60 {
@@ -123,37 +124,36 @@ fn watch() {
 impl Watched {
     fn look(&self, reports: &mut u32) {
         let (place, mut seen) = (self.place(), lock(&self.seen));
-        if place != seen.as_ref().map(|seen| seen.place) {
-            let new = place.map(|place| {
+        if place.as_ref() != seen.as_ref().map(|seen| &seen.place) {
+            if let Some(Seen { at, reported: Some(who), .. }) = &*seen {
+                report("no longer frozen, after", *at, who);
+            }
+            *seen = place.map(|place| {
                 let (at, used) = (Instant::now(), self.system.used());
                 Seen { place, at, used, reported: None }
             });
-            let old = mem::replace(&mut *seen, new);
-            if let Some(Seen { at, reported: Some(who), .. }) = old {
-                report("no longer frozen, after", at, &who);
-            }
         } else if let Some(seen) = seen.as_mut().filter(|seen| {
             seen.reported.is_none()
                 && seen.at.elapsed() > THRESHOLD
                 && *reports < REPORTS_PER_MINUTE
         }) {
             *reports += 1;
+            let who = format!("{} on {}", seen.place.2.1, self.name);
             let does = self.system.does(seen).unwrap_or_default();
-            let who = format!("{} on {}", lock(&self.mark).1, self.name);
-            // The freeze may have ended before the line was found.
-            let line = Some(self.system.line());
-            let line = line.filter(|_| self.place() == place);
-            let line = line.unwrap_or(", until just now".into());
-            report("frozen for", seen.at, &format!("{who}{does}{line}"));
+            let what = does + &self.system.line();
+            // Otherwise it may have ended while this was found out.
+            let what = Some(what).filter(|_| self.place() == place);
+            let what = what.unwrap_or(", until just now".into());
+            report("frozen for", seen.at, &format!("{who}{what}"));
             seen.reported = Some(who);
         }
     }
 
-    fn place(&self) -> Option<(u64, Duration, u64)> {
+    fn place(&self) -> Option<(u64, Duration, (u64, String))> {
         let (metrics, worker) = (&self.metrics, self.worker.1);
         let parks = metrics.worker_park_unpark_count(worker);
         let busy = metrics.worker_total_busy_duration(worker);
-        (parks % 2 == 0).then(|| (parks, busy, lock(&self.mark).0))
+        (parks % 2 == 0).then(|| (parks, busy, lock(&self.mark).clone()))
     }
 }
 
@@ -172,6 +172,8 @@ mod system;
 mod system {
     #[derive(Default)]
     pub struct Thread;
+
+    pub fn prepare() {}
 
     impl Thread {
         pub fn used(&self) -> Option<f64> {
