@@ -92,13 +92,13 @@ impl Guard {
             mark: Mutex::new((0, "a task without a name".into())),
             seen: Mutex::default(),
         });
+        // Dropped when the runtime ends, because its thread may live longer.
+        let guard = Self(watched.clone());
+        runtime.spawn(async { (guard, future::pending::<()>().await) });
         let mut all = lock(&ALL);
         // In `block_in_place`, a thread hands its worker over to another one.
         all.retain(|other| other.worker != watched.worker);
         all.push(watched.clone());
-        // Dropped when the runtime ends, because its thread may live longer.
-        let guard = Self(watched.clone());
-        runtime.spawn(async { (guard, future::pending::<()>().await) });
         Some(Self(watched))
     }
 }
