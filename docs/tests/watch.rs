@@ -14,7 +14,9 @@ fn program(example: &str) -> PathBuf {
 }
 
 fn start(example: &str) -> Server {
-    Server::start(&mut harness::command(program(example))).unwrap()
+    let mut command = harness::command(program(example));
+    // Finding out the lines of a panic's backtrace is a freeze too.
+    Server::start(command.env("RUST_BACKTRACE", "0")).unwrap()
 }
 
 /// The report on this request's freeze, which never ends.

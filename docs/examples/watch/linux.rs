@@ -8,8 +8,13 @@ use nix::sys::signal::Signal::SIGPROF;
 use pprof::{Frames, ProfilerGuard};
 
 /// Parts of the paths of files that aren't yours.
-const FOREIGN: [&str; 4] =
-    ["/rustc/", "/rustlib/", "/registry/src/", "/git/checkouts/"];
+const FOREIGN: [&str; 5] = [
+    "/rustc/",
+    "/rustlib/",
+    "/rust/deps/",
+    "/registry/src/",
+    "/git/checkouts/",
+];
 
 const NO_LINE: &str = " (its line isn't known: build with \
     debug = \"line-tables-only\", and use one profiler at a time)";
