@@ -69,12 +69,12 @@ fn the_pool_reports_how_full_it_is() {
 
 #[test]
 fn a_client_that_leaves_keeps_its_slot_until_its_work_ends() {
-    let server = start("2_000_000_000", "1");
+    let server = start("5_000_000_000", "1");
     drop(server.send("/blocking"));
     assert_eq!(server.get("/blocking").status(), 503);
     wait_for(&server, "admitted", 0);
     let answer = server.get("/blocking");
-    assert_eq!(answer.body(), "Result is 2000000000", "a slot is free again");
+    assert_eq!(answer.body(), "Result is 5000000000", "a slot is free again");
 }
 
 #[cfg(target_os = "linux")]

@@ -60,13 +60,13 @@ fn progress_never_goes_back_and_ends_at_the_total() {
 
 #[test]
 fn each_ending_is_counted() {
-    let mut command = command("1_000_000_000");
+    let mut command = command("5_000_000_000");
     let server = Server::start(command.env("QUEUE", "1")).unwrap();
     assert_eq!(server.get("/failing").status(), 500);
     let request = server.open("/blocking?id=it");
     wait_for(&server, |event| running(event, "it").is_some());
     assert_eq!(server.get("/blocking").status(), 503);
-    assert!(request.wait().ends_with("Result is 1000000000"));
+    assert!(request.wait().ends_with("Result is 5000000000"));
     let end = wait_for(&server, |event| event["done"] == 1);
     assert_eq!((&end["failed"], &end["refused"]), (&1.into(), &1.into()));
     assert_eq!(end["running"], Value::Array(Vec::new()));

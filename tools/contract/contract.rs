@@ -1,6 +1,8 @@
 //! What every step must do: this file is a test of every step. Code that they all
 //! share is tested once, in `once.rs`.
 
+use std::time::{Duration, Instant};
+
 use harness::{Server, StartError, command};
 
 const STEP: &str = env!("CARGO_PKG_NAME");
@@ -38,6 +40,7 @@ fn it_prints_one_line_and_answers_each_route() {
     assert_eq!(response.headers()["content-type"], "text/plain; charset=utf-8");
     assert_eq!(response.body(), "This page is non-blocking.");
 
+    let start = Instant::now();
     let waiting = server.send("/waiting");
     let response = server.get("/blocking");
     assert_eq!(response.status(), 200);
@@ -46,7 +49,10 @@ fn it_prints_one_line_and_answers_each_route() {
     let timing = response.headers()["server-timing"].to_str().unwrap();
     let duration = timing.strip_prefix("count;dur=").expect(timing);
     assert!(duration.parse::<f64>().expect(timing) > 0.0, "{timing}");
-    assert!(!waiting.is_answered(), "it waits, and holds up no one");
+    // On a busy machine, the three seconds may be over already.
+    let is_answered = waiting.is_answered();
+    let is_early = start.elapsed() < Duration::from_secs(3);
+    assert!(!(is_answered && is_early), "it doesn't wait");
     if has_its_own_waiting() {
         let waited = waiting.wait();
         assert!(waited.starts_with("HTTP/1.1 200 "), "{waited}");
