@@ -66,7 +66,7 @@ pub(crate) fn panels(block: &str) -> String {
 /// times would differ. Where a command runs in the background, another one has
 /// to be answered before it.
 const ROUNDS: &str = "10000000000";
-const FEWER: &str = "4000000000";
+const FEWER: &str = "8000000000";
 const FEW: &str = "100000000";
 
 /// Runs the commands of a block. Returns the block as it is now, perhaps with

@@ -70,7 +70,7 @@ pub struct Options {
     #[arg(hide_env_values = true)]
     pub iterations: NonZeroU64,
 
-    /// How many threads to divide the counting among
+    /// How many threads to divide the count among
     #[arg(long, value_name = "N", env, default_value_t = default_threads())]
     #[arg(allow_hyphen_values = true, value_parser = parsed(parse_threads))]
     #[arg(hide_env_values = true)]

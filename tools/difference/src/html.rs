@@ -53,7 +53,7 @@ pub fn fragment(difference: &Difference, aside: &str) -> String {
     )
 }
 
-/// What stands above a difference: a heading, so that a screen reader can go
+/// The heading above a difference, so that a screen reader can go
 /// from one to the next.
 pub fn title(text: &str) -> String {
     format!("<span role=\"heading\" aria-level=\"2\">{text}</span>")
