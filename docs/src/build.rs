@@ -62,7 +62,7 @@ pub fn build(folder: Option<&Path>) -> Result<PathBuf, String> {
     let all = Difference::all().map_err(|error| error.to_string())?;
     let moves = tasks::moves()?;
     for (name, text) in [
-        (html::PAGE, html::page(&all)),
+        (html::PAGE, html::page("From step to step", "", &all)),
         (tasks::PAGE, moves),
         ("difference.css", html::style()),
         ("difference.js", html::SCRIPT.into()),

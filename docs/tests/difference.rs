@@ -97,10 +97,12 @@ fn keys_go_from_hunk_to_hunk_and_from_step_to_step() {
 #[test]
 fn the_moves_are_shown_one_by_one_in_few_lines_with_their_verdicts() {
     let Some(mut browser) = Browser::start() else { return };
-    browser.look(1920, 1080, "light");
-    browser.open(&crate::page(tasks::PAGE));
-    let size = browser.evaluate(SIZE);
-    assert!(size.as_f64() >= Some(22.0), "{size} px");
+    for (width, height) in [(1920, 1080), (1280, 720)] {
+        browser.look(width, height, "light");
+        browser.open(&crate::page(tasks::PAGE));
+        let size = browser.evaluate(SIZE);
+        assert!(size.as_f64() >= Some(22.0), "{width}: {size} px");
+    }
     let most = browser.evaluate(
         "Math.max(...[...document.querySelectorAll('.hunk')]
             .map(it => it.querySelectorAll('.row:not(.same)').length))",

@@ -59,8 +59,9 @@ pub fn title(text: &str) -> String {
     format!("<span role=\"heading\" aria-level=\"2\">{text}</span>")
 }
 
-/// A page with all the differences, large enough for a class.
-pub fn page(differences: &[Difference]) -> String {
+/// A page with all the differences, large enough for a class. `class` is one of
+/// the stylesheet's, or empty.
+pub fn page(heading: &str, class: &str, differences: &[Difference]) -> String {
     let key =
         |key, shown| format!("<button data-key=\"{key}\">{shown}</button>");
     let keys = format!(
@@ -80,10 +81,10 @@ pub fn page(differences: &[Difference]) -> String {
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width\">\n\
-         <title>From step to step</title>\n\
+         <title>{heading}</title>\n\
          <link rel=\"stylesheet\" href=\"difference.css\">\n\
          <script src=\"difference.js\"></script>\n</head>\n\
-         <body class=\"projection\">\n<main>\n<h1>From step to step</h1>\n\
+         <body class=\"projection {class}\">\n<main>\n<h1>{heading}</h1>\n\
          {all}</main>\n</body>\n</html>\n"
     )
 }

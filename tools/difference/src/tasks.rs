@@ -191,8 +191,8 @@ pub fn moves() -> Result<String, String> {
         Ok(Difference { numbers, steps, files })
     };
     let differences = (0..tasks.len()).map(difference);
-    let mut page =
-        html::page(&differences.collect::<Result<Vec<_>, String>>()?);
+    let differences = differences.collect::<Result<Vec<_>, String>>()?;
+    let mut page = html::page("Move by move", "moves", &differences);
     let anonymous = html::title("my-server → my-server");
     for Task { title, check, .. } in tasks {
         let verdict =

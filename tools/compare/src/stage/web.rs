@@ -153,7 +153,7 @@ fn file(kind: &str, text: impl Into<String>) -> HttpResponse {
 
 async fn difference() -> HttpResponse {
     match Difference::all() {
-        Ok(all) => file(FILES[0].1, html::page(&all)),
+        Ok(all) => file(FILES[0].1, html::page("From step to step", "", &all)),
         Err(error) => {
             HttpResponse::InternalServerError().body(error.to_string())
         }
