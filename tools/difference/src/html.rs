@@ -218,7 +218,8 @@ mod tests {
 
     #[test]
     fn no_line_is_empty_as_markdown_wants_it_and_nothing_is_inline() {
-        let html = page(&Difference::all().expect("the steps are there"));
+        let all = Difference::all().expect("the steps are there");
+        let html = page("From step to step", "", &all);
         assert!(html.lines().all(|line| !line.trim().is_empty()));
         for inline in ["<style", "<script>", " style=", " onclick="] {
             assert!(!html.contains(inline), "{inline}");
