@@ -363,6 +363,15 @@ fn the_outcome_is_hidden_until_the_class_has_guessed() {
         );
         points.as_u64().unwrap()
     };
+    // How many words of the second lane are about it.
+    let words = "(() => {
+            const texts = [];
+            const { pen } = stage.lanes[1].axis;
+            pen.fillText = (text) => texts.push(text);
+            frame();
+            delete pen.fillText;
+            return texts.filter(it => it.includes('waiting')).length;
+        })()";
     browser.press("2");
     // What was sent before is still seen, and isn't hidden.
     browser.press("r");
@@ -371,9 +380,10 @@ fn the_outcome_is_hidden_until_the_class_has_guessed() {
     browser.wait_for("count(1, '/blocking', 'ok') == 1");
     browser.press("w");
     browser.wait_for("count(1, '/waiting') == 1");
-    assert_eq!(count(browser), 0);
+    assert_eq!((count(browser), browser.evaluate(words)), (0, 0.into()));
     browser.press("p");
     assert!(count(browser) > 20);
+    assert_eq!(browser.evaluate(words), 1);
     // It would scroll away by itself, but later.
     browser.press("c");
     browser.press("r");

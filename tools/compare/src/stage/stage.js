@@ -103,7 +103,8 @@ function stateOf({ about, requests }) {
   const alive = ["alive", ...ends].join(", ");
   if (wait < FREEZE) return { kind: "alive", words: alive };
   // With two server threads, some connections are answered.
-  const spoken = latest > oldest ? "partly frozen" : "frozen";
+  const isPartly = stage.heard - latest < FREEZE;
+  const spoken = isPartly ? "partly frozen" : "frozen";
   const words = `${spoken} for ${(wait / 1000).toFixed(1)} s`;
   return { kind: "frozen", words, spoken };
 }
@@ -472,8 +473,10 @@ function draw(lane, time) {
   for (const request of lane.requests.values()) {
     const { path, at, end = time, outcome } = request;
     if (end < from) continue;
-    if (path !== PROBE) bars.push(request);
-    else if (at >= from) drawProbe(axis, at, end - at, outcome, base, above);
+    // What is hidden has no words, either.
+    if (path !== PROBE && at < (stage.guess ?? time)) bars.push(request);
+    else if (path === PROBE && at >= from)
+      drawProbe(axis, at, end - at, outcome, base, above);
   }
   drawRequests(axis, bars, time, from, base, floor);
   drawThreads(axis, groups, floor, from);

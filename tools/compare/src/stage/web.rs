@@ -104,6 +104,8 @@ pub fn serve(
         app.route("/difference.js", get().guard(is_this_host).to(script))
     })
     .workers(1)
+    // Beside the threads of two bursts it may have to wait for a core.
+    .client_request_timeout(Duration::ZERO)
     .disable_signals()
     .bind((Ipv4Addr::LOCALHOST, port))
     .map_err(|error| {
