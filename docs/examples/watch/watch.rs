@@ -126,7 +126,7 @@ impl Watched {
         let (place, mut seen) = (self.place(), lock(&self.seen));
         if place.as_ref() != seen.as_ref().map(|seen| &seen.place) {
             if let Some(Seen { at, reported: Some(who), .. }) = &*seen {
-                report("no longer frozen, after", *at, who);
+                report("no longer frozen, after", at.elapsed(), who);
             }
             *seen = place.map(|place| {
                 let (at, used) = (Instant::now(), self.system.used());
@@ -139,12 +139,13 @@ impl Watched {
         }) {
             *reports += 1;
             let who = format!("{} on {}", seen.place.2.1, self.name);
-            let does = self.system.does(seen).unwrap_or_default();
-            let what = does + &self.system.line();
+            // Without the time that it takes to find the line.
+            let (took, does) = (seen.at.elapsed(), self.system.does(seen));
+            let what = does.unwrap_or_default() + &self.system.line();
             // Otherwise it may have ended while this was found out.
             let what = Some(what).filter(|_| self.place() == place);
             let what = what.unwrap_or(", until just now".into());
-            report("frozen for", seen.at, &format!("{who}{what}"));
+            report("frozen for", took, &format!("{who}{what}"));
             seen.reported = Some(who);
         }
     }
@@ -157,8 +158,8 @@ impl Watched {
     }
 }
 
-fn report(what: &str, since: Instant, who: &str) {
-    let seconds = since.elapsed().as_secs_f64();
+fn report(what: &str, took: Duration, who: &str) {
+    let seconds = took.as_secs_f64();
     tracing::warn!(seconds, who, "{what}");
     let line = format!("{what} {seconds:.1} s: {who}\n");
     std::io::stderr().write_all(line.as_bytes()).ok();
