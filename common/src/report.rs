@@ -1,10 +1,10 @@
-use std::{num::NonZeroUsize, time::Duration};
+use std::{cmp::Reverse, num::NonZeroUsize, time::Duration};
 
 use actix_web::{
     HttpRequest, HttpResponse, Responder,
     body::BoxBody,
     http::header::{self, Accept, Header, Quality},
-    mime::{self, Mime},
+    mime,
 };
 use serde::Serialize;
 
@@ -132,18 +132,29 @@ impl SummaryReport {
     }
 }
 
-/// Whether the request prefers JSON to plain text (RFC 9110, 12.5.1).
+/// Whether the request prefers JSON to plain text, according to RFC 9110, 12.5.1:
+/// of the ranges that match a type, the most specific one sets its weight. If two
+/// types have the same weight, the one that is named wins; if both are named, the
+/// first.
 ///
 /// An `Accept` that can't be parsed, or that accepts neither, is ignored.
 fn prefers_json(request: &HttpRequest) -> bool {
-    let Ok(Accept(mut ranges)) = Accept::parse(request) else { return false };
-    ranges.retain(|range| range.quality > Quality::ZERO);
-    let is_json = |range: Mime| match range.essence_str() {
-        "application/json" | "application/*" => Some(true),
-        "text/plain" | "text/*" | "*/*" => Some(false),
-        _ => None,
+    let Ok(Accept(ranges)) = Accept::parse(request) else { return false };
+    let wanted = |kind, subtype| {
+        let ranges = ranges.iter().enumerate().filter_map(|(at, range)| {
+            let precision = match (range.item.type_(), range.item.subtype()) {
+                (t, s) if t == kind && s == subtype => 2,
+                (t, mime::STAR) if t == kind => 1,
+                (mime::STAR, mime::STAR) => 0,
+                _ => return None,
+            };
+            Some((precision, range.quality, Reverse(at)))
+        });
+        let best = ranges.max_by_key(|(precision, _, at)| (*precision, *at));
+        best.filter(|(_, quality, _)| *quality > Quality::ZERO)
+            .map(|(precision, quality, at)| (quality, precision, at))
     };
-    Accept(ranges).ranked().into_iter().find_map(is_json) == Some(true)
+    wanted(mime::APPLICATION, mime::JSON) > wanted(mime::TEXT, mime::PLAIN)
 }
 
 #[cfg(test)]
@@ -154,39 +165,36 @@ mod tests {
 
     #[test]
     fn json_is_for_clients_that_prefer_it() {
-        let json = |accept: &&str| {
+        let json = |accept: &str| {
             let request = TestRequest::default()
-                .insert_header((header::ACCEPT, *accept))
+                .insert_header((header::ACCEPT, accept))
                 .to_http_request();
             prefers_json(&request)
         };
-        let preferred = [
-            "application/json",
-            "application/json, */*",
-            "text/html, application/json;q=0.9, */*;q=0.1",
-            "text/plain;q=0.5, application/json",
-            "Application/JSON",
-            "application/*",
-            "*/*;q=0.9, application/json",
-            "application/json;q=0.2, text/*;q=0.1, text/html",
-            "application/*;q=0.1, application/json, text/plain;q=.5",
-        ];
-        let others = [
-            "*/*",
-            "text/plain, application/json",
-            "text/html, */*;q=0.8",
-            "image/png",
-            "nonsense",
-            "application/json;q=0",
-            "application/json;q=0.0, */*",
-            "*/*, application/json;q=0",
-            "text/*, application/json;q=0.9",
-            "*/*;q=0",
-            "application/json;q=nonsense",
-            "application/jsonp, application/json5",
-        ];
-        assert_eq!(preferred.iter().find(|accept| !json(accept)), None);
-        assert_eq!(others.iter().find(|accept| json(accept)), None);
+        assert!(json("application/json"));
+        assert!(json("application/json, */*"));
+        assert!(json("text/html, application/json;q=0.9, */*;q=0.1"));
+        assert!(json("text/plain;q=0.5, application/json"));
+        assert!(json("Application/JSON"));
+        assert!(json("application/*"));
+        assert!(json("*/*;q=0.9, application/json"));
+        assert!(json("text/plain;q=0, */*"), "anything but plain text");
+        assert!(json("application/json;q=0.2, text/*;q=0.1, text/html"));
+        assert!(json("application/*;q=0.1, application/json, text/plain;q=.5"));
+
+        assert!(!json("*/*"));
+        assert!(!json("text/plain, application/json"));
+        assert!(!json("text/html, */*;q=0.8"));
+        assert!(!json("image/png"));
+        assert!(!json("nonsense"));
+        assert!(!json("application/json;q=0"), "not JSON");
+        assert!(!json("application/json;q=0.0, */*"));
+        assert!(!json("application/json;q=0.000, application/*"));
+        assert!(!json("*/*, application/json;q=0"));
+        assert!(!json("text/*, application/json;q=0.9"));
+        assert!(!json("*/*;q=0"), "neither, so the default");
+        assert!(!json("application/json;q=nonsense"));
+        assert!(!json("application/jsonp, application/json5"));
         assert!(!prefers_json(&TestRequest::default().to_http_request()));
     }
 }

@@ -334,6 +334,17 @@ mod tests {
             prop_assert_eq!(summarise(&pieces, tables), summarise(whole, 1));
         }
 
+        #[test]
+        fn an_error_shows_little_of_any_bytes_and_nothing_that_a_terminal_obeys(
+            piece: Vec<u8>,
+        ) {
+            if let Err(bad) = Table::default().add(&piece) {
+                let text = bad.to_string();
+                let (_, shown) = text.split_once("begins with: ").unwrap();
+                prop_assert!(shown.chars().count() <= SHOWN);
+                prop_assert!(!shown.chars().any(char::is_control));
+            }
+        }
     }
 
     #[test]
