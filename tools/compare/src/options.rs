@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::{
+    collections::HashSet,
     num::{NonZeroU64, NonZeroUsize},
     path::PathBuf,
 };
@@ -159,7 +160,7 @@ impl Options {
             [before, after] if before == after => {
                 Err(format!("--diff: step {after} doesn't differ from itself"))
             }
-            _ => options.urls.iter().map(|text| peer(text)).collect(),
+            _ => peers(&options.urls),
         };
         match checked {
             Ok(peers) => options.peers = peers,
@@ -192,14 +193,28 @@ impl Options {
     }
 }
 
+fn peers(urls: &[String]) -> Result<Vec<Peer>, String> {
+    let names = STEPS.iter().chain(&NODE).chain([&TWO_WORKERS]);
+    let mut names: HashSet<_> = names.map(|name| name.to_string()).collect();
+    let peers = urls.iter().map(|text| {
+        let peer = peer(text)?;
+        if names.insert(peer.name.clone()) {
+            Ok(peer)
+        } else {
+            Err(format!("--url: two servers can't both be '{}'", peer.name))
+        }
+    });
+    peers.collect()
+}
+
 fn peer(text: &str) -> Result<Peer, String> {
     if text.contains(['@', '?', '#']) {
         return Err("--url: a user name, a password, a query (after ?) and a \
                     fragment (after #) aren't sent; leave them out"
             .into());
     }
+    let shown = sanitized(text, text.len());
     let expected = || {
-        let shown = sanitized(text, text.len());
         format!(
             "--url: expected a name, = and a URL that begins with http://, as \
              in mine=http://localhost:8000, not '{shown}'"
@@ -212,7 +227,8 @@ fn peer(text: &str) -> Result<Peer, String> {
         authority.port().is_some() || authority.as_str() == authority.host()
     });
     let name = name.trim().to_owned();
-    if name.is_empty() || uri.scheme_str() != Some("http") || !is_whole {
+    let is_named = !name.is_empty() && shown == text.trim();
+    if !is_named || uri.scheme_str() != Some("http") || !is_whole {
         return Err(expected());
     }
     Ok(Peer { name, url: url.trim_end_matches('/').to_owned() })
@@ -269,6 +285,7 @@ mod tests {
             "=http://localhost:8000",
             "a=localhost:8000",
             "a=\x1b[2J",
+            "a\x1b[2J=http://localhost:8000",
             "a=https://localhost:8000",
             "a=http://",
             "a=http://localhost:70000",
@@ -288,6 +305,12 @@ mod tests {
             assert!(error.contains("aren't sent"), "{error}");
             assert!(!error.contains("secret"), "{error}");
         }
+        for taken in ["step1-blocking", "node1-blocking", "two-workers"] {
+            let error = peers(&[format!("{taken}=http://b")]).unwrap_err();
+            assert!(error.contains("both"), "{error}");
+        }
+        let twice = ["a=http://b", "a=http://c"].map(String::from);
+        assert!(peers(&twice).is_err());
         let good = peer("mine =http://[::1]:8000/app/").unwrap();
         assert_eq!(
             (&*good.name, &*good.url),
