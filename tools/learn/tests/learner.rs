@@ -178,9 +178,10 @@ fn in_a_pipe_it_prints_json_and_its_status_says_whether_it_is_solved() {
             .output()
             .unwrap();
         let json = serde_json::from_slice::<serde_json::Value>(&output.stdout);
-        (output.status.code(), json.unwrap())
+        let log = String::from_utf8(output.stderr).unwrap();
+        (output.status.code(), json.unwrap(), log)
     };
-    let (status, said) = once("2");
+    let (status, said, _) = once("2");
     assert_eq!((status, &said["solved"]), (Some(1), &false.into()));
     assert_eq!(said["seen"]["frozen"], true);
     let moves = task::all().unwrap();
@@ -190,8 +191,10 @@ fn in_a_pipe_it_prints_json_and_its_status_says_whether_it_is_solved() {
         .replace("worker.join()", "worker.unwrap().join()")
         .replace("worker_failed", "a_500");
     save(&folder, &Files::from([("main.rs".into(), in_own_words)]));
-    let (status, said) = once("2");
+    let (status, said, _) = once("2");
     assert_eq!((status, &said["solved"]), (Some(0), &true.into()), "{said}");
+    let (.., log) = once("3");
+    assert!(log.contains("Your old code is kept in "), "{log}");
 }
 
 /// Solves all of it, with the usual mistakes, and is killed after each: a few
