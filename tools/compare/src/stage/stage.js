@@ -182,6 +182,9 @@ function listen() {
   source.onerror = () => {
     stage.connected = false;
   };
+  // A page that is left may stay in the browser's cache for a minute, with its
+  // connection; after six of them, no key would reach the stage.
+  addEventListener("pagehide", () => source.close(), { once: true });
 }
 
 function forget() {
@@ -560,4 +563,5 @@ function animate(time) {
 }
 
 listen();
+addEventListener("pageshow", ({ persisted }) => persisted && listen());
 requestAnimationFrame(animate);
