@@ -6,10 +6,10 @@ use std::{io, ops::RangeInclusive, time::Duration};
 
 use actix_web::rt::time::{Instant, sleep, sleep_until, timeout};
 use actix_web::{rt::spawn, web::Bytes};
-use async_nats::RequestErrorKind::NoResponders;
 use async_nats::jetstream::consumer::{PullConsumer, pull};
 use async_nats::jetstream::{self, AckKind, Context, Message, stream};
-use async_nats::{ConnectOptions, Error, Event, ServerAddr, connection::State};
+use async_nats::{ConnectOptions, Error, Event, ServerAddr, Subscriber};
+use async_nats::{RequestErrorKind::NoResponders, connection::State};
 use common::{BrokerSettings, log, stop_signal};
 use futures::{StreamExt, TryStreamExt, future::join_all};
 use scopeguard::{ScopeGuard, guard};
@@ -26,7 +26,6 @@ const SHARES: &str = "shares-1";
 const SILENCE: Duration = Duration::from_secs(1);
 /// A queue untouched for this many looks, eight a second, loses its shares.
 const LOOKS: u32 = if cfg!(test) { 16 } else { 80 };
-
 const ALL: RangeInclusive<u64> = 0..=u64::MAX;
 
 #[derive(Clone)]
@@ -69,60 +68,30 @@ impl Broker {
             }
             let mut context = jetstream::new(client);
             context.set_timeout(SILENCE / 2);
-            let consumer = queue(&context).await?;
-            Ok::<_, Error>((context, consumer))
+            queue(&context).await?;
+            Ok::<_, Error>(Self { context, lost })
         };
-        let connected = connected.await;
-        let (context, consumer) =
-            connected.unwrap_or_else(|error| settings.cannot_use_broker(error));
-        let broker = Self { context, lost };
+        let broker = connected.await;
+        let broker =
+            broker.unwrap_or_else(|error| settings.cannot_use_broker(error));
         if settings.role.is_none() {
-            spawn(broker.clone().watch(consumer));
+            spawn(broker.clone().watch());
         }
         Some(broker)
     }
 
-    /// Brings a share to a worker process, and its answer back. To stop it,
-    /// drop the future: the worker notices that nobody waits for its reports.
+    /// Brings a share to a worker process, and its answer back.
     pub async fn submit(
         &self,
         task: Task,
         progress: &Progress,
     ) -> Result<Answer, Lost> {
-        let client = self.context.client();
-        let (id, mut lost) = (client.new_inbox(), self.lost.subscribe());
-        let published = async {
-            // Otherwise, the client would keep the share and send it later.
-            if client.connection_state() != State::Connected {
-                return Err("disconnected".into());
-            }
-            let reports = client.subscribe(format!("reports.{id}")).await?;
-            let share = Bytes::from(postcard::to_stdvec(&task)?);
-            let publish = async || {
-                let subject = format!("{SHARES}.{id}");
-                self.context.publish(subject, share.clone()).await?.await
-            };
-            let mut sent = publish().await;
-            if sent.is_err() {
-                // A broker that was started again has no queue.
-                queue(&self.context).await?;
-                sent = publish().await;
-            }
-            Ok::<_, Error>((sent?.sequence, reports))
-        };
-        let published = published.await;
+        let mut lost = self.lost.subscribe();
+        let published = self.publish(&task).await;
         let (number, mut reports) =
             published.map_err(|error| Lost::Broker(error.to_string()))?;
-        let context = self.context.clone();
-        let remove = async move {
-            // In a new queue, the number belongs to another share.
-            if context.client().connection_state() == State::Connected {
-                let queue = context.get_stream_no_info(SHARES).await?;
-                queue.delete_message(number).await?;
-            }
-            Ok::<_, Error>(())
-        };
         // It leaves the queue when this future is dropped, unless it's done.
+        let remove = self.clone().remove(number);
         let queued = guard(remove, |remove| drop(spawn(remove)));
         let mut before = None;
         loop {
@@ -133,13 +102,13 @@ impl Broker {
                     continue
                 }
             };
+            // A worker stops when nobody replies: this future was dropped.
             if let Some(reply) = report.reply {
-                client.publish(reply, "".into()).await.ok();
+                self.context.client().publish(reply, "".into()).await.ok();
             }
             match postcard::from_bytes(&report.payload) {
                 Ok(Some(Answer::SoFar(done))) => {
-                    let done = done.min(task.size());
-                    progress.note(&mut before, done, false);
+                    progress.note(&mut before, done.min(task.size()), false);
                 }
                 Ok(Some(answer)) if task.fits(&answer) => {
                     progress.note(&mut before, task.size(), true);
@@ -151,8 +120,39 @@ impl Broker {
         }
     }
 
-    /// Watches the queue while anyone is waiting for a share: which are lost?
-    async fn watch(self, mut consumer: PullConsumer) -> Result<(), Error> {
+    /// Queues a share. Returns its number, and where reports on it arrive.
+    async fn publish(&self, task: &Task) -> Result<(u64, Subscriber), Error> {
+        let client = self.context.client();
+        // Otherwise, the client would keep the share and send it later.
+        if client.connection_state() != State::Connected {
+            return Err("disconnected".into());
+        }
+        let id = client.new_inbox();
+        let reports = client.subscribe(format!("reports.{id}")).await?;
+        let subject = format!("{SHARES}.{id}");
+        let share = Bytes::from(postcard::to_stdvec(task)?);
+        let publish = || self.context.publish(subject.clone(), share.clone());
+        let mut sent = publish().await?.await;
+        if sent.is_err() {
+            // A broker that was started again has no queue.
+            queue(&self.context).await?;
+            sent = publish().await?.await;
+        }
+        Ok((sent?.sequence, reports))
+    }
+
+    /// Takes a share out of the queue that nobody waits for any more.
+    async fn remove(self, number: u64) -> Result<(), Error> {
+        // In a new queue, the number belongs to another share.
+        if self.context.client().connection_state() == State::Connected {
+            let queue = self.context.get_stream_no_info(SHARES).await?;
+            queue.delete_message(number).await?;
+        }
+        Ok(())
+    }
+
+    /// A server watches the queue while it waits for shares: which are lost?
+    async fn watch(self) -> Result<(), Error> {
         let client = self.context.client();
         let hear = |what| client.subscribe(format!("$JS.{what}.{SHARES}.>"));
         let mut acks = hear("ACK").await?;
@@ -174,10 +174,11 @@ impl Broker {
                         quiet = 0;
                         continue;
                     }
-                    let info = consumer.get_info().await;
-                    reached = info.is_ok();
-                    let lost = match info {
-                        Ok(info) => {
+                    let queue = queue(&self.context).await;
+                    reached = queue.is_ok();
+                    let lost = match queue {
+                        Ok(consumer) => {
+                            let info = consumer.cached_info();
                             // Acknowledged up to here: no reply will come.
                             let done = 0..=info.ack_floor.stream_sequence;
                             let gone = Lost::Broker("a share is gone".into());
@@ -188,8 +189,6 @@ impl Broker {
                             Lost::NoWorkers
                         }
                         Err(error) => {
-                            let again = queue(&self.context).await;
-                            consumer = again.unwrap_or(consumer);
                             quiet += LOOKS / 4;
                             Lost::Broker(error.to_string())
                         }
@@ -260,7 +259,8 @@ async fn queue(context: &Context) -> Result<PullConsumer, Error> {
 
 /// A worker process: does shares until it's told to stop.
 pub async fn work(settings: &BrokerSettings) -> io::Result<()> {
-    let broker = Broker::connect(settings).await.ok_or(io::ErrorKind::Other)?;
+    let broker =
+        Broker::connect(settings).await.ok_or(io::ErrorKind::NotConnected)?;
     let pool = Pool::start(settings.threads, 1)
         .unwrap_or_else(|error| settings.cannot_start_threads(error));
     let permit = pool.admit().ok_or(io::ErrorKind::ResourceBusy)?;
