@@ -91,7 +91,7 @@ async fn failing(state: Data<State>) -> Result<&'static str> {
     receiver.await.map_err(worker_failed)
 }
 
-/// Has the pool count the shares. All are queued before the first is awaited:
+/// Has the shares counted. All are handed out before a result is awaited:
 /// otherwise they would take turns.
 async fn count_all(state: &State) -> Result<u64> {
     let receivers = shares(state.settings.iterations, state.settings.threads)

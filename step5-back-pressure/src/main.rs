@@ -102,7 +102,7 @@ fn admit(state: &State) -> Result<Permit> {
     })
 }
 
-/// Has the pool count the shares. All are queued before the first is awaited:
+/// Has the shares counted. All are handed out before a result is awaited:
 /// otherwise they would take turns.
 async fn count_all(state: &State, permit: &Permit) -> Result<u64> {
     let receivers = shares(state.settings.iterations, state.settings.threads)

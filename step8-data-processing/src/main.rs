@@ -142,7 +142,7 @@ fn admit(state: &State) -> Result<Permit> {
     })
 }
 
-/// Has the pool count the shares. All are queued before the first is awaited:
+/// Has the shares counted. All are handed out before a result is awaited:
 /// otherwise they would take turns.
 async fn count_all(
     state: &State,

@@ -1,4 +1,4 @@
-// A body of any size: cut at line endings; the pool summarises the pieces.
+// A body of any size: cut at line endings, and summarised piece by piece.
 
 use std::{
     mem::take,
@@ -29,7 +29,7 @@ const PIECE: usize = 512 * 1024;
 
 const TOO_SLOW: &str = "Timed out waiting for the rest of the body.";
 
-/// Has the pool summarise a body while it arrives.
+/// Summarises a body while it arrives.
 pub async fn summarise(
     settings: &UploadSettings,
     pool: &Pool,

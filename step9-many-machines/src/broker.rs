@@ -1,5 +1,5 @@
 // Between servers and worker processes: a queue that is somebody else's, NATS
-// JetStream. It hands a share to a worker, again and again until one is done.
+// JetStream. It hands a share to one worker after another until it's done.
 
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 use std::{io, ops::RangeInclusive, time::Duration};
@@ -31,7 +31,7 @@ const ALL: RangeInclusive<u64> = 0..=u64::MAX;
 #[derive(Clone)]
 pub struct Broker {
     context: Context,
-    // Which shares, by their numbers in the queue.
+    // Says which shares are lost, by their numbers in the queue.
     lost: broadcast::Sender<(RangeInclusive<u64>, Lost)>,
 }
 
@@ -123,25 +123,25 @@ impl Broker {
     /// Queues a share. Returns its number, and where reports on it arrive.
     async fn publish(&self, task: &Task) -> Result<(u64, Subscriber), Error> {
         let client = self.context.client();
-        // Otherwise, the client would keep the share and send it later.
+        // Disconnected, async-nats would keep the share and send it later.
         if client.connection_state() != State::Connected {
             return Err("disconnected".into());
         }
-        let id = client.new_inbox();
-        let reports = client.subscribe(format!("reports.{id}")).await?;
-        let subject = format!("{SHARES}.{id}");
+        let unique = client.new_inbox();
+        let reports = client.subscribe(format!("reports.{unique}")).await?;
+        let subject = format!("{SHARES}.{unique}");
         let share = Bytes::from(postcard::to_stdvec(task)?);
         let publish = || self.context.publish(subject.clone(), share.clone());
         let mut sent = publish().await?.await;
         if sent.is_err() {
-            // A broker that was started again has no queue.
+            // Perhaps it was started again, and has no queue.
             queue(&self.context).await?;
             sent = publish().await?.await;
         }
         Ok((sent?.sequence, reports))
     }
 
-    /// Takes a share out of the queue that nobody waits for any more.
+    /// Takes a share that nobody waits for any more out of the queue.
     async fn remove(self, number: u64) -> Result<(), Error> {
         // In a new queue, the number belongs to another share.
         if self.context.client().connection_state() == State::Connected {
@@ -160,7 +160,7 @@ impl Broker {
         let (mut reached, mut quiet, mut next) = (true, 0, Instant::now());
         loop {
             select! {
-                // Somebody is working, for this server or another.
+                // Somebody is working for a server, and the queue is there.
                 Some(_) = acks.next(), if reached => quiet = 0,
                 Some(event) = dead.next() => {
                     let event = serde_json::from_slice(&event.payload);
@@ -179,11 +179,12 @@ impl Broker {
                     let lost = match queue {
                         Ok(consumer) => {
                             let info = consumer.cached_info();
-                            // Acknowledged up to here: no reply will come.
+                            // All up to here are acknowledged: no reply comes.
                             let done = 0..=info.ack_floor.stream_sequence;
                             let gone = Lost::Broker("a share is gone".into());
                             self.lost.send((done, gone)).ok();
-                            // Workers that wait for a share, or are doing one.
+                            // Workers that wait for a share, or have one. If
+                            // there are none, four looks are enough.
                             let hands = info.num_waiting + info.num_ack_pending;
                             quiet += if hands > 0 { 1 } else { LOOKS / 4 };
                             Lost::NoWorkers
@@ -233,7 +234,7 @@ impl Broker {
     }
 }
 
-/// The queue's consumer. Both are made if they aren't there.
+/// Returns the queue's consumer. Makes both if they aren't there.
 async fn queue(context: &Context) -> Result<PullConsumer, Error> {
     let queue = stream::Config {
         name: SHARES.into(),
@@ -250,7 +251,7 @@ async fn queue(context: &Context) -> Result<PullConsumer, Error> {
     let workers = pull::Config {
         durable_name: Some(format!("workers-{created}")),
         ack_wait: SILENCE,
-        // Then it counts as failed.
+        // After these, it counts as failed.
         max_deliver: 5,
         ..Default::default()
     };
@@ -259,8 +260,7 @@ async fn queue(context: &Context) -> Result<PullConsumer, Error> {
 
 /// A worker process: does shares until it's told to stop.
 pub async fn work(settings: &BrokerSettings) -> io::Result<()> {
-    let broker =
-        Broker::connect(settings).await.ok_or(io::ErrorKind::NotConnected)?;
+    let broker = Broker::connect(settings).await.ok_or(io::ErrorKind::Other)?;
     let pool = Pool::start(settings.threads, 1)
         .unwrap_or_else(|error| settings.cannot_start_threads(error));
     let permit = pool.admit().ok_or(io::ErrorKind::ResourceBusy)?;

@@ -1,4 +1,4 @@
-// A body of any size: cut at line endings; the pool summarises the pieces.
+// A body of any size: cut at line endings, and summarised piece by piece.
 
 use std::{
     mem::take,
@@ -28,7 +28,7 @@ const PIECE: usize = 512 * 1024;
 
 const TOO_SLOW: &str = "Timed out waiting for the rest of the body.";
 
-/// Has the pool summarise a body while it arrives.
+/// Summarises a body while it arrives.
 pub async fn summarise(
     settings: &UploadSettings,
     pool: &Pool,
@@ -111,7 +111,8 @@ struct Tables(Mutex<Vec<Table>>);
 impl Tables {
     fn add(&self, (lines, part): (u64, Table)) -> u64 {
         let table = self.lock().pop().unwrap_or_default();
-        self.lock().push(table.merge(part));
+        let table = table.merge(part);
+        self.lock().push(table);
         lines
     }
 
