@@ -1,13 +1,9 @@
 //! Tables, charts and single numbers, from the files in `docs/results`.
 
 use compare::{
-    format::ratio,
+    format::short,
     results::Results,
-    show::{
-        chart,
-        figures::{latencies, spread},
-        machine, settings,
-    },
+    show::{chart, machine, settings, table},
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -16,6 +12,24 @@ use crate::read;
 
 /// The colours and lines of the charts.
 pub use chart::STYLE;
+
+/// The head of the table of servers: `compare`'s own is for a narrow terminal.
+const SERVERS: [&str; 6] = [
+    "server",
+    "`/blocking`: median (least to greatest)",
+    "speed-up",
+    "`/non-blocking` during it: median",
+    "99 % within",
+    "worst",
+];
+
+/// The head of the table of threads.
+const SCALING: [&str; 4] = [
+    "threads",
+    "`/blocking`: median (least to greatest)",
+    "speed-up",
+    "efficiency",
+];
 
 #[derive(Deserialize)]
 #[serde(untagged)]
@@ -47,10 +61,18 @@ pub fn make(path: &str, part: &str) -> Result<String, String> {
 
 fn compared(results: &Results, part: &str) -> Option<String> {
     Some(match part {
-        "table" => servers(results),
-        "scaling" if !results.scaling.is_empty() => scaling(results),
+        "table" => {
+            let row = |[name, rest @ ..]: [String; 6]| {
+                [vec![format!("`{name}`")], rest.map(whole).to_vec()].concat()
+            };
+            markdown(&SERVERS, table::servers(results).into_iter().map(row))
+        }
+        "scaling" if !results.scaling.is_empty() => {
+            let row = |row: [String; 4]| row.map(whole).to_vec();
+            markdown(&SCALING, table::scaling(results).into_iter().map(row))
+        }
         "chart" if !results.scaling.is_empty() => {
-            format!("\n{}", chart::alone(&chart::scaling(results)))
+            format!("\n{}\n", chart::scaling(results).into_string())
         }
         "machine" => {
             measured_on(&machine(results), &format!(": {}", settings(results)))
@@ -61,59 +83,13 @@ fn compared(results: &Results, part: &str) -> Option<String> {
             let name = part.strip_prefix("99 of 100 of ")?;
             let mut servers = results.servers.iter();
             let server = servers.find(|it| it.name == name)?;
-            let [_, p99, ..] = latencies(server.during);
-            whole(p99)
+            whole(short(server.during?.answered?.p99_ms))
         }
     })
 }
 
 fn measured_on(machine: &str, how: &str) -> String {
     format!("\n\nMeasured on {machine}{how}.\n\n")
-}
-
-/// The measurements of each server by `compare`.
-fn servers(results: &Results) -> String {
-    let head = [
-        "server",
-        "`/blocking`: median (least to greatest)",
-        "speed-up",
-        "`/non-blocking` during it: median",
-        "99 % within",
-        "worst",
-    ];
-    let rows = results.servers.iter().map(|server| {
-        let [median, range] = spread(server.blocking);
-        let [p50, p99, worst, _] = latencies(server.during).map(whole);
-        vec![
-            format!("`{}`", server.name),
-            whole(format!("{median} ({range})")),
-            ratio(server.speed_up),
-            p50,
-            p99,
-            worst,
-        ]
-    });
-    table(&head, rows)
-}
-
-/// How much faster each further thread makes `/blocking`.
-fn scaling(results: &Results) -> String {
-    let head = [
-        "threads",
-        "`/blocking`: median (least to greatest)",
-        "speed-up",
-        "efficiency",
-    ];
-    let rows = results.scaling.iter().map(|scaled| {
-        let [median, range] = spread(scaled.blocking);
-        vec![
-            scaled.threads.to_string(),
-            whole(format!("{median} ({range})")),
-            ratio(scaled.speed_up),
-            ratio(scaled.efficiency),
-        ]
-    });
-    table(&head, rows)
 }
 
 impl Printed {
@@ -124,7 +100,7 @@ impl Printed {
         };
         let rows = self.rows.iter().map(|row| row.iter().map(cell).collect());
         match wanted {
-            "table" => Some(table(&self.columns, rows)),
+            "table" => Some(markdown(&self.columns, rows)),
             "machine" => Some(measured_on(
                 &self.machine,
                 &format!(", with `{}`", self.command),
@@ -135,7 +111,7 @@ impl Printed {
 }
 
 /// A Markdown table.
-fn table(
+fn markdown(
     head: &[impl AsRef<str>],
     rows: impl Iterator<Item = Vec<String>>,
 ) -> String {
@@ -147,7 +123,8 @@ fn table(
     format!("\n\n{}{}{rows}\n", line(&head), line(&rule))
 }
 
-/// A number stays on one line with its unit.
+/// A number stays on one line with its unit, and a range with its end.
 fn whole(figure: String) -> String {
-    figure.replace(' ', "\u{a0}").replace('–', "–\u{2060}")
+    let joined = figure.replace(' ', "\u{a0}").replace('–', "–\u{2060}");
+    joined.trim_end_matches('\u{2060}').to_owned()
 }

@@ -6,10 +6,9 @@ use compare::{
     measure::{Failure, carry_out, is_ready},
     options::Options,
     plan::Plan,
-    show::{self, report::Report},
-    stage,
+    show, stage,
 };
-use tokio::{signal, task::spawn_blocking};
+use tokio::signal;
 
 /// As a shell reports it for a program that Ctrl-C ended.
 const INTERRUPTED: u8 = 130;
@@ -51,12 +50,11 @@ async fn compare(options: &Options) -> Result<bool, Failure> {
     if options.ready {
         return is_ready(&plan).await;
     }
-    let folder = options.report.clone();
-    let report = spawn_blocking(move || Report::create(&folder)).await??;
+    let folder = &options.report;
+    show::report::create(folder)?;
     let results = carry_out(&plan).await?;
-    let is_complete = results.is_complete();
-    spawn_blocking(move || show::all(&results, &report)).await??;
-    Ok(is_complete)
+    show::all(&results, folder)?;
+    Ok(results.is_complete())
 }
 
 /// Waits for Ctrl-C, or for another signal that ends programs.

@@ -45,7 +45,7 @@ pub struct Options {
     #[arg(long, value_name = "STEP,…", value_delimiter = ',')]
     #[arg(value_parser = PossibleValuesParser::new(STEPS.iter().copied()))]
     #[arg(hide_possible_values = true, verbatim_doc_comment)]
-    pub only: Vec<String>,
+    only: Vec<String>,
 
     /// Also measure a server that is already running and has both
     /// routes; can be repeated
@@ -55,15 +55,15 @@ pub struct Options {
 
     /// Also run the first three steps in Node.js, from tools/peers/node
     #[arg(long)]
-    pub node: bool,
+    node: bool,
 
     /// Also run step 1 with two server threads
     #[arg(long)]
-    pub two_workers: bool,
+    two_workers: bool,
 
     /// The parsed `urls`.
     #[arg(skip)]
-    pub peers: Vec<Peer>,
+    peers: Vec<Subject>,
 
     /// How far /blocking counts
     #[arg(long, value_name = "N", env, default_value = "10_000_000_000")]
@@ -94,12 +94,6 @@ pub struct Options {
     #[arg(long, value_name = "N", verbatim_doc_comment)]
     #[arg(allow_hyphen_values = true, value_parser = parsed(parse_threads))]
     pub runs: Option<NonZeroUsize>,
-
-    /// Milliseconds from one probe to the next; 50 with --live
-    #[arg(long, value_name = "MS", default_value = "10")]
-    #[arg(default_value_if("live", "true", "50"))]
-    #[arg(allow_hyphen_values = true, value_parser = parsed(parse_threads))]
-    pub interval: NonZeroUsize,
 
     /// The folder for report.html and results.json [default: target/compare]
     #[arg(long, value_name = "DIR", hide_default_value = true)]
@@ -142,13 +136,32 @@ Examples:
 
 The exit status is 0 only when everything was measured as asked for.";
 
-/// A server that is already running.
+/// A server to measure.
 #[derive(Clone, Debug)]
-pub struct Peer {
+pub struct Subject {
     /// Its name.
     pub name: String,
-    /// Where it is, without a slash at the end.
-    pub url: String,
+    /// Where it comes from.
+    pub source: Source,
+}
+
+/// Where a server comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// It is a step, which is built and started.
+    Step,
+    /// It is an example of step 1, which is built and started.
+    Example,
+    /// It is a stage in Node.js, which is started.
+    Node,
+    /// It runs there already; no slash at the end.
+    Url(String),
+}
+
+impl Subject {
+    fn new(name: &str, source: Source) -> Self {
+        Self { name: name.to_owned(), source }
+    }
 }
 
 impl Options {
@@ -182,18 +195,25 @@ impl Options {
         }
     }
 
-    /// The chosen steps, in their order.
-    pub fn steps(&self) -> impl Iterator<Item = &'static str> {
-        let chosen = |step: &&str| match self.only[..] {
+    /// The servers to measure, in order.
+    pub fn subjects(&self) -> Vec<Subject> {
+        let is_chosen = |step: &&str| match self.only[..] {
             [] if self.live || self.ready => *step != TAKES_LONG,
             [] => DEFAULT.contains(step),
             ref only => only.iter().any(|name| name == step),
         };
-        STEPS.iter().copied().filter(chosen)
+        let steps = STEPS.into_iter().filter(is_chosen);
+        let steps = steps.map(|step| Subject::new(step, Source::Step));
+        let example = (self.two_workers || self.ready)
+            .then(|| Subject::new(TWO_WORKERS, Source::Example));
+        let stages = NODE.into_iter().filter(|_| self.node);
+        let stages = stages.map(|stage| Subject::new(stage, Source::Node));
+        let peers = self.peers.iter().cloned();
+        steps.chain(example).chain(stages).chain(peers).collect()
     }
 }
 
-fn peers(urls: &[String]) -> Result<Vec<Peer>, String> {
+fn peers(urls: &[String]) -> Result<Vec<Subject>, String> {
     let names = STEPS.iter().chain(&NODE).chain([&TWO_WORKERS]);
     let mut names: HashSet<_> = names.map(|name| name.to_string()).collect();
     let peers = urls.iter().map(|text| {
@@ -207,31 +227,33 @@ fn peers(urls: &[String]) -> Result<Vec<Peer>, String> {
     peers.collect()
 }
 
-fn peer(text: &str) -> Result<Peer, String> {
+fn peer(text: &str) -> Result<Subject, String> {
     if text.contains(['@', '?', '#']) {
         return Err("--url: a user name, a password, a query (after ?) and a \
                     fragment (after #) aren't sent; leave them out"
             .into());
     }
     let shown = sanitized(text, text.len());
-    let expected = || {
+    let is_harmless = shown == text.trim();
+    named_url(text).filter(|_| is_harmless).ok_or_else(|| {
         format!(
             "--url: expected a name, = and a URL that begins with http://, as \
              in mine=http://localhost:8000, not '{shown}'"
         )
-    };
-    let (name, url) = text.split_once('=').ok_or_else(expected)?;
-    let uri: hyper::Uri = url.parse().map_err(|_| expected())?;
+    })
+}
+
+fn named_url(text: &str) -> Option<Subject> {
+    let (name, url) = text.split_once('=')?;
+    let uri: hyper::Uri = url.parse().ok()?;
+    let authority = uri.authority()?;
     // A port that isn't a number would be dropped in silence.
-    let is_whole = uri.authority().is_some_and(|authority| {
-        authority.port().is_some() || authority.as_str() == authority.host()
-    });
-    let name = name.trim().to_owned();
-    let is_named = !name.is_empty() && shown == text.trim();
-    if !is_named || uri.scheme_str() != Some("http") || !is_whole {
-        return Err(expected());
-    }
-    Ok(Peer { name, url: url.trim_end_matches('/').to_owned() })
+    let is_whole =
+        authority.port().is_some() || authority.as_str() == authority.host();
+    let is_http = uri.scheme_str() == Some("http");
+    let url = Source::Url(url.trim_end_matches('/').to_owned());
+    let peer = Subject::new(name.trim(), url);
+    (is_whole && is_http && !peer.name.is_empty()).then_some(peer)
 }
 
 fn iterations(text: &str) -> Result<NonZeroU64, String> {
@@ -252,26 +274,18 @@ mod tests {
 
     #[test]
     fn a_bad_value_is_rejected_with_the_accepted_ones() {
-        let bad = [
-            ("only", "step0", "step1-blocking"),
-            ("iterations", "0", "from 1 to 18446744073709551615"),
-            ("iterations", "1e10", "whole number"),
-            ("threads", "", "from 1 to 1024"),
-            ("threads", "-1", "from 1 to 1024"),
-            ("threads", "\u{fffd}", "from 1 to 1024"),
-            ("concurrency", "1.5", "from 1 to 1024"),
-            ("scaling", "1,,2", "from 1 to 1024"),
-            ("runs", "1025", "from 1 to 1024"),
-            ("interval", "10ms", "from 1 to 1024"),
-            ("live-port", "65536", "from 0 to 65535"),
-            ("diff", "0", "1 to 9"),
-            ("diff", "two", "1 to 9"),
-        ];
-        for (flag, value, accepted) in bad {
-            let option = format!("--{flag}={value}");
-            let error = Options::try_parse_from(["compare", &option]);
+        for (option, accepted) in [
+            ("--only=step0", "step1-blocking"),
+            ("--iterations=0", "from 1 to 18446744073709551615"),
+            ("--iterations=1e10", "whole number"),
+            ("--threads=-1", "from 1 to 1024"),
+            ("--scaling=1,,2", "from 1 to 1024"),
+            ("--diff=0", "1 to 9"),
+        ] {
+            let error = Options::try_parse_from(["compare", option]);
             let error = error.unwrap_err().to_string();
-            assert!(error.contains(&format!("'--{flag}")), "{error}");
+            let flag = option.split('=').next().unwrap();
+            assert!(error.contains(&format!("'{flag}")), "{error}");
             assert!(error.contains(accepted), "{option}: {error}");
         }
         let good = ["compare", "--iterations=10_000", "--runs=1024"];
@@ -280,42 +294,29 @@ mod tests {
 
     #[test]
     fn a_url_is_honoured_or_refused_and_its_password_is_never_repeated() {
-        for bad in [
-            "mine",
-            "=http://localhost:8000",
-            "a=localhost:8000",
-            "a=\x1b[2J",
-            "a\x1b[2J=http://localhost:8000",
-            "a=https://localhost:8000",
-            "a=http://",
-            "a=http://localhost:70000",
-            "a = http://localhost:8000",
+        let [not_sent, unlike] = ["aren't sent", "mine=http://localhost:8000"];
+        for (bad, why) in [
+            ("mine", unlike),
+            ("=http://localhost:8000", unlike),
+            ("a=localhost:8000", unlike),
+            ("a\x1b[2J=http://localhost:8000", unlike),
+            ("a=https://localhost:8000", unlike),
+            ("a=http://localhost:70000", unlike),
+            ("a = http://localhost:8000", unlike),
+            ("a=http://me:secret@localhost:8000", not_sent),
+            ("a=http://localhost:8000/?token=secret", not_sent),
+            ("step1-blocking=http://b", "can't both be 'step1-blocking'"),
+            ("two-workers=http://b", "can't both be 'two-workers'"),
         ] {
-            let error = peer(bad).unwrap_err();
-            assert!(error.contains("mine=http://localhost:8000"), "{error}");
-            assert!(!error.contains('\x1b'), "{error}");
-        }
-        for secret in [
-            "http://me:secret@localhost:8000",
-            "a=https://me:secret@localhost:8000",
-            "a=http://localhost:8000/?token=secret",
-            "a=http://localhost:8000/#secret",
-        ] {
-            let error = peer(secret).unwrap_err();
-            assert!(error.contains("aren't sent"), "{error}");
+            let error = peers(&[bad.to_owned()]).unwrap_err();
+            assert!(error.contains(why), "{error}");
+            assert!(!error.contains(['\x1b']), "{error}");
             assert!(!error.contains("secret"), "{error}");
         }
-        for taken in ["step1-blocking", "node1-blocking", "two-workers"] {
-            let error = peers(&[format!("{taken}=http://b")]).unwrap_err();
-            assert!(error.contains("both"), "{error}");
-        }
-        let twice = ["a=http://b", "a=http://c"].map(String::from);
-        assert!(peers(&twice).is_err());
-        let good = peer("mine =http://[::1]:8000/app/").unwrap();
-        assert_eq!(
-            (&*good.name, &*good.url),
-            ("mine", "http://[::1]:8000/app")
-        );
+        let good = ["mine =http://[::1]:8000/app/".to_owned()];
+        let [peer] = &peers(&good).unwrap()[..] else { panic!() };
+        assert_eq!(peer.name, "mine");
+        assert_eq!(peer.source, Source::Url("http://[::1]:8000/app".into()));
     }
 
     #[test]
@@ -326,7 +327,6 @@ mod tests {
         };
         assert_eq!(diff(&["4"]).unwrap(), Some((3, 4)));
         assert_eq!(diff(&["1", "4"]).unwrap(), Some((1, 4)));
-        assert!(diff(&[]).is_err());
         assert!(diff(&["1", "2", "3"]).is_err());
         assert!(diff(&["2", "--live"]).is_err());
     }

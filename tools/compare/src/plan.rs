@@ -4,8 +4,9 @@ use std::{collections::BTreeSet, num::NonZeroUsize, time::Duration};
 
 use harness::STEPS;
 
+pub use crate::options::{Source, Subject};
 use crate::{
-    options::{NODE, Options, TWO_WORKERS},
+    options::Options,
     results::{IN_TIME_MS, Settings},
 };
 
@@ -34,28 +35,6 @@ pub struct Plan {
     pub offline: bool,
 }
 
-/// A server to measure.
-#[derive(Clone)]
-pub struct Subject {
-    /// Its name.
-    pub name: String,
-    /// Where it comes from.
-    pub source: Source,
-}
-
-/// Where a server comes from.
-#[derive(Clone, PartialEq, Eq)]
-pub enum Source {
-    /// It is a step, which is built and started.
-    Step,
-    /// It is an example of step 1, which is built and started.
-    Example,
-    /// It is a stage in Node.js, which is started.
-    Node,
-    /// It runs there already.
-    Url(String),
-}
-
 impl Plan {
     /// What the command line asks for.
     pub fn new(options: &Options) -> Self {
@@ -65,29 +44,14 @@ impl Plan {
             threads: options.threads.get(),
             concurrency: options.concurrency.get(),
             runs: runs.unwrap_or(0),
-            interval_ms: options.interval.get(),
+            interval_ms: if options.live { 50 } else { 10 },
             in_time_ms: IN_TIME_MS,
         };
-        let subject =
-            |name: &str, source| Subject { name: name.to_owned(), source };
-        let mut subjects: Vec<_> =
-            options.steps().map(|step| subject(step, Source::Step)).collect();
-        if options.two_workers || options.ready {
-            subjects.push(subject(TWO_WORKERS, Source::Example));
-        }
-        if options.node {
-            subjects.extend(NODE.map(|stage| subject(stage, Source::Node)));
-        }
-        let peers = options.peers.iter();
-        subjects
-            .extend(peers.map(|peer| {
-                subject(&peer.name, Source::Url(peer.url.clone()))
-            }));
         let scaling = options.scaling.iter().map(|count| count.get());
         let one = (!options.scaling.is_empty()).then_some(1);
         Self {
             settings,
-            subjects,
+            subjects: options.subjects(),
             scaling: scaling.chain(one).collect(),
             runs,
             offline: options.ready,

@@ -3,7 +3,6 @@
 mod node;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
     fs,
     io::{BufRead, BufReader, Write},
     net::{TcpListener, TcpStream},
@@ -15,7 +14,6 @@ use std::{
 };
 
 use compare::results::{Results, Server};
-use serde_json::Value;
 
 /// How far `/blocking` counts.
 const COUNT: &str = "200000000";
@@ -120,60 +118,6 @@ fn step_1_answers_nobody_in_time_and_the_others_do() {
 
     let page = PathBuf::from(stdout.lines().last().unwrap());
     assert!(fs::read_to_string(&page).unwrap().contains("<svg"), "{page:?}");
-    assert_documented(&serde_json::to_value(results).unwrap());
-}
-
-/// Every field of the results is in the documentation with its type, and every
-/// field of the documentation in the results.
-fn assert_documented(results: &Value) {
-    let page = harness::workspace().join("docs/chapters/proofs.md");
-    let page = fs::read_to_string(page).unwrap();
-    let (_, table) =
-        page.split_once("\n## Fields of `results.json`\n").unwrap();
-    let row = |line| -> Option<(&str, &str)> {
-        let mut cells = str::strip_prefix(line, "| `")?.split(" | ");
-        Some((cells.next()?.trim_end_matches('`'), cells.next()?))
-    };
-    let documented: BTreeMap<_, _> = table.lines().filter_map(row).collect();
-    let mut found = BTreeSet::new();
-    assert_field_documented("", results, &documented, &mut found);
-    for field in documented.keys() {
-        assert!(found.contains(*field), "there is no {field}");
-    }
-}
-
-fn assert_field_documented(
-    field: &str,
-    value: &Value,
-    documented: &BTreeMap<&str, &str>,
-    found: &mut BTreeSet<String>,
-) {
-    let kind = match value {
-        Value::Array(list) => {
-            let field = format!("{field}[]");
-            for value in list {
-                assert_field_documented(&field, value, documented, found);
-            }
-            return;
-        }
-        Value::Object(object) => {
-            for (name, value) in object {
-                let path = format!("{field}.{name}");
-                let path = path.trim_start_matches('.');
-                assert_field_documented(path, value, documented, found);
-            }
-            "object"
-        }
-        Value::Number(_) => "number",
-        Value::String(_) => "string",
-        Value::Null => "null",
-        Value::Bool(_) => "boolean",
-    };
-    // An object that is always there is documented by its fields.
-    let kinds = documented.get(field).unwrap_or(&"object");
-    let is_right = kinds.split(" or ").any(|one| one == kind);
-    assert!(is_right, "{field} is documented as {kinds}, but is {kind}");
-    found.insert(field.to_owned());
 }
 
 /// A server on a free port, until the test is over. Returns its URL. It

@@ -44,9 +44,7 @@ pub async fn carry_out(
         if let Some(error) = &error {
             log(format!("{name}: {error}"));
         }
-        // One thread comes first.
-        let one = all.first().and_then(|one| one.blocking);
-        all.push(Scaled::new(threads, runs_ms, error, one));
+        all.push(Scaled::new(threads, runs_ms, error));
     }
     all
 }

@@ -1,8 +1,5 @@
 //! Everything that was measured: the content of `results.json`.
 
-// docs/chapters/proofs.md explains each field; a test compares them.
-#![allow(missing_docs)]
-
 mod stats;
 
 use serde::{Deserialize, Serialize};
@@ -15,108 +12,133 @@ pub const BASELINE: &str = "step1-blocking";
 /// A response within this time is in time: nobody notices the delay.
 pub const IN_TIME_MS: f64 = 10.0;
 
-/// The whole of it.
+/// Everything that was measured.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Results {
+    /// Where it was measured.
     pub machine: Machine,
+    /// What was asked for.
     pub settings: Settings,
+    /// The servers, in order.
     pub servers: Vec<Server>,
+    /// The time of step 3 with several numbers of threads: see `--scaling`.
     pub scaling: Vec<Scaled>,
 }
 
 /// A machine, and the build that ran on it.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Machine {
+    /// The processor's name.
     pub cpu: String,
-    /// How many cores this process may use.
+    /// How many cores the process may use, with container limits applied.
     pub cores: usize,
+    /// The operating system and the processor's architecture.
     pub os: String,
-    /// The build profile of this program and of the steps.
+    /// The build profile of `compare` and of the steps: `release` or `dev`.
     pub profile: String,
 }
 
 /// What was asked for.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Settings {
+    /// How far `/blocking` counts.
     pub iterations: u64,
+    /// How many threads computed, in the steps that have this setting.
     pub threads: usize,
+    /// How many `/blocking` requests were in flight at a time.
     pub concurrency: usize,
+    /// How many times each server was measured, unless it failed.
     pub runs: usize,
+    /// The time from one probe to the next.
     pub interval_ms: usize,
+    /// A response was in time if it took less than this.
     pub in_time_ms: f64,
 }
 
-/// One server: a step, or what `--url` named.
+/// A step, a Node.js server, or a server that `--url` named.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Server {
+    /// Its name.
     pub name: String,
-    /// Why not everything could be measured.
+    /// Why some of its runs couldn't be measured.
     pub error: Option<String>,
+    /// How long `/blocking` took, over the requests of all runs.
     pub blocking: Option<Spread>,
-    /// How many times as fast as step 1, by the medians.
+    /// How many times as fast it was as step 1, comparing medians. None if that
+    /// wasn't measured, or if it counts to a different number.
     pub speed_up: Option<f64>,
-    /// The probes before /blocking was sent.
-    pub idle: Option<Latencies>,
-    /// The probes while it ran.
+    /// The probes of all runs that were sent while `/blocking` was running.
     pub during: Option<Latencies>,
+    /// Every sample.
     pub runs: Vec<Run>,
 }
 
 /// One run. Its clock starts when `/blocking` is sent.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Run {
+    /// The requests to `/blocking`.
     pub blocking: Vec<Request>,
-    /// Until when the wanted number of requests was in flight.
+    /// How long `settings.concurrency` requests to `/blocking` were in flight;
+    /// with one request, how long it took.
     pub until_ms: f64,
+    /// The requests to `/non-blocking`, from before `/blocking` was sent until
+    /// after it was answered.
     pub probes: Vec<Probe>,
 }
 
 /// A request to `/blocking`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Request {
+    /// When it was sent.
     pub sent_ms: f64,
+    /// How long it took until the whole response had arrived.
     pub took_ms: f64,
-    /// What it answered.
+    /// The number it returned.
     pub counted: u64,
 }
 
 /// A request to `/non-blocking`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Probe {
-    /// When it was due; below zero: before /blocking was sent.
+    /// When it was due: negative before `/blocking` was sent.
     pub at_ms: f64,
-    /// How late the prober sent it.
+    /// How late `compare` itself sent it.
     pub late_ms: f64,
-    /// From when it was due until it was answered.
+    /// The time from `at_ms` until the whole response had arrived.
     pub latency_ms: Option<f64>,
-    /// Why it wasn't.
+    /// Why there is no latency.
     pub error: Option<String>,
 }
 
 /// How a set of probes was answered.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Latencies {
+    /// How many there were.
     pub probes: usize,
+    /// How many got no response, or an error.
     pub failed: usize,
-    /// How many were answered in time.
+    /// How many got their response in time.
     pub in_time: usize,
-    /// Of those that were answered; none when none was.
+    /// The latencies of those that got a response: `p50_ms` and so on are fields
+    /// of this object, and are missing if there was none.
     #[serde(flatten)]
     pub answered: Option<Percentiles>,
-    /// How late the prober itself sent them.
+    /// How late `compare` itself sent them; the latencies include this.
     pub late: Percentiles,
 }
 
-/// The time of `/blocking` with a number of threads.
+/// The time of step 3's `/blocking` with a number of threads.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Scaled {
+    /// How many threads.
     pub threads: usize,
+    /// Why some of the runs couldn't be measured.
     pub error: Option<String>,
+    /// How long `/blocking` took.
     pub blocking: Option<Spread>,
-    /// How many times as fast as with one thread, by the medians.
+    /// How many times as fast it was as with one thread, comparing medians.
     pub speed_up: Option<f64>,
-    /// The speed-up per thread: 1 is ideal.
-    pub efficiency: Option<f64>,
+    /// How long each run took.
     pub runs_ms: Vec<f64>,
 }
 
@@ -128,7 +150,6 @@ impl Server {
             name: name.to_owned(),
             blocking: Spread::new(requests.map(|request| request.took_ms)),
             speed_up: None,
-            idle: Latencies::new(runs.iter().flat_map(Run::idle)),
             during: Latencies::new(runs.iter().flat_map(Run::during)),
             runs,
             error,
@@ -146,14 +167,6 @@ impl Server {
     pub fn counts_to(&self, iterations: u64) -> bool {
         let mut requests = self.runs.iter().flat_map(|run| &run.blocking);
         requests.all(|request| request.counted == iterations)
-    }
-
-    /// How many probes failed, and why the first one did.
-    pub fn failed_probes(&self) -> Option<(usize, &str)> {
-        let probes = self.runs.iter().flat_map(|run| &run.probes);
-        let mut errors = probes.filter_map(|probe| probe.error.as_deref());
-        let first = errors.next()?;
-        Some((1 + errors.count(), first))
     }
 
     /// Whether everything could be measured.
@@ -184,33 +197,23 @@ impl Latencies {
 }
 
 impl Scaled {
-    /// What the runs with a number of threads amount to, against `one` thread.
+    /// What the runs with a number of threads amount to.
     pub fn new(
         threads: usize,
         runs_ms: Vec<f64>,
         error: Option<String>,
-        one: Option<Spread>,
     ) -> Self {
         let blocking = Spread::new(runs_ms.iter().copied());
-        let one = if threads == 1 { blocking } else { one };
-        let speed_up =
-            one.zip(blocking).map(|(one, this)| one.median_ms / this.median_ms);
-        Self {
-            threads,
-            error,
-            blocking,
-            speed_up,
-            efficiency: speed_up.map(|speed_up| speed_up / threads as f64),
-            runs_ms,
-        }
+        Self { threads, error, blocking, speed_up: None, runs_ms }
+    }
+
+    /// The speed-up per thread: 1 is ideal.
+    pub fn efficiency(&self) -> Option<f64> {
+        Some(self.speed_up? / self.threads as f64)
     }
 }
 
 impl Run {
-    fn idle(&self) -> impl Iterator<Item = &Probe> + Clone {
-        self.probes.iter().filter(|probe| probe.at_ms < 0.0)
-    }
-
     /// The probes that could be answered in time while /blocking ran: one that
     /// is sent just before its end isn't delayed by it.
     pub fn during(&self) -> impl Iterator<Item = &Probe> + Clone {
@@ -222,23 +225,25 @@ impl Run {
 }
 
 impl Results {
-    /// Adds the results that depend on several servers.
+    /// Adds how many times as fast each server was as step 1, and each number of
+    /// threads as one.
     pub fn new(
         machine: Machine,
         settings: Settings,
         mut servers: Vec<Server>,
-        scaling: Vec<Scaled>,
+        mut scaling: Vec<Scaled>,
     ) -> Self {
-        let median = |server: &Server| Some(server.blocking?.median_ms);
-        let baseline = servers
-            .iter()
-            .find(|server| server.name == BASELINE)
-            .and_then(median);
+        let baseline = servers.iter().find(|server| server.name == BASELINE);
+        let baseline = baseline.and_then(|server| server.blocking);
         for server in &mut servers {
             if server.counts_to(settings.iterations) {
-                server.speed_up =
-                    baseline.zip(median(server)).map(|(one, this)| one / this);
+                server.speed_up = speed_up(baseline, server.blocking);
             }
+        }
+        let one = scaling.iter().find(|scaled| scaled.threads == 1);
+        let one = one.and_then(|scaled| scaled.blocking);
+        for scaled in &mut scaling {
+            scaled.speed_up = speed_up(one, scaled.blocking);
         }
         Self { machine, settings, servers, scaling }
     }
@@ -250,18 +255,6 @@ impl Results {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::samples;
-
-    #[test]
-    fn without_step_1_there_is_no_speed_up() {
-        let Results { machine, settings, mut servers, .. } =
-            samples::comparison();
-        servers.remove(0);
-        let results = Results::new(machine, settings, servers, Vec::new());
-        let mut servers = results.servers.iter();
-        assert!(servers.all(|server| server.speed_up.is_none()));
-    }
+fn speed_up(slow: Option<Spread>, fast: Option<Spread>) -> Option<f64> {
+    Some(slow?.median_ms / fast?.median_ms)
 }

@@ -5,8 +5,11 @@ use serde::{Deserialize, Serialize};
 /// Median, least and greatest of several times.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Spread {
+    /// The median.
     pub median_ms: f64,
+    /// The shortest.
     pub min_ms: f64,
+    /// The longest.
     pub max_ms: f64,
 }
 
@@ -31,8 +34,11 @@ impl Spread {
 /// and the worst is the largest; a histogram would round it up.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Percentiles {
+    /// Half of them took no longer than this.
     pub p50_ms: f64,
+    /// 99 out of a hundred took no longer than this.
     pub p99_ms: f64,
+    /// None took longer than this.
     pub worst_ms: f64,
 }
 

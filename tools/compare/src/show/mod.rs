@@ -1,10 +1,9 @@
 //! Shows results: on the terminal, and in the files of the report.
 
 pub mod chart;
-pub mod figures;
 mod findings;
 pub mod report;
-mod table;
+pub mod table;
 mod timeline;
 
 use std::{
@@ -13,17 +12,19 @@ use std::{
 };
 
 pub use findings::{machine, settings};
-use report::Report;
 
 use crate::results::Results;
 
-/// Prints what was measured, whether or not it can be kept.
+/// All output fits into this many columns.
+const WIDTH: usize = 80;
+
+/// Prints what was measured, whether or not it can be kept in the folder.
 ///
 /// # Errors
 /// When a file of the report can't be written, or the results can't be
 /// printed.
-pub fn all(results: &Results, report: &Report) -> Result<(), String> {
-    let written = report.write(results);
+pub fn all(results: &Results, folder: &Path) -> Result<(), String> {
+    let written = report::write(results, folder);
     print(results, written.as_deref().ok())?;
     written.map(|_| ())
 }
@@ -43,17 +44,28 @@ fn print(results: &Results, report: Option<&Path>) -> Result<(), String> {
 
 /// What the terminal shows, with the escape sequences for its colours.
 fn parts(results: &Results) -> Vec<String> {
-    let heading = [machine(results), settings(results)];
     let mut parts = vec![
-        heading.map(|line| table::wrap(&line)).join("\n"),
-        table::table(&table::servers(results)),
+        lines([machine(results), settings(results)]),
+        table::EXPLAINED.to_owned(),
+        table::text(table::SERVERS, &table::servers(results)),
         timeline::timeline(results),
     ];
     if !results.scaling.is_empty() {
-        parts.push(table::table(&table::scaling(results)));
+        parts.push(table::text(table::SCALING, &table::scaling(results)));
     }
-    parts.extend(findings::all(results).map(|text| table::wrap(&text)));
+    parts.push(lines(findings::findings(results)));
     parts
+}
+
+/// Each sentence in lines that fit, all but its first indented.
+fn lines(sentences: impl IntoIterator<Item = String>) -> String {
+    // Names and paths with hyphens stay whole.
+    let options = textwrap::Options::new(WIDTH - 1)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation)
+        .subsequent_indent("  ");
+    let sentences = sentences.into_iter();
+    let filled = sentences.map(|text| textwrap::fill(&text, &options));
+    filled.collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]
@@ -68,7 +80,7 @@ mod tests {
         let text = parts(&comparison()).join("\n\n");
         let text = strip_str(&text).to_string();
         let widest = text.lines().map(|line| line.chars().count()).max();
-        assert!(widest <= Some(table::WIDTH), "{text}");
+        assert!(widest <= Some(WIDTH), "{text}");
         insta::assert_snapshot!(text);
     }
 }

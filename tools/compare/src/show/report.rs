@@ -9,59 +9,48 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::{
     chart,
-    findings::{all, machine, settings},
-    table::{self, Rows},
+    findings::{findings, machine, settings},
+    table,
+    timeline::{Span, WAITS, lanes, wait_of},
 };
-use crate::results::Results;
+use crate::{
+    format::{short, tick},
+    results::Results,
+};
 
 const STYLE: &str = include_str!("report.css");
 
-/// The folder of the report.
-pub struct Report {
-    folder: PathBuf,
+/// Makes the folder and tries to write there, so that a mistake is noticed
+/// before the measuring, not after.
+///
+/// # Errors
+/// When it can't be made or written to.
+pub fn create(folder: &Path) -> Result<(), String> {
+    let trial = folder.join(".trial");
+    fs::create_dir_all(folder)
+        .and_then(|()| fs::write(&trial, ""))
+        .and_then(|()| fs::remove_file(&trial))
+        .map_err(|error| cannot_write(folder, &error))
 }
 
-impl Report {
-    /// Makes the folder and tries to write there, so that a mistake is noticed
-    /// before the measuring, not after.
-    ///
-    /// # Errors
-    /// When it can't be made or written to.
-    pub fn create(folder: &Path) -> Result<Self, String> {
-        let folder = absolute(folder).unwrap_or_else(|_| folder.into());
-        let trial = folder.join(".trial");
-        fs::create_dir_all(&folder)
-            .and_then(|()| fs::write(&trial, ""))
-            .and_then(|()| fs::remove_file(&trial))
-            .map_err(|error| cannot_write(&folder, &error))?;
-        Ok(Self { folder })
-    }
-
-    /// Writes both files. Returns the path of the page.
-    ///
-    /// # Errors
-    /// When a file can't be written; the others are written all the same.
-    pub fn write(&self, results: &Results) -> Result<PathBuf, String> {
-        let json = serde_json::to_string(results);
-        let files = [
-            ("results.json", json.map(|json| json + "\n")),
-            ("report.html", Ok(html(results).into_string())),
-        ];
-        let outcomes = files.map(|(name, text)| {
-            let path = self.folder.join(name);
-            // Killed at any moment, this leaves the old file or the new one.
-            let new = self.folder.join(format!(".{name}.new"));
-            text.map_err(io::Error::from)
-                .and_then(|text| fs::write(&new, text))
-                .and_then(|()| fs::rename(&new, &path))
-                .map_err(|error| {
-                    fs::remove_file(&new).ok();
-                    cannot_write(&path, &error)
-                })
-        });
-        outcomes.into_iter().collect::<Result<(), _>>()?;
-        Ok(self.folder.join("report.html"))
-    }
+/// Writes both files. Returns the path of the page.
+///
+/// # Errors
+/// When a file can't be written; the other is written all the same.
+pub fn write(results: &Results, folder: &Path) -> Result<PathBuf, String> {
+    let folder = absolute(folder).unwrap_or_else(|_| folder.into());
+    let json = serde_json::to_string(results).unwrap_or_default() + "\n";
+    let page = html(results).into_string();
+    let write = |name, text| {
+        let path = folder.join(name);
+        match fs::write(&path, text) {
+            Ok(()) => Ok(path),
+            Err(error) => Err(cannot_write(&path, &error)),
+        }
+    };
+    let written = write("results.json", json);
+    let page = write("report.html", page);
+    written.and(page)
 }
 
 fn cannot_write(path: &Path, error: &io::Error) -> String {
@@ -73,8 +62,6 @@ fn cannot_write(path: &Path, error: &io::Error) -> String {
 
 /// The page: one file that needs no other.
 fn html(results: &Results) -> Markup {
-    let probed = results.servers.iter().any(|server| !server.runs.is_empty());
-    let interval = results.settings.interval_ms;
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -82,88 +69,102 @@ fn html(results: &Results) -> Markup {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width";
                 title { "The steps side by side" }
-                style { (PreEscaped(STYLE)) (PreEscaped(chart::STYLE)) }
+                style { (PreEscaped(STYLE)) }
             }
             body {
                 h1 { "The steps side by side" }
-                p.facts { (machine(results)) br; (settings(results)) }
-                @if probed {
-                    (figure("How long clients wait while /blocking runs", &chart::timeline(results), &format!(
-                        "Each mark is a request to /non-blocking, one every \
-                         {interval} ms, at the moment when it was due. The \
-                         higher it is, the longer its answer took, on a \
-                         logarithmic scale. Each lane shows the run of median \
-                         length. /blocking is sent at 0 s."
-                    )))
+                p.note { (machine(results)) br; (settings(results)) }
+                h2 { "How long clients wait while /blocking runs" }
+                (timeline(results))
+                p.note {
+                    "Each mark is a request to /non-blocking, one every "
+                    (results.settings.interval_ms) " ms, at the moment when \
+                     it was due. The higher it is, the longer its answer \
+                     took: one step in height is ten times as long. Each lane \
+                     shows the run of median length, and /blocking as a blue \
+                     bar from 0 s on."
                 }
-                section {
-                    h2 { "What you see" }
-                    ul {
-                        @for finding in all(results) { (sentence(&finding)) }
+                h2 { "What you see" }
+                ul {
+                    @for finding in findings(results) {
+                        // The part before a colon can be read from the back row.
+                        @let (head, rest) = finding.split_at(finding.find(':').unwrap_or(0));
+                        li { strong { (head) } (rest) }
                     }
                 }
-                (table("The numbers", table::servers(results)))
+                h2 { "The numbers" }
+                (table(table::SERVERS, table::servers(results)))
+                p.note { (table::EXPLAINED) }
                 @if !results.scaling.is_empty() {
-                    (figure(
-                        "What each thread gains",
-                        &chart::scaling(results),
-                        chart::SCALING,
-                    ))
-                    (table("Threads in numbers", table::scaling(results)))
+                    h2 { "What each thread gains" }
+                    (chart::scaling(results))
+                    p.note { (chart::EXPLAINED) }
+                    (table(table::SCALING, table::scaling(results)))
                 }
-                section {
-                    h2 { "How it was measured" }
-                    p.note {
-                        "Probes are sent on a fixed schedule, whether or not \
-                         earlier ones are answered, and a latency counts from \
-                         the moment when the probe was due. So a server that \
-                         freezes can't hide that. A probe counts as sent \
-                         while /blocking ran if it could also have been \
-                         answered in time before /blocking ended. Percentiles \
-                         are over the probes of all runs, by the nearest \
-                         rank: each is one of the samples. All samples are in "
-                        a href="results.json" { "results.json" } "."
-                    }
+                h2 { "How it was measured" }
+                p {
+                    "Probes are sent on a fixed schedule, whether or not \
+                     earlier ones are answered, and a latency counts from \
+                     the moment when the probe was due. So a server that \
+                     freezes can't hide that. A probe counts as sent \
+                     while /blocking ran if it could also have been \
+                     answered in time before /blocking ended. Percentiles \
+                     are over the probes of all runs, by the nearest \
+                     rank: each is one of the samples. All samples are in "
+                    a href="results.json" { "results.json" } "."
                 }
             }
         }
     }
 }
 
-/// The part before a colon can be read from the back row.
-fn sentence(text: &str) -> Markup {
-    let (head, rest) = text.split_once(':').unwrap_or(("", text));
-    html! { li { strong { (head) } @if !head.is_empty() { ":" } (rest) } }
-}
-
-fn figure(title: &str, chart: &Markup, caption: &str) -> Markup {
+/// A lane per server: a mark for each probe, a bar for /blocking. Their
+/// horizontal positions are milliseconds.
+fn timeline(results: &Results) -> Markup {
+    let lanes = lanes(results);
+    let span = Span::new(&lanes);
+    let width = span.to - span.from;
+    let mark = results.settings.interval_ms as f64 * 0.8;
     html! {
-        section {
-            h2 { (title) }
-            figure {
-                (chart)
-                figcaption { (caption) }
+        div.axis {
+            @for ms in span.ticks() {
+                span style=(format!("left: {:.2}%", span.part(ms) * 100.0)) {
+                    (tick(ms))
+                }
             }
+        }
+        @for (server, run) in lanes {
+            h3 { (server.name) span { (short(run.until_ms)) } }
+            svg.lane viewBox=(format!("{:.1} 0 {width:.1} 7", span.from))
+                preserveAspectRatio="none" {
+                @for probe in &run.probes {
+                    @let height = height(probe.latency_ms);
+                    rect.(WAITS[wait_of(probe)].class)
+                        x=(probe.at_ms) y=(format!("{:.2}", 6.0 - height))
+                        width=(mark) height=(format!("{height:.2}")) {}
+                }
+                rect.blocking y="6.2" width=(run.until_ms) height="0.6" {}
+            }
+        }
+        p.legend {
+            @for wait in &WAITS { span.(wait.class) { (wait.meaning) } }
         }
     }
 }
 
-fn table(title: &str, rows: Rows) -> Markup {
-    let [head, rest @ ..] = &rows[..] else { return html! {} };
+/// How tall a mark is: from 0.1 ms on, one step for ten times as long. One that
+/// failed is as tall as can be.
+fn height(latency_ms: Option<f64>) -> f64 {
+    let steps = |ms: f64| (ms / 0.1).log10().clamp(0.2, 6.0);
+    latency_ms.map_or(6.0, steps)
+}
+
+fn table<const N: usize>(head: [&str; N], rows: Vec<[String; N]>) -> Markup {
     html! {
-        section {
-            h2 { (title) }
-            // It can be scrolled by keyboard where it is wider than the page.
-            div.wide tabindex="0" role="group" aria-label=(title) {
-                table {
-                    thead { tr { @for cell in head { th scope="col" { (cell) } } } }
-                    @for row in rest {
-                        @let columns = (row.len() == 1).then_some(head.len());
-                        tr { @for cell in row {
-                            td colspan=[columns] { (cell) }
-                        } }
-                    }
-                }
+        table {
+            thead { tr { @for cell in head { th scope="col" { (cell) } } } }
+            @for row in rows {
+                tr { @for cell in row { td { (cell) } } }
             }
         }
     }
@@ -179,60 +180,40 @@ mod tests {
     use crate::samples::comparison;
 
     #[test]
-    fn the_page_needs_no_other_file() {
-        let page = html(&comparison()).into_string();
-        for reference in ["src=", "<link", "<script", "@import", "url("] {
-            assert!(!page.contains(reference), "{reference}");
-        }
-    }
-
-    #[test]
-    fn names_and_messages_are_text_not_markup() {
+    fn names_and_messages_are_text_and_every_probe_is_a_mark() {
         let page = html(&comparison()).into_string();
         assert!(page.contains("died &lt;early&gt;"));
         assert!(page.contains("out of &amp; luck"));
         assert!(!page.contains("<early>"));
+        // Every 10 ms of the 3.01 s: above 1 s, 100 ms and 10 ms.
+        let marks =
+            |class| page.matches(&format!("<rect class=\"{class}\"")).count();
+        assert_eq!(marks("frozen"), 201);
+        assert_eq!(marks("long"), 90);
+        assert_eq!(marks("failed"), 100 + 30);
     }
 
     #[test]
-    fn the_freeze_and_every_label_are_seen_in_a_narrow_window_too() {
+    fn the_freeze_is_seen_in_a_narrow_window_too() {
         let Some(mut browser) = Browser::start() else { return };
         let folder = env::temp_dir().join(format!("report-{}", process::id()));
-        let page =
-            Report::create(&folder).unwrap().write(&comparison()).unwrap();
-        for (width, scheme) in [(400, "light"), (400, "dark"), (1280, "light")]
-        {
-            browser.look(width, 900, scheme);
+        create(&folder).unwrap();
+        let page = write(&comparison(), &folder).unwrap();
+        for width in [400, 1280] {
+            browser.look(width, 900, "light");
             browser.open(&format!("file://{}", page.display()));
             let over = "document.documentElement.scrollWidth > innerWidth";
             assert_eq!(browser.evaluate(over), false, "{width}: it scrolls");
-            let amiss = browser.evaluate(AMISS);
-            assert_eq!(amiss.as_str(), Some(""), "{width}");
             let freeze = browser.evaluate(FREEZE).as_f64().unwrap();
             assert!(freeze > 0.2 * f64::from(width), "{width}: {freeze}");
         }
         fs::remove_dir_all(folder).unwrap();
     }
 
-    /// Labels that are cut off, or that lie on one another.
-    const AMISS: &str = "
-        [...document.querySelectorAll('.chart')].flatMap(chart => {
-            const all = [...chart.querySelectorAll('text')]
-                .map(it => [it.textContent, it.getBoundingClientRect()]);
-            const { left, right } = chart.getBoundingClientRect();
-            const cut = all.filter(([, it]) =>
-                it.left < left - 1 || it.right > right + 1);
-            const over = all.filter(([, a], i) => all.slice(0, i).some(
-                ([, b]) => a.left < b.right && b.left < a.right
-                    && a.top + 3 < b.bottom && b.top + 3 < a.bottom));
-            return [...cut, ...over].map(([text]) => text);
-        }).join(', ')";
-
     /// The width of all marks of probes that waited for more than a second.
     const FREEZE: &str = "(() => {
-        const all = [...document.querySelectorAll('#timeline .frozen')]
+        const all = [...document.querySelectorAll('rect.frozen')]
             .map(it => it.getBoundingClientRect());
-        const right = Math.min(innerWidth, all.at(-2).right);
-        return right - all[0].left;
+        return Math.min(innerWidth, all.at(-1).right) - all[0].left;
     })()";
 }

@@ -1,124 +1,87 @@
-//! The tables on the terminal.
+//! The tables: on the terminal, in the report, in the book.
 
-use textwrap::core::display_width;
-
-use super::{
-    figures::{latencies, spread},
-    findings::lacks,
-};
 use crate::{
-    format::{NONE, percent, ratio, tick},
-    results::{IN_TIME_MS, Results, Server},
+    format::{NONE, ratio, sanitized, short},
+    results::{Results, Spread},
 };
 
-/// All output fits into this many columns.
-pub const WIDTH: usize = 80;
+/// The longest name, in characters; the rest is cut off.
+pub const LONGEST_NAME: usize = 21;
 
-/// A line of a name takes at most this many columns.
-const NAME: usize = 19;
+/// The head of [`servers`].
+pub const SERVERS: [&str; 6] =
+    ["server", "/blocking", "speed-up", "p50", "p99", "worst"];
 
-/// Rows of cells. The first is the head. A cell may have several lines; a row
-/// with one cell spans all columns.
-pub type Rows = Vec<Vec<String>>;
+/// What its columns show.
+pub const EXPLAINED: &str = "/blocking: median (least–greatest); \
+    /non-blocking while it ran: p50, p99, worst";
 
-/// One row per server, and one more for a failure.
-pub fn servers(results: &Results) -> Rows {
-    let head = ["server", "/blocking", "speed-up", "probes", "p50", "p99"];
-    let last = ["worst".into(), format!("<{}", tick(IN_TIME_MS))];
-    let head: Vec<_> = head.map(String::from).into_iter().chain(last).collect();
-    let mut rows = vec![head];
-    for server in &results.servers {
-        if !server.runs.is_empty() {
-            rows.push(row(server));
-        }
-        if let Some(lacks) = lacks(server) {
-            rows.push(vec![format!("{} {lacks}", server.name)]);
-        }
-    }
-    rows
+/// The head of [`scaling`].
+pub const SCALING: [&str; 4] =
+    ["threads", "/blocking", "speed-up", "efficiency"];
+
+/// A row per server that was measured.
+pub fn servers(results: &Results) -> Vec<[String; 6]> {
+    let servers = results.servers.iter();
+    let measured = servers.filter(|server| !server.runs.is_empty());
+    let row = measured.map(|server| {
+        let answered = server.during.and_then(|during| during.answered);
+        let [p50, p99, worst] = match answered {
+            Some(it) => [it.p50_ms, it.p99_ms, it.worst_ms].map(short),
+            None => [NONE; 3].map(String::from),
+        };
+        let name = sanitized(&server.name, LONGEST_NAME);
+        let speed_up = ratio(server.speed_up);
+        [name, spread(server.blocking), speed_up, p50, p99, worst]
+    });
+    row.collect()
 }
 
-fn row(server: &Server) -> Vec<String> {
-    let idle = latencies(server.idle).into_iter();
-    let both = idle.zip(latencies(server.during));
-    let both = both.map(|(idle, during)| format!("{idle}\n{during}"));
-    let blocking = spread(server.blocking).join("\n");
-    let probes = "idle\nduring".into();
-    let first = [name(&server.name), blocking, ratio(server.speed_up), probes];
-    first.into_iter().chain(both).collect()
-}
-
-/// Step 3 with more and more threads.
-pub fn scaling(results: &Results) -> Rows {
-    let head = ["threads", "/blocking", "speed-up", "", "ideal", "efficiency"];
-    let mut rows = vec![head.map(String::from).to_vec()];
-    for scaled in &results.scaling {
-        rows.push(vec![
+/// A row per number of threads of step 3.
+pub fn scaling(results: &Results) -> Vec<[String; 4]> {
+    let row = results.scaling.iter().map(|scaled| {
+        [
             scaled.threads.to_string(),
-            spread(scaled.blocking).join("\n"),
+            spread(scaled.blocking),
             ratio(scaled.speed_up),
-            String::new(),
-            format!("{}.00", scaled.threads),
-            scaled.efficiency.map_or(NONE.into(), percent),
-        ]);
-        match &scaled.error {
-            Some(error) => rows.push(vec![error.clone()]),
-            None if scaled.threads > results.machine.cores => {
-                rows.push(vec!["more threads than there are cores".into()]);
-            }
-            None => (),
-        }
-    }
-    rows
+            ratio(scaled.efficiency()),
+        ]
+    });
+    row.collect()
 }
 
-/// The rows as a table on the terminal.
-pub fn table(rows: &Rows) -> String {
-    let width = |column: usize| {
-        let cells = rows.iter().filter(|row| row.len() > 1);
-        let lines = cells.flat_map(|row| row[column].lines());
-        lines.map(display_width).max().unwrap_or(0)
+/// The median, and from the least to the greatest.
+fn spread(spread: Option<Spread>) -> String {
+    let Some(Spread { median_ms, min_ms, max_ms }) = spread else {
+        return NONE.into();
     };
-    let widths: Vec<_> = (0..rows[0].len()).map(width).collect();
-    let mut lines = Vec::new();
-    for (number, row) in rows.iter().enumerate() {
-        if let [text] = &row[..] {
-            lines.push(wrap(text));
-            continue;
-        }
-        let height = row.iter().map(|cell| cell.lines().count()).max();
-        for i in 0..height.unwrap_or(0) {
-            let mut line = String::new();
-            for (column, cell) in row.iter().enumerate() {
-                let text = cell.lines().nth(i).unwrap_or("");
-                let gap = widths[column].saturating_sub(display_width(text));
-                let gap = " ".repeat(gap);
-                // Measurements are aligned at the right.
-                line += &match column {
-                    2 | 4.. => format!("{gap}{text} "),
-                    _ => format!("{text}{gap} "),
-                };
-            }
-            lines.push(line.trim_end().to_owned());
-        }
-        if number == 0 {
-            let all = widths.iter().map(|width| width + 1).sum();
-            lines.push("─".repeat(all));
+    let [median, min, max] = [median_ms, min_ms, max_ms].map(short);
+    let least = match (min.split_once(' '), max.split_once(' ')) {
+        (Some((number, unit)), Some((_, same))) if unit == same => number,
+        _ => &min,
+    };
+    format!("{median} ({least}–{max})")
+}
+
+/// A table as plain text: measurements are aligned at the right.
+pub fn text<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> String {
+    let head = head.map(String::from);
+    let mut widths = head.each_ref().map(|cell| cell.chars().count());
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = cell.chars().count().max(*width);
         }
     }
+    let line = |row: &[String; N]| {
+        let cells = row.iter().zip(widths).enumerate();
+        let cells = cells.map(|(column, (cell, width))| match column {
+            0 | 1 => format!("{cell:width$}"),
+            _ => format!("{cell:>width$}"),
+        });
+        cells.collect::<Vec<_>>().join(" ")
+    };
+    let rule = widths.map(|width| "─".repeat(width)).join("─");
+    let mut lines = vec![line(&head), rule];
+    lines.extend(rows.iter().map(line));
     lines.join("\n")
-}
-
-/// A name in as many lines as it needs.
-pub fn name(name: &str) -> String {
-    textwrap::fill(name, NAME)
-}
-
-/// A text in lines that fit, all but the first indented.
-pub fn wrap(text: &str) -> String {
-    // Names and paths with hyphens stay whole.
-    let options = textwrap::Options::new(WIDTH - 1)
-        .word_splitter(textwrap::WordSplitter::NoHyphenation)
-        .subsequent_indent("  ");
-    textwrap::fill(text, options)
 }

@@ -1,14 +1,11 @@
 //! The timeline on the terminal: a lane per server, on one time axis.
 
-use std::fmt::Write;
-
 use anstyle::{AnsiColor, Style};
-use textwrap::core::display_width;
 
-use super::table::{self, WIDTH};
+use super::{WIDTH, table::LONGEST_NAME};
 use crate::{
-    format::{short, tick},
-    results::{IN_TIME_MS, Probe, Results, Run},
+    format::{sanitized, short, tick},
+    results::{IN_TIME_MS, Probe, Results, Run, Server},
 };
 
 /// How much is shown of the time before /blocking is sent, at most.
@@ -17,8 +14,11 @@ const BEFORE_MS: f64 = 500.0;
 /// How much is shown of the time after /blocking was answered, at most.
 const AFTER_MS: f64 = 300.0;
 
-/// The rest of a line, after the lane's name.
-const COLUMNS: usize = WIDTH - 20;
+/// A line begins with the lane's name, or with as many spaces.
+const NAME: usize = LONGEST_NAME + 2;
+
+/// The rest of the line.
+const COLUMNS: usize = WIDTH - NAME;
 
 /// How long a client waited. Slower is higher, and redder.
 pub struct Wait {
@@ -76,8 +76,9 @@ pub struct Span {
 
 impl Span {
     /// From a little before the first until a little after the last.
-    pub fn new<'a>(runs: impl Iterator<Item = &'a Run>) -> Self {
-        let end = runs.map(|run| run.until_ms).fold(0.0, f64::max);
+    pub fn new(lanes: &[(&Server, &Run)]) -> Self {
+        let runs = lanes.iter().map(|(_, run)| run.until_ms);
+        let end = runs.fold(0.0, f64::max);
         // Don't lose short runs among what comes before and after.
         let before = (end / 5.0).min(BEFORE_MS);
         Self { from: -before, to: end + before.min(AFTER_MS) }
@@ -88,45 +89,40 @@ impl Span {
         (ms - self.from) / (self.to - self.from)
     }
 
-    /// Up to six round moments from zero on; none in no time.
+    /// Up to six round moments from zero on.
     pub fn ticks(&self) -> impl Iterator<Item = f64> {
         let rough = self.to / 5.0;
         let power = 10_f64.powf(rough.log10().floor());
-        let factor = [1.0, 2.0, 5.0, 10.0];
-        let step = factor
-            .map(|factor| factor * power)
-            .into_iter()
-            .find(|step| *step >= rough)
-            .unwrap_or(rough);
-        let last = if self.to > 0.0 { (self.to / step) as u32 + 1 } else { 0 };
-        (0..last).map(move |n| f64::from(n) * step)
+        let steps = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * power);
+        let step = steps.into_iter().find(|step| *step >= rough);
+        let step = step.unwrap_or(rough);
+        let last = (self.to / step) as u32;
+        (0..=last).map(move |n| f64::from(n) * step)
     }
+}
+
+/// The servers that have been measured, each with its most typical run.
+pub fn lanes(results: &Results) -> Vec<(&Server, &Run)> {
+    let servers = results.servers.iter();
+    let lane = servers.filter_map(|server| Some((server, server.usual_run()?)));
+    lane.collect()
 }
 
 /// The lanes of all servers that have been measured, and what the marks mean.
 pub fn timeline(results: &Results) -> String {
-    let lanes: Vec<_> = results
-        .servers
-        .iter()
-        .filter_map(|server| {
-            Some((table::name(&server.name), server.usual_run()?))
-        })
-        .collect();
+    let lanes = lanes(results);
     if lanes.is_empty() {
         return String::new();
     }
-    let span = Span::new(lanes.iter().map(|(_, run)| *run));
-    let mut text = format!("{:20}{}\n", "", axis(span));
-    for (name, run) in lanes {
-        let mut names = name.lines();
-        for drawn in [marks(run, span), bar(run, span)] {
-            let name = names.next().unwrap_or("");
-            let gap = " ".repeat(20 - display_width(name));
-            writeln!(text, "{name}{gap}{drawn}").ok();
-        }
+    let span = Span::new(&lanes);
+    let mut lines = vec![format!("{:NAME$}{}", "", axis(span))];
+    for (server, run) in lanes {
+        let name = sanitized(&server.name, LONGEST_NAME);
+        lines.push(format!("{name:NAME$}{}", marks(run, span)));
+        lines.push(format!("{:NAME$}{}", "", bar(run, span)));
     }
-    let legend = WAITS.map(|wait| format!("{} {}", wait.mark(), wait.meaning));
-    text + &legend.join("  ")
+    lines.push(WAITS.map(|wait| wait.mark() + " " + wait.meaning).join("  "));
+    lines.join("\n")
 }
 
 fn axis(span: Span) -> String {
@@ -183,17 +179,12 @@ fn painted(text: &str, color: AnsiColor) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::samples::live;
 
     #[test]
     fn an_axis_has_round_ticks_from_zero() {
-        let ticks = |ms| {
-            let run = live(ms);
-            Span::new([&run].into_iter()).ticks().collect::<Vec<_>>()
-        };
-        assert_eq!(ticks(3_000.0), [0.0, 1_000.0, 2_000.0, 3_000.0]);
-        assert_eq!(ticks(100.0), [0.0, 50.0, 100.0]);
+        let ticks = |to| Span { from: 0.0, to }.ticks().collect::<Vec<_>>();
+        assert_eq!(ticks(3_300.0), [0.0, 1_000.0, 2_000.0, 3_000.0]);
+        assert_eq!(ticks(120.0), [0.0, 50.0, 100.0]);
         assert!((3..=7).contains(&ticks(75_000.0).len()));
-        assert_eq!(Span { from: 0.0, to: 0.0 }.ticks().count(), 0);
     }
 }
