@@ -30,11 +30,12 @@ struct Compare {
     report: PathBuf,
 }
 
-/// What it printed, and its exit status.
+/// What it printed, its exit status, and the measurements.
 struct Outcome {
     stdout: String,
     stderr: String,
     status: Option<i32>,
+    results: Option<Results>,
 }
 
 impl Compare {
@@ -52,21 +53,13 @@ impl Compare {
         Self { command, report }
     }
 
-    fn outcome(&mut self) -> Outcome {
+    fn run(&mut self) -> Outcome {
         let Output { stdout, stderr, status } = self.command.output().unwrap();
         let [stdout, stderr] = [stdout, stderr]
             .map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-        Outcome { stdout, stderr, status: status.code() }
-    }
-
-    /// Also returns the measurements.
-    fn run(mut self) -> (Outcome, Results) {
-        let outcome = self.outcome();
-        let results = fs::read_to_string(self.report.join("results.json"));
-        let results = results.unwrap_or_else(|error| {
-            panic!("{error}: {}{}", outcome.stdout, outcome.stderr)
-        });
-        (outcome, serde_json::from_str(&results).unwrap())
+        let results = fs::read_to_string(self.report.join("results.json")).ok();
+        let results = results.map(|text| serde_json::from_str(&text).unwrap());
+        Outcome { stdout, stderr, status: status.code(), results }
     }
 }
 
@@ -96,9 +89,10 @@ fn step_1_answers_nobody_in_time_and_the_others_do() {
     let has_node = harness::has_node();
     let mut arguments = vec!["--runs=1", "--scaling=2"];
     arguments.extend(has_node.then_some("--node"));
-    let compare = Compare::new("steps", &arguments);
-    let (Outcome { stdout, stderr, status }, results) = compare.run();
+    let outcome = Compare::new("steps", &arguments).run();
+    let Outcome { stdout, stderr, status, results } = outcome;
     assert_eq!(status, Some(0), "{stdout}\n{stderr}");
+    let results = results.unwrap();
 
     let names: Vec<&str> =
         results.servers.iter().map(|server| server.name.as_str()).collect();
@@ -108,9 +102,6 @@ fn step_1_answers_nobody_in_time_and_the_others_do() {
     if has_node {
         assert_eq!(names[4..], compare::options::NODE);
         assert_first_froze(&results, &names[4..], &stdout);
-    }
-    for line in stdout.lines().filter(|line| !line.contains("report.html")) {
-        assert!(line.chars().count() <= 80, "too long: {line}");
     }
     assert!(!stdout.contains('\x1b'), "colour where there is no terminal");
     assert!(stderr.contains("step7-cancellation, run 1: "), "{stderr}");
@@ -189,8 +180,9 @@ fn peers_that_misbehave_are_named_and_the_others_are_still_measured() {
     for (name, url, _) in &peers {
         compare.command.arg(format!("--url={name}={url}"));
     }
-    let (Outcome { stdout, stderr, status }, results) = compare.run();
+    let Outcome { stdout, stderr, status, results } = compare.run();
     assert_eq!(status, Some(1), "{stdout}");
+    let results = results.unwrap();
     let page = fs::read_to_string(page).unwrap();
     for shown in [&stdout, &stderr, &page] {
         let is_command = |c: char| c.is_control() && c != '\n';
@@ -210,8 +202,9 @@ fn peers_that_misbehave_are_named_and_the_others_are_still_measured() {
 fn requests_stay_in_flight_and_rounds_continue_while_there_is_time() {
     let url = format!("--url=peer={}", peer(true, good));
     let arguments = ["--only=step1-blocking", "--concurrency=3", &url];
-    let (outcome, results) = Compare::new("concurrency", &arguments).run();
+    let outcome = Compare::new("concurrency", &arguments).run();
     assert_eq!(outcome.status, Some(0), "{}", outcome.stderr);
+    let results = outcome.results.unwrap();
     let is_told = outcome.stderr.contains("half a minute is over");
     assert_eq!(is_told, results.settings.runs < 3, "{}", outcome.stderr);
     for server in &results.servers {
@@ -233,7 +226,7 @@ fn requests_stay_in_flight_and_rounds_continue_while_there_is_time() {
 fn a_report_that_cannot_be_written_is_noticed_before_the_measuring() {
     let mut compare = Compare::new("unwritable", &[]);
     fs::write(&compare.report, "not a folder").unwrap();
-    let Outcome { stdout, stderr, status } = compare.outcome();
+    let Outcome { stdout, stderr, status, .. } = compare.run();
     assert_eq!(status, Some(1), "{stderr}");
     assert!(stderr.contains("unwritable"), "{stderr}");
     assert!(stderr.contains("--report"), "{stderr}");
@@ -242,24 +235,19 @@ fn a_report_that_cannot_be_written_is_noticed_before_the_measuring() {
 }
 
 #[test]
-fn an_option_is_obeyed_or_rejected_with_status_2_and_a_sentence() {
-    for (option, status, text) in [
+fn a_difference_is_shown_and_a_mistake_gives_status_2_and_a_sentence() {
+    for (option, code, text) in [
         ("--diff=3", 0, "── main.rs: step2-single-worker → step3-multi-worker"),
-        ("--threads=0", 2, "expected a whole number from 1 to 1024"),
-        ("--url=a=http://me:secret@b", 2, "--url: a user name, a password"),
         ("--diff=1", 2, "--diff: there is no step before step 1"),
-        ("--nope", 2, "unexpected argument '--nope'"),
+        ("--threads=0", 2, "expected a whole number from 1 to 1024"),
     ] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_compare"));
-        let output = command.arg(option).output().unwrap();
-        assert_eq!(output.status.code(), Some(status), "{output:?}");
-        let both = [&output.stdout, &output.stderr];
-        let printed = if status == 0 { both } else { [both[1], both[0]] };
-        let [printed, other] =
-            printed.map(|bytes| String::from_utf8_lossy(bytes));
+        let Output { status, stdout, stderr } =
+            command.arg(option).output().unwrap();
+        assert_eq!(status.code(), Some(code), "{option}");
+        let printed = if code == 0 { &stdout } else { &stderr };
+        let printed = String::from_utf8_lossy(printed);
         assert!(printed.contains(text), "{option}: {printed}");
-        assert!(!printed.contains("secret"), "{printed}");
-        assert!(other.is_empty(), "{option}: {other}");
     }
 }
 
@@ -303,11 +291,14 @@ mod linux {
         );
         replace_step(&mut compare, &step, None);
         fs::create_dir_all(compare.report.join("report.html")).unwrap();
-        let (Outcome { stdout, stderr, status }, results) = compare.run();
+        let Outcome { stdout, stderr, status, results } = compare.run();
         assert_eq!(status, Some(1), "{stdout}\n{stderr}");
         let expected = "failed in run 1: it ended (exit status: 3); its last \
                         words: no memory is left";
-        assert_eq!(results.servers[0].error.as_deref(), Some(expected));
+        assert_eq!(
+            results.unwrap().servers[0].error.as_deref(),
+            Some(expected)
+        );
         let shown = stdout.replace("\n  ", " ");
         assert!(shown.contains(expected), "{stdout}");
         let last = stderr.lines().last().unwrap();

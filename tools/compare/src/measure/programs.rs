@@ -18,9 +18,6 @@ use crate::{
 
 const EXAMPLE_OF: &str = "step1-blocking";
 
-/// The first Node.js with `os.availableParallelism`.
-const OLDEST_NODE: (u32, u32) = (18, 14);
-
 /// Programs by name; those of Node.js are scripts.
 pub type Programs = BTreeMap<String, PathBuf>;
 
@@ -45,21 +42,14 @@ pub async fn find(plan: &Plan) -> Result<Programs, Failure> {
 }
 
 fn check_node() -> Result<(), String> {
-    let (major, minor) = OLDEST_NODE;
-    let needed = format!(
-        "--node needs Node.js {major}.{minor} or newer; install it \
-         (https://nodejs.org), or leave out --node"
-    );
-    let output = Command::new("node").arg("--version").output();
-    let output =
-        output.map_err(|error| format!("can't run node: {error}; {needed}"))?;
-    let version = String::from_utf8_lossy(&output.stdout);
-    let version = version.trim();
-    let mut numbers = version.trim_start_matches('v').split('.');
-    let mut number = || numbers.next()?.parse().ok();
-    match number().zip(number()) {
-        Some(found) if found >= OLDEST_NODE => Ok(()),
-        _ => Err(format!("node is {version}, but {needed}")),
+    let needed = "--node needs Node.js 18.14 or newer; install it \
+                  (https://nodejs.org), or leave out --node";
+    // The first version with this function is 18.14.
+    let script = "require('os').availableParallelism()";
+    match Command::new("node").args(["--eval", script]).output() {
+        Ok(output) if output.status.success() => Ok(()),
+        Ok(_) => Err(format!("node is too old; {needed}")),
+        Err(error) => Err(format!("can't run node: {error}; {needed}")),
     }
 }
 
