@@ -147,6 +147,7 @@ fn its_help_names_its_own_settings_and_no_others() {
     let output = command(PROGRAM).arg("--help").output().unwrap();
     assert!(output.status.success(), "--help must end with exit status 0");
     let help = String::from_utf8(output.stdout).unwrap();
+    assert!(help.starts_with(env!("CARGO_PKG_DESCRIPTION")), "{help}");
     for (setting, first) in [
         ("--host <ADDRESS>", 1),
         ("[env: PORT]", 1),

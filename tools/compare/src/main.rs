@@ -50,10 +50,8 @@ async fn compare(options: &Options) -> Result<bool, Failure> {
     if options.ready {
         return is_ready(&plan).await;
     }
-    let folder = &options.report;
-    show::report::create(folder)?;
     let results = carry_out(&plan).await?;
-    show::all(&results, folder)?;
+    show::all(&results, &options.report)?;
     Ok(results.is_complete())
 }
 

@@ -2,8 +2,6 @@
 
 use std::{collections::BTreeSet, num::NonZeroUsize, time::Duration};
 
-use harness::STEPS;
-
 pub use crate::options::{Source, Subject};
 use crate::{
     options::Options,
@@ -59,14 +57,11 @@ impl Plan {
     }
 
     /// The steps that have to be built.
-    pub fn steps(&self) -> impl Iterator<Item = &str> {
-        let wanted = |step: &str| {
-            let mut subjects = self.subjects.iter();
-            subjects.any(|subject| {
-                subject.source == Source::Step && subject.name == step
-            }) || step == SCALED && !self.scaling.is_empty()
-        };
-        STEPS.into_iter().filter(move |step| wanted(step))
+    pub fn steps(&self) -> BTreeSet<&str> {
+        let subjects = self.subjects.iter();
+        let steps = subjects.filter(|it| it.source == Source::Step);
+        let scaled = (!self.scaling.is_empty()).then_some(SCALED);
+        steps.map(|step| &*step.name).chain(scaled).collect()
     }
 
     /// How long a response may take before it counts as missing. A minute per

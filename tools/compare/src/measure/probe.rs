@@ -92,10 +92,7 @@ impl Target {
         if body.contains(NON_BLOCKING) {
             return Ok(());
         }
-        let line = line(&body);
-        let error =
-            format!("/non-blocking answered `{line}`, not `{NON_BLOCKING}`");
-        Err(error.into())
+        Err(wrong("/non-blocking", &body, NON_BLOCKING))
     }
 
     /// Requests /blocking. Returns how far it has counted.
@@ -106,21 +103,12 @@ impl Target {
         let body = self.get("/blocking").await?;
         let text = body.trim().to_lowercase();
         let count = text.strip_prefix("result is ");
-        let count: Option<u64> = count.and_then(|count| count.parse().ok());
-        match count {
-            Some(count) if self.count.is_none_or(|right| right == count) => {
-                Ok(count)
-            }
-            _ => {
-                let line = line(&body);
-                let right =
-                    self.count.map_or("…".into(), |right| right.to_string());
-                Err(format!(
-                    "/blocking answered `{line}`, not `Result is {right}`"
-                )
-                .into())
-            }
-        }
+        let count = count.and_then(|count| count.parse().ok());
+        let right = self.count.or(count);
+        count.filter(|_| count == right).ok_or_else(|| {
+            let right = right.map_or("…".into(), |right| right.to_string());
+            wrong("/blocking", &body, &format!("Result is {right}"))
+        })
     }
 
     /// Sends a GET on a fresh connection. Returns the body.
@@ -164,6 +152,10 @@ impl Target {
         let body = String::from_utf8_lossy(&body.to_bytes()).into_owned();
         Ok((head.status, body))
     }
+}
+
+fn wrong(path: &str, body: &str, right: &str) -> Failure {
+    format!("{path} answered `{}`, not `{right}`", line(body)).into()
 }
 
 /// As much of a wrong answer as fits into a message.

@@ -2,7 +2,7 @@
 
 pub mod chart;
 mod findings;
-pub mod report;
+mod report;
 pub mod table;
 mod timeline;
 

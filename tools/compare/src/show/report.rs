@@ -1,7 +1,7 @@
 //! The files of the report.
 
 use std::{
-    fs, io,
+    fs,
     path::{Path, PathBuf, absolute},
 };
 
@@ -20,20 +20,8 @@ use crate::{
 
 const STYLE: &str = include_str!("report.css");
 
-/// Makes the folder and tries to write there, so that a mistake is noticed
-/// before the measuring, not after.
-///
-/// # Errors
-/// When it can't be made or written to.
-pub fn create(folder: &Path) -> Result<(), String> {
-    let trial = folder.join(".trial");
-    fs::create_dir_all(folder)
-        .and_then(|()| fs::write(&trial, ""))
-        .and_then(|()| fs::remove_file(&trial))
-        .map_err(|error| cannot_write(folder, &error))
-}
-
-/// Writes both files. Returns the path of the page.
+/// Writes both files into this folder, and makes it if there is none. Returns
+/// the path of the page.
 ///
 /// # Errors
 /// When a file can't be written; the other is written all the same.
@@ -43,21 +31,20 @@ pub fn write(results: &Results, folder: &Path) -> Result<PathBuf, String> {
     let page = html(results).into_string();
     let write = |name, text| {
         let path = folder.join(name);
-        match fs::write(&path, text) {
-            Ok(()) => Ok(path),
-            Err(error) => Err(cannot_write(&path, &error)),
-        }
+        fs::create_dir_all(&folder)
+            .and_then(|()| fs::write(&path, text))
+            .map_err(|error| {
+                format!(
+                    "can't write {}: {error}; choose another folder with \
+                     --report",
+                    path.display()
+                )
+            })?;
+        Ok(path)
     };
     let written = write("results.json", json);
     let page = write("report.html", page);
     written.and(page)
-}
-
-fn cannot_write(path: &Path, error: &io::Error) -> String {
-    format!(
-        "can't write {}: {error}; choose another folder with --report",
-        path.display()
-    )
 }
 
 /// The page: one file that needs no other.
@@ -197,7 +184,6 @@ mod tests {
     fn the_freeze_is_seen_in_a_narrow_window_too() {
         let Some(mut browser) = Browser::start() else { return };
         let folder = env::temp_dir().join(format!("report-{}", process::id()));
-        create(&folder).unwrap();
         let page = write(&comparison(), &folder).unwrap();
         for width in [400, 1280] {
             browser.look(width, 900, "light");

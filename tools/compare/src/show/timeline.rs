@@ -1,5 +1,7 @@
 //! The timeline on the terminal: a lane per server, on one time axis.
 
+use std::fmt::Display;
+
 use anstyle::{AnsiColor, Style};
 
 use super::{WIDTH, table::LONGEST_NAME};
@@ -61,12 +63,6 @@ pub fn wait_of(probe: &Probe) -> usize {
     }
 }
 
-impl Wait {
-    fn mark(&self) -> String {
-        painted(&self.mark.to_string(), self.color)
-    }
-}
-
 /// The time that is shown: in milliseconds since /blocking was sent.
 #[derive(Clone, Copy, Debug)]
 pub struct Span {
@@ -121,20 +117,20 @@ pub fn timeline(results: &Results) -> String {
         lines.push(format!("{name:NAME$}{}", marks(run, span)));
         lines.push(format!("{:NAME$}{}", "", bar(run, span)));
     }
-    lines.push(WAITS.map(|wait| wait.mark() + " " + wait.meaning).join("  "));
+    lines.push(WAITS.map(|wait| mark(&wait) + " " + wait.meaning).join("  "));
     lines.join("\n")
 }
 
 fn axis(span: Span) -> String {
-    let mut line = vec![' '; COLUMNS];
+    let mut line = String::new();
     for ms in span.ticks() {
         let (label, column) = (tick(ms), column(ms, span));
         // Not a part of it.
-        if let Some(places) = line.get_mut(column..column + label.len()) {
-            places.iter_mut().zip(label.chars()).for_each(|(to, c)| *to = c);
+        if column + label.len() <= COLUMNS {
+            line = format!("{line:column$}{label}");
         }
     }
-    line.into_iter().collect::<String>().trim_end().to_owned()
+    line
 }
 
 /// A mark per column: the longest wait of those that began in its time.
@@ -147,7 +143,7 @@ fn marks(run: &Run, span: Span) -> String {
         }
     }
     let mark = |wait: Option<usize>| match wait {
-        Some(wait) => WAITS[wait].mark(),
+        Some(wait) => mark(&WAITS[wait]),
         None => " ".into(),
     };
     longest.into_iter().map(mark).collect()
@@ -171,7 +167,11 @@ fn column(ms: f64, span: Span) -> usize {
     column.min(COLUMNS - 1)
 }
 
-fn painted(text: &str, color: AnsiColor) -> String {
+fn mark(wait: &Wait) -> String {
+    painted(wait.mark, wait.color)
+}
+
+fn painted(text: impl Display, color: AnsiColor) -> String {
     let style = Style::new().fg_color(Some(color.into()));
     format!("{style}{text}{style:#}")
 }
