@@ -93,11 +93,7 @@ fn html(results: &Results) -> Markup {
                     "Probes are sent on a fixed schedule, whether or not \
                      earlier ones are answered, and a latency counts from \
                      the moment when the probe was due. So a server that \
-                     freezes can't hide that. A probe counts as sent \
-                     while /blocking ran if it could also have been \
-                     answered in time before /blocking ended. Percentiles \
-                     are over the probes of all runs, by the nearest \
-                     rank: each is one of the samples. All samples are in "
+                     freezes can't hide that. All samples are in "
                     a href="results.json" { "results.json" } "."
                 }
             }
@@ -162,6 +158,7 @@ mod tests {
     use std::{env, process};
 
     use harness::Browser;
+    use serde_json::json;
 
     use super::*;
     use crate::samples::comparison;
@@ -194,6 +191,13 @@ mod tests {
             assert!(freeze > 0.2 * f64::from(width), "{width}: {freeze}");
         }
         fs::remove_dir_all(folder).unwrap();
+        // The chart is a file of the book, too.
+        let chart = json!(chart::scaling(&comparison()).into_string());
+        let error = browser.evaluate(&format!(
+            "new DOMParser().parseFromString({chart}, 'image/svg+xml')
+                .querySelector('parsererror')?.textContent ?? ''"
+        ));
+        assert_eq!(error, "");
     }
 
     /// The width of all marks of probes that waited for more than a second.
