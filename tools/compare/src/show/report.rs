@@ -27,7 +27,7 @@ const STYLE: &str = include_str!("report.css");
 /// When a file can't be written; the other is written all the same.
 pub fn write(results: &Results, folder: &Path) -> Result<PathBuf, String> {
     let folder = absolute(folder).unwrap_or_else(|_| folder.into());
-    let json = serde_json::to_string(results).unwrap_or_default() + "\n";
+    let json = serde_json::to_string(results).map_err(|it| it.to_string())?;
     let page = html(results).into_string();
     let write = |name, text| {
         let path = folder.join(name);
@@ -42,7 +42,7 @@ pub fn write(results: &Results, folder: &Path) -> Result<PathBuf, String> {
             })?;
         Ok(path)
     };
-    let written = write("results.json", json);
+    let written = write("results.json", json + "\n");
     let page = write("report.html", page);
     written.and(page)
 }
