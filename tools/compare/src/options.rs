@@ -38,7 +38,7 @@ const DEFAULT: [&str; 4] = [
 /// wraps them only with another crate.
 #[derive(Debug, Parser)]
 #[command(about, after_help = AFTER_HELP, next_line_help = true)]
-#[command(args_override_self = true)]
+#[command(args_override_self = true, allow_negative_numbers = true)]
 pub struct Options {
     /// Run only these steps, such as step1-blocking,step3-multi-worker
     /// [default: 1, 2, 3 and 7; with --live or --ready, 1 to 8]
@@ -67,32 +67,29 @@ pub struct Options {
 
     /// How far /blocking counts
     #[arg(long, value_name = "N", env, default_value = "10_000_000_000")]
-    #[arg(allow_hyphen_values = true, value_parser = parsed(iterations))]
-    #[arg(hide_env_values = true)]
+    #[arg(hide_env_values = true, value_parser = parsed(iterations))]
     pub iterations: NonZeroU64,
 
     /// How many threads to divide the count among
     #[arg(long, value_name = "N", env, default_value_t = default_threads())]
-    #[arg(allow_hyphen_values = true, value_parser = parsed(parse_threads))]
-    #[arg(hide_env_values = true)]
+    #[arg(hide_env_values = true, value_parser = parsed(parse_threads))]
     pub threads: NonZeroUsize,
 
     /// How many /blocking requests to keep in flight
     #[arg(long, value_name = "K", default_value = "1")]
-    #[arg(allow_hyphen_values = true, value_parser = parsed(parse_threads))]
+    #[arg(value_parser = parsed(parse_threads))]
     pub concurrency: NonZeroUsize,
 
     /// Also measure step 3 with these thread counts, and with one,
     /// to show what each extra thread adds
     #[arg(long, value_name = "N,…", value_delimiter = ',')]
-    #[arg(allow_hyphen_values = true, value_parser = parsed(parse_threads))]
-    #[arg(verbatim_doc_comment)]
+    #[arg(value_parser = parsed(parse_threads), verbatim_doc_comment)]
     pub scaling: Vec<NonZeroUsize>,
 
     /// How many times to measure each server
     /// [default: up to 3, within half a minute in all]
     #[arg(long, value_name = "N", verbatim_doc_comment)]
-    #[arg(allow_hyphen_values = true, value_parser = parsed(parse_threads))]
+    #[arg(value_parser = parsed(parse_threads))]
     pub runs: Option<NonZeroUsize>,
 
     /// The folder for report.html and results.json [default: target/compare]
@@ -107,7 +104,7 @@ pub struct Options {
 
     /// The port for that page; 0 picks a free one
     #[arg(long, value_name = "PORT", default_value = "4000")]
-    #[arg(allow_hyphen_values = true, value_parser = parsed(parse_port))]
+    #[arg(value_parser = parsed(parse_port))]
     pub live_port: u16,
 
     /// Start each server once, and report whether everything is ready
@@ -118,8 +115,7 @@ pub struct Options {
     /// Instead of measuring, show how a step differs from the one
     /// before it, or how two steps differ
     #[arg(long, value_name = "STEP", num_args = 1..=2, exclusive = true)]
-    #[arg(allow_hyphen_values = true, value_parser = parsed(step))]
-    #[arg(verbatim_doc_comment)]
+    #[arg(value_parser = parsed(step), verbatim_doc_comment)]
     diff: Vec<usize>,
 }
 
