@@ -15,7 +15,7 @@ use mdbook_driver::{MDBook, config::Config};
 use regex::Regex;
 use tracing::{Level, subscriber};
 
-use crate::{chapters, figures, files, shown, workspace};
+use crate::{CHAPTERS, figures, files, shown, workspace};
 
 /// Builds the book into a folder, `target/book` unless another is named.
 /// Returns the folder.
@@ -146,7 +146,7 @@ fn follow(
     let to = match file {
         "" => from.to_owned(),
         // It leads out of the book, so it counts from the chapter.
-        _ if file.starts_with("..") => workspace(chapters::FOLDER).join(file),
+        _ if file.starts_with("..") => workspace(CHAPTERS).join(file),
         _ => from.with_file_name(file),
     };
     match pages.get(&to) {

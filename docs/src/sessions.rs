@@ -18,12 +18,21 @@ const PORT: &str = "127.0.0.1:3000";
 /// doesn't print to a terminal, and uses a proxy and a configuration file if
 /// there are any. And two commands that end at the same time would print in any
 /// order, so the one in the foreground waits for the one in the background.
+///
+/// After a command in the background, `wait_until_sent` keeps the next request
+/// from overtaking it.
 const SHELL: &str = r#"
 exec 2>&1
+log=$(mktemp)
+trap 'rm "$log"' EXIT
 curl() {
-    local said=$(command curl -q --noproxy '*' -sS "$@")
+    local said=$(command curl -q --noproxy '*' -sSv "$@" 2>"$log")
     [ "$BASH_SUBSHELL" -gt 0 ] || [ -z "$(jobs -r)" ] || sleep 0.2
+    grep '^curl: (' "$log"
     printf '%s\n' "$said"
+}
+wait_until_sent() {
+    while kill -0 $! && ! grep -q '^> ' "$log"; do sleep 0.01; done
 }
 "#;
 
@@ -66,7 +75,7 @@ pub(crate) fn panels(block: &str) -> String {
 /// times would differ. Where a command runs in the background, another one has
 /// to be answered before it.
 const ROUNDS: &str = "10000000000";
-const FEWER: &str = "8000000000";
+const FEWER: &str = "3000000000";
 const FEW: &str = "100000000";
 
 /// Runs the commands of a block. Returns the block as it is now, perhaps with
@@ -147,10 +156,8 @@ fn terminal(commands: &[&str], address: &str) -> Result<String, String> {
         let command = &command[2..];
         script += &format!("printf '\\0%s\\n' '$ {}'\n", quoted(command));
         script += &format!("{}\n", command.replace(PORT, address));
-        // Wait until a command started with & is running before the next one
-        // begins.
         if command.ends_with('&') {
-            script += "sleep 0.3\n";
+            script += "wait_until_sent\n";
         }
     }
     let output = Command::new("bash")

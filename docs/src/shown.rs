@@ -8,7 +8,6 @@
 //! | `the difference of steps 1 and 2` | what differs in their `src` |
 //! | `the difference of steps 4 and 5: admit, Pool::submit` | parts of it |
 //! | `docs/results/pools.json: table` | measurements: see `figures` |
-//! | `docs/proofs.toml` | the tables of proofs |
 //! | `its commands` | the commands in that place, and what they print |
 
 use std::{
@@ -18,9 +17,7 @@ use std::{
 use difference::{Difference, html, items, markdown};
 use regex::{Captures, Regex};
 
-use crate::{
-    RENEW, chapters, figures, files, proofs, read, sessions, workspace,
-};
+use crate::{CHAPTERS, RENEW, figures, files, read, sessions, workspace};
 
 static SHOWN: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?s)<!-- from ([^\n]+?) -->(.*?)<!-- end -->")
@@ -45,8 +42,8 @@ struct Shown {
 /// Every such place: in the chapters, and in their pictures.
 fn all() -> Result<Vec<Shown>, String> {
     let mut all = Vec::new();
-    let pictures = files("docs/chapters/pictures", "svg");
-    for file in chapters::all().into_iter().chain(pictures) {
+    let chapters = files(CHAPTERS, "md").into_iter();
+    for file in chapters.chain(files(CHAPTERS, "svg")) {
         let text = read(&file)?;
         for found in SHOWN.captures_iter(&text) {
             let range = found.get(2).map(|it| it.range()).unwrap_or_default();
@@ -181,7 +178,6 @@ fn make(source: &str) -> Result<String, String> {
     let extension = path.rsplit('.').next().unwrap_or_default();
     match extension {
         "json" => figures::make(path, part),
-        "toml" => proofs::tables().map(|it| format!("\n{it}\n")),
         "rs" if !part.is_empty() => {
             let source = read(path)?;
             let found = part.split(", ").map(|name| {
@@ -303,7 +299,7 @@ fn drawing(path: &str) -> Result<String, String> {
         Regex::new(r"(?s)\s*<style>.*?</style>|\s*<!--.*?-->")
             .expect("it is valid")
     });
-    let svg = read(format!("{}/{path}", chapters::FOLDER))?;
+    let svg = read(format!("{}/{path}", CHAPTERS))?;
     Ok(OWN.replace_all(&svg, "").trim_start().to_owned())
 }
 
