@@ -4,7 +4,7 @@
 //! `$ cargo run -p STEP` runs in its own terminal until the next such line;
 //! everything else runs in a second terminal, with bash.
 
-use std::{process::Command, thread};
+use std::process::Command;
 
 use harness::{Server, StartError};
 use regex::{Captures, Regex};
@@ -35,22 +35,6 @@ wait_until_sent() {
     while kill -0 $! && ! grep -q '^> ' "$log"; do sleep 0.01; done
 }
 "#;
-
-/// Two at once. With more, a server whose threads start last would hardly
-/// begin.
-pub(crate) fn two_at_once<T: Sync, U: Send>(
-    list: &[T],
-    each: impl Fn(&T) -> U + Copy + Send,
-) -> Vec<U> {
-    let (first, second) = list.split_at(list.len() / 2);
-    thread::scope(|scope| {
-        let second =
-            scope.spawn(move || second.iter().map(each).collect::<Vec<_>>());
-        let mut all: Vec<U> = first.iter().map(each).collect();
-        all.extend(second.join().expect("it doesn't panic"));
-        all
-    })
-}
 
 /// A session as the book shows it: each server, and its requests next to it.
 pub(crate) fn panels(block: &str) -> String {

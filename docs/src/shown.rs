@@ -15,7 +15,9 @@ use std::{
 };
 
 use difference::{Difference, html, items, markdown};
+use rayon::prelude::*;
 use regex::{Captures, Regex};
+use similar::TextDiff;
 
 use crate::{CHAPTERS, RENEW, figures, files, read, sessions, workspace};
 
@@ -94,21 +96,13 @@ impl Shown {
             Ok(expected) if self.same_as(&expected) => return None,
             Ok(expected) => expected,
         };
-        let there: Vec<_> = self.text.split('\n').collect();
-        let expected: Vec<_> = expected.split('\n').collect();
-        let equal = there.iter().zip(&expected).take_while(|(a, b)| a == b);
-        let at = equal.count();
-        let line = |lines: &[&str]| match lines.get(at) {
-            Some(line) => format!("`{line}`"),
-            None => "the end".into(),
-        };
+        let difference = TextDiff::from_lines(&self.text, &expected);
         Some(format!(
-            "{}:{} is stale: from {}\n  expected {}\n  but it is {}",
+            "{}:{} is stale: from {}\n{}",
             self.file.display(),
-            self.line + at,
+            self.line,
             self.source,
-            line(&expected),
-            line(&there),
+            difference.unified_diff().context_radius(1),
         ))
     }
 
@@ -129,8 +123,8 @@ impl Shown {
 pub fn stale(commands: bool) -> Result<Vec<String>, String> {
     let mut places = all()?;
     places.retain(|it| it.is_run() == commands);
-    let mistakes = sessions::two_at_once(&places, Shown::mistake);
-    let mut mistakes: Vec<_> = mistakes.into_iter().flatten().collect();
+    let mistakes = places.par_iter().filter_map(Shown::mistake);
+    let mut mistakes: Vec<_> = mistakes.collect();
     if !mistakes.is_empty() {
         mistakes.push(format!("renew it with: {RENEW}"));
     }
@@ -145,8 +139,8 @@ pub fn renew() -> Result<(), String> {
     let all = all()?;
     let mut files: BTreeMap<&PathBuf, Vec<(&Shown, String)>> = BTreeMap::new();
     let mut errors = Vec::new();
-    let renewed = sessions::two_at_once(&all, |it| it.expected(false));
-    for (shown, expected) in all.iter().zip(renewed) {
+    let renewed = all.par_iter().map(|it| it.expected(false));
+    for (shown, expected) in all.iter().zip(renewed.collect::<Vec<_>>()) {
         match expected {
             Err(error) => errors.push(error),
             Ok(expected) if shown.same_as(&expected) => (),
