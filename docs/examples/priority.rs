@@ -13,10 +13,8 @@ mod pool {
 
 use std::{
     env,
-    io::{self, BufRead, BufReader, Read, Write},
+    io::{self, Read, Write},
     net::TcpStream,
-    num::NonZeroUsize,
-    sync::{Arc, Barrier},
     thread::{self, available_parallelism},
     time::{Duration, Instant},
 };
@@ -28,7 +26,6 @@ use actix_web::{
 };
 use common::count;
 use figures::{print, three_digits};
-use futures::future::join_all;
 use harness::Server;
 use pool::Pool;
 use serde_json::{Value, json};
@@ -108,7 +105,7 @@ fn start(priority: &str, slots: usize) -> Server {
 /// while each of the clients has a `/blocking` in flight.
 fn p99(address: &str, clients: usize) -> io::Result<f64> {
     let probe = || {
-        let mut connection = connect(address)?;
+        let mut connection = TcpStream::connect(address)?;
         let (end, mut times) = (Instant::now() + TIME, Vec::new());
         let mut due = Instant::now();
         while due < end {
@@ -133,7 +130,7 @@ fn p99(address: &str, clients: usize) -> io::Result<f64> {
 fn done_by(address: &str, clients: usize) -> io::Result<usize> {
     let end = Instant::now() + TIME;
     let client = || -> io::Result<usize> {
-        let (mut connection, mut done) = (connect(address)?, 0);
+        let (mut connection, mut done) = (TcpStream::connect(address)?, 0);
         while Instant::now() < end {
             match get_status(&mut connection, "/blocking")? {
                 200 => done += 1,
@@ -150,43 +147,27 @@ fn done_by(address: &str, clients: usize) -> io::Result<usize> {
     })
 }
 
-fn connect(address: &str) -> io::Result<BufReader<TcpStream>> {
-    TcpStream::connect(address).map(BufReader::new)
+/// Sends a GET. Returns the response's status.
+fn get_status(connection: &mut TcpStream, path: &str) -> io::Result<u16> {
+    write!(connection, "GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n")?;
+    // It's so short that it arrives in one piece.
+    let mut response = [0; 1024];
+    let length = connection.read(&mut response)?;
+    let response = String::from_utf8_lossy(&response[..length]);
+    let status = response.get(9..12).and_then(|status| status.parse().ok());
+    status.ok_or(io::ErrorKind::UnexpectedEof.into())
 }
 
-/// Sends a GET and reads the response. Returns its status.
-fn get_status(
-    connection: &mut BufReader<TcpStream>,
-    path: &str,
-) -> io::Result<u16> {
-    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    connection.get_mut().write_all(request.as_bytes())?;
-    let (mut head, mut length) = (String::new(), 0);
-    while !head.ends_with("\r\n\r\n") {
-        let start = head.len();
-        if connection.read_line(&mut head)? == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        let line = head[start..].to_lowercase();
-        if let Some(value) = line.strip_prefix("content-length:") {
-            length = value.trim().parse().expect("it is a number");
-        }
-    }
-    connection.read_exact(&mut vec![0; length])?;
-    Ok(head[9..12].parse().expect("a status is a number"))
-}
+/// The pool, and whether its threads have a low priority.
+type Shared = Data<(Pool, bool)>;
 
 /// Step 5's server, as far as it is measured.
 async fn run_server(priority: &str, slots: usize) -> io::Result<()> {
-    let threads = available_parallelism()?;
-    let pool = Pool::start(threads, slots)?;
-    if priority == "low" {
-        lower(&pool, threads).await;
-    }
-    let pool = Data::new(pool);
+    let pool = Pool::start(available_parallelism()?, slots)?;
+    let shared = Data::new((pool, priority == "low"));
     let server = HttpServer::new(move || {
         App::new()
-            .app_data(pool.clone())
+            .app_data(shared.clone())
             .route("/non-blocking", get().to(HttpResponse::Ok))
             .route("/blocking", get().to(blocking))
     })
@@ -196,26 +177,16 @@ async fn run_server(priority: &str, slots: usize) -> io::Result<()> {
     server.run().await
 }
 
-async fn blocking(pool: Data<Pool>) -> Result<String> {
+async fn blocking(shared: Shared) -> Result<String> {
+    let (pool, is_low) = (&shared.0, shared.1);
     let permit = pool.admit().ok_or_else(|| ErrorServiceUnavailable("busy"))?;
-    let receiver = pool.submit(&permit, || count(ROUNDS));
+    let receiver = pool.submit(&permit, move || {
+        if is_low {
+            let lowered = set_current_thread_priority(ThreadPriority::Min);
+            lowered.expect("the system allows it");
+        }
+        count(ROUNDS)
+    });
     let result = receiver.await.map_err(ErrorInternalServerError)?;
     Ok(format!("Result is {result}"))
-}
-
-/// Lowers the priority of each of the pool's threads. Thanks to the barrier, none
-/// takes a second job before each has one.
-async fn lower(pool: &Pool, threads: NonZeroUsize) {
-    let permit = pool.admit().expect("nothing is admitted yet");
-    let meeting = Arc::new(Barrier::new(threads.get()));
-    let jobs = (0..threads.get()).map(|_| {
-        let meeting = meeting.clone();
-        pool.submit(&permit, move || {
-            meeting.wait();
-            set_current_thread_priority(ThreadPriority::Min)
-        })
-    });
-    for lowered in join_all(jobs).await {
-        lowered.expect("it doesn't panic").expect("the system allows it");
-    }
 }

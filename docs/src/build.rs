@@ -7,7 +7,6 @@ use std::{
     io,
     path::{Path, PathBuf},
     process,
-    sync::LazyLock,
 };
 
 use difference::{Difference, html, tasks};
@@ -15,7 +14,7 @@ use mdbook_driver::{MDBook, config::Config};
 use regex::Regex;
 use tracing::{Level, subscriber};
 
-use crate::{chapters, figures, files, shown, workspace};
+use crate::{CHAPTERS, figures, files, shown, workspace};
 
 /// Builds the book into a folder, `target/book` unless another is named.
 /// Returns the folder.
@@ -78,32 +77,6 @@ pub fn build(folder: Option<&Path>) -> Result<PathBuf, String> {
     if log.is_empty() { Ok(folder) } else { Err(log) }
 }
 
-/// A page's links, and the anchors that can be linked to in it.
-#[derive(Debug, Default)]
-struct Page {
-    links: BTreeSet<String>,
-    ids: BTreeSet<String>,
-}
-
-fn page(html: &str) -> Page {
-    static TAG: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new("<[a-z][^<>]*>").expect("it is valid"));
-    static ATTRIBUTE: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new("\\s(href|src|id|name)=\"([^\"]*)\"").expect("it is valid")
-    });
-    let mut page = Page::default();
-    for tag in TAG.find_iter(html) {
-        for attribute in ATTRIBUTE.captures_iter(tag.as_str()) {
-            let value = attribute[2].replace("&amp;", "&");
-            match &attribute[1] {
-                "href" | "src" => page.links.insert(value),
-                _ => page.ids.insert(value),
-            };
-        }
-    }
-    page
-}
-
 /// The built book's dead links, one per line: links within the book, with their
 /// anchors, and links to files of the workspace, which are the same from
 /// `docs/chapters` as from `target/book`.
@@ -111,30 +84,33 @@ fn page(html: &str) -> Page {
 /// # Errors
 /// When the book can't be read.
 pub fn broken_links(folder: &Path) -> io::Result<Vec<String>> {
+    let link = Regex::new("<[a-z][^<>]*? (?:href|src)=\"([^\"]*)\"");
+    let link = link.expect("it is valid");
     let mut pages = BTreeMap::new();
     for path in files(folder, "html") {
-        let page = page(&fs::read_to_string(&path)?);
+        let page = fs::read_to_string(&path)?;
         pages.insert(path, page);
     }
     // The chapters' text, but not the frames around it.
     let special = ["404.html", "print.html", "toc.html"];
-    let mut broken = Vec::new();
+    let mut broken = BTreeSet::new();
     for (path, page) in &pages {
         let name = path.strip_prefix(folder).unwrap_or(path);
         if special.iter().any(|it| name == Path::new(it)) {
             continue;
         }
-        for link in &page.links {
-            if let Err(why) = follow(&pages, path, link) {
-                broken.push(format!("{}: {link}: {why}", name.display()));
+        for found in link.captures_iter(page) {
+            let link = found[1].replace("&amp;", "&");
+            if let Err(why) = follow(&pages, path, &link) {
+                broken.insert(format!("{}: {link}: {why}", name.display()));
             }
         }
     }
-    Ok(broken)
+    Ok(broken.into_iter().collect())
 }
 
 fn follow(
-    pages: &BTreeMap<PathBuf, Page>,
+    pages: &BTreeMap<PathBuf, String>,
     from: &Path,
     link: &str,
 ) -> Result<(), &'static str> {
@@ -146,11 +122,12 @@ fn follow(
     let to = match file {
         "" => from.to_owned(),
         // It leads out of the book, so it counts from the chapter.
-        _ if file.starts_with("..") => workspace(chapters::FOLDER).join(file),
+        _ if file.starts_with("..") => workspace(CHAPTERS).join(file),
         _ => from.with_file_name(file),
     };
+    let id = format!(" id=\"{anchor}\"");
     match pages.get(&to) {
-        Some(page) if anchor.is_empty() || page.ids.contains(anchor) => Ok(()),
+        Some(page) if anchor.is_empty() || page.contains(&id) => Ok(()),
         Some(_) => Err("there is no such heading"),
         None if to.exists() => Ok(()),
         None => Err("there is no such file"),

@@ -6,7 +6,6 @@
 //! |---|---|---|
 //! | `chapters/` | the book, in Markdown | hand, and `cargo run -p docs -- renew` |
 //! | `results/` | what was measured | the command that each page names |
-//! | `proofs.toml` | what is taught, where, and what backs it up | hand |
 //! | `examples/` | programs that the chapters run, and those that measure | hand |
 //! | `exercises/` | each exercise, with its hints and its solution | hand |
 //! | `theme/`, `book.toml` | how mdBook shows it | hand |
@@ -24,10 +23,8 @@
 //! So you can read a whole chapter in its file. The modules in `src/`:
 //!
 //! - [`shown`]: what should be between the comments, and whether it is; made of
-//!   code, of measurements (`figures`), differences, commands (`sessions`) and
-//!   [`proofs`];
-//! - [`build`]: mdBook, and then every link of what it has built;
-//! - [`chapters`]: which there are, their blocks of code.
+//!   code, of measurements (`figures`), differences and commands (`sessions`);
+//! - [`build`]: mdBook, and then every link of what it has built.
 //!
 //! The tests check all of it: `tests/book.rs` the text and what it shows,
 //! `tests/seam.rs` the steps next to each other, `tests/difference.rs` and
@@ -36,9 +33,7 @@
 //! tested in `tools/learn/tests/moves.rs`.
 
 pub mod build;
-pub mod chapters;
 mod figures;
-mod proofs;
 mod sessions;
 pub mod shown;
 
@@ -49,6 +44,9 @@ use std::{
 
 /// The command that renews what the chapters show, and builds the book.
 pub const RENEW: &str = "cargo run -p docs -- renew";
+
+/// Where the chapters are, and their pictures.
+pub const CHAPTERS: &str = "docs/chapters";
 
 /// A file or a folder of the workspace.
 pub fn workspace(path: impl AsRef<Path>) -> PathBuf {

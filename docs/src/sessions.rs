@@ -4,7 +4,7 @@
 //! `$ cargo run -p STEP` runs in its own terminal until the next such line;
 //! everything else runs in a second terminal, with bash.
 
-use std::{process::Command, thread};
+use std::process::Command;
 
 use harness::{Server, StartError};
 use regex::{Captures, Regex};
@@ -18,30 +18,23 @@ const PORT: &str = "127.0.0.1:3000";
 /// doesn't print to a terminal, and uses a proxy and a configuration file if
 /// there are any. And two commands that end at the same time would print in any
 /// order, so the one in the foreground waits for the one in the background.
+///
+/// After a command in the background, `wait_until_sent` keeps the next request
+/// from overtaking it.
 const SHELL: &str = r#"
 exec 2>&1
+log=$(mktemp)
+trap 'rm "$log"' EXIT
 curl() {
-    local said=$(command curl -q --noproxy '*' -sS "$@")
+    local said=$(command curl -q --noproxy '*' -sSv "$@" 2>"$log")
     [ "$BASH_SUBSHELL" -gt 0 ] || [ -z "$(jobs -r)" ] || sleep 0.2
+    grep '^curl: (' "$log"
     printf '%s\n' "$said"
 }
-"#;
-
-/// Two at once. With more, a server whose threads start last would hardly
-/// begin.
-pub(crate) fn two_at_once<T: Sync, U: Send>(
-    list: &[T],
-    each: impl Fn(&T) -> U + Copy + Send,
-) -> Vec<U> {
-    let (first, second) = list.split_at(list.len() / 2);
-    thread::scope(|scope| {
-        let second =
-            scope.spawn(move || second.iter().map(each).collect::<Vec<_>>());
-        let mut all: Vec<U> = first.iter().map(each).collect();
-        all.extend(second.join().expect("it doesn't panic"));
-        all
-    })
+wait_until_sent() {
+    while kill -0 $! && ! grep -q '^> ' "$log"; do sleep 0.01; done
 }
+"#;
 
 /// A session as the book shows it: each server, and its requests next to it.
 pub(crate) fn panels(block: &str) -> String {
@@ -66,7 +59,7 @@ pub(crate) fn panels(block: &str) -> String {
 /// times would differ. Where a command runs in the background, another one has
 /// to be answered before it.
 const ROUNDS: &str = "10000000000";
-const FEWER: &str = "8000000000";
+const FEWER: &str = "3000000000";
 const FEW: &str = "100000000";
 
 /// Runs the commands of a block. Returns the block as it is now, perhaps with
@@ -147,10 +140,8 @@ fn terminal(commands: &[&str], address: &str) -> Result<String, String> {
         let command = &command[2..];
         script += &format!("printf '\\0%s\\n' '$ {}'\n", quoted(command));
         script += &format!("{}\n", command.replace(PORT, address));
-        // Wait until a command started with & is running before the next one
-        // begins.
         if command.ends_with('&') {
-            script += "sleep 0.3\n";
+            script += "wait_until_sent\n";
         }
     }
     let output = Command::new("bash")

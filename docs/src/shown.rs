@@ -8,7 +8,6 @@
 //! | `the difference of steps 1 and 2` | what differs in their `src` |
 //! | `the difference of steps 4 and 5: admit, Pool::submit` | parts of it |
 //! | `docs/results/pools.json: table` | measurements: see `figures` |
-//! | `docs/proofs.toml` | the tables of proofs |
 //! | `its commands` | the commands in that place, and what they print |
 
 use std::{
@@ -16,11 +15,11 @@ use std::{
 };
 
 use difference::{Difference, html, items, markdown};
+use rayon::prelude::*;
 use regex::{Captures, Regex};
+use similar::TextDiff;
 
-use crate::{
-    RENEW, chapters, figures, files, proofs, read, sessions, workspace,
-};
+use crate::{CHAPTERS, RENEW, figures, files, read, sessions, workspace};
 
 static SHOWN: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?s)<!-- from ([^\n]+?) -->(.*?)<!-- end -->")
@@ -45,8 +44,8 @@ struct Shown {
 /// Every such place: in the chapters, and in their pictures.
 fn all() -> Result<Vec<Shown>, String> {
     let mut all = Vec::new();
-    let pictures = files("docs/chapters/pictures", "svg");
-    for file in chapters::all().into_iter().chain(pictures) {
+    let chapters = files(CHAPTERS, "md").into_iter();
+    for file in chapters.chain(files(CHAPTERS, "svg")) {
         let text = read(&file)?;
         for found in SHOWN.captures_iter(&text) {
             let range = found.get(2).map(|it| it.range()).unwrap_or_default();
@@ -97,21 +96,13 @@ impl Shown {
             Ok(expected) if self.same_as(&expected) => return None,
             Ok(expected) => expected,
         };
-        let there: Vec<_> = self.text.split('\n').collect();
-        let expected: Vec<_> = expected.split('\n').collect();
-        let equal = there.iter().zip(&expected).take_while(|(a, b)| a == b);
-        let at = equal.count();
-        let line = |lines: &[&str]| match lines.get(at) {
-            Some(line) => format!("`{line}`"),
-            None => "the end".into(),
-        };
+        let difference = TextDiff::from_lines(&self.text, &expected);
         Some(format!(
-            "{}:{} is stale: from {}\n  expected {}\n  but it is {}",
+            "{}:{} is stale: from {}\n{}",
             self.file.display(),
-            self.line + at,
+            self.line,
             self.source,
-            line(&expected),
-            line(&there),
+            difference.unified_diff().context_radius(1),
         ))
     }
 
@@ -132,8 +123,8 @@ impl Shown {
 pub fn stale(commands: bool) -> Result<Vec<String>, String> {
     let mut places = all()?;
     places.retain(|it| it.is_run() == commands);
-    let mistakes = sessions::two_at_once(&places, Shown::mistake);
-    let mut mistakes: Vec<_> = mistakes.into_iter().flatten().collect();
+    let mistakes = places.par_iter().filter_map(Shown::mistake);
+    let mut mistakes: Vec<_> = mistakes.collect();
     if !mistakes.is_empty() {
         mistakes.push(format!("renew it with: {RENEW}"));
     }
@@ -148,8 +139,8 @@ pub fn renew() -> Result<(), String> {
     let all = all()?;
     let mut files: BTreeMap<&PathBuf, Vec<(&Shown, String)>> = BTreeMap::new();
     let mut errors = Vec::new();
-    let renewed = sessions::two_at_once(&all, |it| it.expected(false));
-    for (shown, expected) in all.iter().zip(renewed) {
+    let renewed = all.par_iter().map(|it| it.expected(false));
+    for (shown, expected) in all.iter().zip(renewed.collect::<Vec<_>>()) {
         match expected {
             Err(error) => errors.push(error),
             Ok(expected) if shown.same_as(&expected) => (),
@@ -181,7 +172,6 @@ fn make(source: &str) -> Result<String, String> {
     let extension = path.rsplit('.').next().unwrap_or_default();
     match extension {
         "json" => figures::make(path, part),
-        "toml" => proofs::tables().map(|it| format!("\n{it}\n")),
         "rs" if !part.is_empty() => {
             let source = read(path)?;
             let found = part.split(", ").map(|name| {
@@ -303,7 +293,7 @@ fn drawing(path: &str) -> Result<String, String> {
         Regex::new(r"(?s)\s*<style>.*?</style>|\s*<!--.*?-->")
             .expect("it is valid")
     });
-    let svg = read(format!("{}/{path}", chapters::FOLDER))?;
+    let svg = read(format!("{}/{path}", CHAPTERS))?;
     Ok(OWN.replace_all(&svg, "").trim_start().to_owned())
 }
 

@@ -1,10 +1,12 @@
 //! What the book claims is true, and what it shows runs.
 
-use std::process::Command;
+use std::{fs, process::Command};
 
 use clap::CommandFactory;
 use common::BrokerSettings;
-use docs::{build, chapters, files, read, shown};
+use docs::{CHAPTERS, build, files, read, shown};
+use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag};
+use regex::Regex;
 
 /// Fails and lists all mistakes, one per line.
 fn none(mistakes: Vec<String>) {
@@ -30,25 +32,6 @@ fn commands_in_a_chapter_print_what_it_shows() {
 }
 
 #[test]
-fn measurements_and_pictures_are_shown_by_a_chapter() {
-    let chapters: String =
-        chapters::all().iter().map(|it| read(it).unwrap()).collect();
-    let mut unused = Vec::new();
-    for (folder, extension, shown) in [
-        ("docs/results", "json", "<!-- from docs/results/NAME.json: "),
-        ("docs/chapters/pictures", "svg", "](pictures/NAME.svg)"),
-    ] {
-        for path in files(folder, extension) {
-            let name = path.file_stem().unwrap().to_str().unwrap();
-            if !chapters.contains(&shown.replace("NAME", name)) {
-                unused.push(path.display().to_string());
-            }
-        }
-    }
-    none(unused);
-}
-
-#[test]
 fn the_book_builds_without_a_warning_and_each_link_leads_somewhere() {
     let built = crate::built();
     assert!(built.join("index.html").is_file());
@@ -58,32 +41,112 @@ fn the_book_builds_without_a_warning_and_each_link_leads_somewhere() {
 #[test]
 fn rust_in_a_chapter_is_tested_or_shown_from_a_file() {
     let mut mistakes = Vec::new();
-    for chapter in chapters::all() {
-        for mistake in chapters::mistakes(&read(&chapter).unwrap()) {
-            mistakes.push(format!("{}: {mistake}", chapter.display()));
+    for chapter in files(CHAPTERS, "md") {
+        let text = shown::own(&read(&chapter).unwrap());
+        let events = Parser::new_ext(&text, Options::all()).into_offset_iter();
+        for (event, range) in events {
+            let Event::Start(Tag::CodeBlock(kind)) = event else { continue };
+            let words = match kind {
+                CodeBlockKind::Fenced(words) => words,
+                CodeBlockKind::Indented => "indented".into(),
+            };
+            let why = match &*words {
+                "" => "name its language, or `text`",
+                "indented" => "rustdoc takes indented lines for Rust",
+                _ if words.ends_with("compile_fail") => {
+                    "name the error, as in `rust,compile_fail,E0277`"
+                }
+                _ if words.starts_with("rust") && words.contains("ignore") => {
+                    "nothing would test it; show an item of a file"
+                }
+                _ => continue,
+            };
+            let block = &text[range];
+            mistakes.push(format!("{}: {why}:\n{block}", chapter.display()));
         }
     }
     none(mistakes);
 }
 
 #[test]
-fn every_chapter_is_in_the_summary_and_its_examples_are_run() {
-    let summary = read("docs/chapters/SUMMARY.md").unwrap();
-    let lib = read("docs/src/lib.rs").unwrap();
+fn what_is_there_is_in_the_book() {
+    let all = files(CHAPTERS, "md").into_iter();
+    let all: String = all.map(|it| read(it).unwrap()).collect();
+    let doctests = read("docs/src/lib.rs").unwrap();
     let mut missing = Vec::new();
-    for chapter in chapters::all() {
-        let name = chapter.file_stem().unwrap().to_str().unwrap();
-        if name == "SUMMARY" {
-            continue;
-        }
-        if !summary.contains(&format!("]({name}.md)")) {
-            missing.push(format!("docs/chapters/SUMMARY.md lacks {name}.md"));
-        }
-        if !lib.contains(&format!(" \"{name}\"")) {
-            missing.push(format!("docs/src/lib.rs lacks \"{name}\""));
+    for (folder, extension, text, shown) in [
+        (CHAPTERS, "md", &all, "](NAME.md)"),
+        (CHAPTERS, "md", &doctests, " \"NAME\""),
+        (CHAPTERS, "svg", &all, "](pictures/NAME.svg)"),
+        ("docs/results", "json", &all, "<!-- from docs/results/NAME.json: "),
+    ] {
+        for path in files(folder, extension) {
+            let name = path.file_stem().unwrap().to_str().unwrap();
+            let shown = shown.replace("NAME", name);
+            if name != "SUMMARY" && !text.contains(&shown) {
+                missing.push(format!("{}: no {shown}", path.display()));
+            }
         }
     }
     none(missing);
+}
+
+/// A proof is a test, called by its name; a file; or an example or commands in a
+/// chapter. A file is there if its link leads somewhere.
+#[test]
+fn every_claim_has_a_proof() {
+    let row = Regex::new(r"(?m)^\| \d+ \| (.+) \| (.*) \|$").unwrap();
+    let link = Regex::new(r"\[([^\]]+)\]\(([^)]+)\)").unwrap();
+    let page = read("docs/chapters/proofs.md").unwrap();
+    assert!(row.captures_iter(&page).count() > 50);
+    let mut mistakes = Vec::new();
+    for row in row.captures_iter(&page) {
+        let (claim, proofs) = (&row[1], &row[2]);
+        if !link.is_match(proofs) {
+            mistakes.push(format!("{claim}: nothing backs it up"));
+        }
+        for proof in link.captures_iter(proofs) {
+            let (text, to) = (&proof[1], &proof[2]);
+            let is_there = match to.split_once(".md#") {
+                Some((chapter, heading)) => runs_under(chapter, heading),
+                None => text.starts_with('`') || is_test(to, text),
+            };
+            if !is_there {
+                mistakes.push(format!("{claim}: {text}: {to}"));
+            }
+        }
+    }
+    none(mistakes);
+}
+
+/// Whether a file has a test of that name, perhaps with several attributes.
+fn is_test(path: &str, name: &str) -> bool {
+    let name = name.replace(' ', "_");
+    let test = format!(r"#\[[\w:]*test\b.*\]\n(\s*#\[.*\]\n)*.*fn {name}\(");
+    let source = read(format!("{CHAPTERS}/{path}")).unwrap();
+    Regex::new(&test).unwrap().is_match(&source)
+}
+
+/// Whether there is Rust that is tested, or are commands that are run, under a
+/// heading.
+fn runs_under(chapter: &str, heading: &str) -> bool {
+    let page = crate::built().join(format!("{chapter}.html"));
+    let page = fs::read_to_string(page).unwrap();
+    let Some((before, mut section)) =
+        page.split_once(&format!(" id=\"{heading}\""))
+    else {
+        return false;
+    };
+    // It ends with the next heading of its level, or of a higher one.
+    for next in 1..=before.chars().last().unwrap().to_digit(10).unwrap() {
+        section = section.split(&format!("<h{next} ")).next().unwrap();
+    }
+    let mut blocks = section.split("<code class=\"language-").skip(1);
+    blocks.any(|block| {
+        let (words, _) = block.split_once('"').unwrap();
+        words == "console"
+            || words.starts_with("rust") && !words.contains("ignore")
+    })
 }
 
 /// A reader of one chapter knows their way around all the others.

@@ -1,10 +1,13 @@
 //! The difference between two steps in the terminal.
 
-use std::{env, io::Write};
+use std::{env, io::Write, iter, mem};
 
 use anstyle::{AnsiColor, Style};
 use console::Term;
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use textwrap::{
+    core::{Word, break_words, display_width},
+    wrap_algorithms::wrap_first_fit,
+};
 
 use crate::{Change, Difference, Error, File, Kind, Line, Row};
 
@@ -53,7 +56,7 @@ fn render(difference: &Difference, width: usize) -> String {
             (_, true) => format!("── {name}: new in {new} "),
             (_, false) => format!("── {name}: gone in {new} "),
         };
-        let rule = "─".repeat(width.saturating_sub(title.width()));
+        let rule = "─".repeat(width.saturating_sub(display_width(&title)));
         let mut lines = vec![paint(BOLD, &(title + &rule))];
         lines.extend(parts(file, width));
         lines.push(String::new());
@@ -86,7 +89,7 @@ fn parts(file: &File, width: usize) -> Vec<String> {
 }
 
 fn side_by_side(row: &Row, width: usize) -> Vec<String> {
-    let width = (width - SEPARATOR.width()) / 2;
+    let width = (width - display_width(SEPARATOR)) / 2;
     let [(left, left_fill), (right, right_fill)] =
         sides(row).map(|(line, sign)| match line {
             Some(line) => (cell(line, sign, width), " ".repeat(width)),
@@ -124,72 +127,60 @@ fn sides(row: &Row) -> [(Option<&Line>, Sign); 2] {
 /// A line as lines of `width` columns. The lines after the first hang at its
 /// indentation.
 fn cell(line: &Line, (sign, style): Sign, width: usize) -> Vec<String> {
-    let characters = characters(line, style);
-    let indentation =
-        characters.iter().take_while(|pair| pair.0 == ' ').count();
-    let hanging = (indentation + 2).min((width - MARGIN) / 2);
-    let mut margin = paint(style, &format!("{:>4} {sign} ", line.number));
-    let (mut room, mut at_least) = (width - MARGIN, indentation + 1);
-    let mut lines = Vec::new();
-    let mut rest = characters.as_slice();
-    loop {
-        let (now, later) = rest.split_at(fitting(rest, room, at_least));
-        let used: usize = now.iter().map(|pair| columns(pair.0)).sum();
-        let padding = " ".repeat(room.saturating_sub(used));
-        lines.push(format!("{margin}{}{padding}", painted(now)));
-        if later.is_empty() {
-            return lines;
-        }
-        rest = later;
-        margin = " ".repeat(MARGIN + hanging);
-        (room, at_least) = (width - MARGIN - hanging, 1);
-    }
-}
+    let text = line.text();
+    let indentation = text.len() - text.trim_start_matches(' ').len();
+    let indentation = indentation.min((width - MARGIN) / 2);
+    let first = paint(style, &format!("{:>4} {sign} ", line.number));
+    let first = first + &" ".repeat(indentation);
+    let hanging = " ".repeat(MARGIN + indentation + 2);
+    let rooms = [&first, &hanging].map(|margin| width - display_width(margin));
 
-/// How many of the characters fit into a line: up to a space or the next call
-/// of a chain, or else up to arguments, if they come after the first
-/// `at_least`.
-fn fitting(
-    characters: &[(char, Style)],
-    room: usize,
-    at_least: usize,
-) -> usize {
-    let mut used = 0;
-    let fit = characters.iter().position(|(character, _)| {
-        used += columns(*character);
-        used > room
+    let words = words(line, style);
+    let words =
+        break_words(words.iter().map(|word| Word::from(word)), rooms[1]);
+    let lines = wrap_first_fit(&words, &rooms.map(|room| room as f64));
+    let margins = iter::once(&first).chain(iter::repeat(&hanging));
+    let lines = lines.into_iter().zip(margins).map(|(words, margin)| {
+        let words = words.iter().flat_map(|it| [it.word, it.whitespace]);
+        let line = margin.to_owned() + words.collect::<String>().trim_end();
+        let padding = width.saturating_sub(display_width(&line));
+        line + &" ".repeat(padding)
     });
-    let Some(fit) = fit else { return characters.len() };
-    let between = |i: usize| (characters[i - 1].0, characters[i].0);
-    let last = |breaks: fn((char, char)) -> bool| {
-        (at_least + 1..=fit).rev().find(|&i| breaks(between(i)))
-    };
-    last(|pair| pair.0 == ' ' || pair == (')', '.'))
-        .or_else(|| last(|(before, after)| before == '(' && after != ')'))
-        .unwrap_or(fit)
-        .max(1)
+    lines.collect()
 }
 
-fn columns(character: char) -> usize {
-    character.width().unwrap_or(0)
-}
-
-/// The part of a line that a terminal can show.
-fn characters(line: &Line, changed: Style) -> Vec<(char, Style)> {
-    let characters = line.pieces.iter().flat_map(|piece| {
-        let style = if piece.changed {
-            changed.bold().underline()
-        } else {
-            colour(piece.kind)
+/// A line's words, each painted, without its indentation and what a terminal
+/// can't show. The line may be wrapped between them: at spaces, in a chain of
+/// calls, and before arguments.
+fn words(line: &Line, changed: Style) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut word = String::new();
+    for piece in &line.pieces {
+        let style = match piece.changed {
+            true => changed.bold().underline(),
+            false => colour(piece.kind),
         };
         let text = piece.text.trim_end_matches(['\r', '\n']);
         let text = text.replace('\t', "    ");
         let text = text.replace(char::is_control, "\u{fffd}");
-        let characters: Vec<_> =
-            text.chars().map(|character| (character, style)).collect();
-        characters
-    });
-    characters.collect()
+        let text = text.replace(").", ")\n.").replace('(', "(\n");
+        let text = text.replace("(\n)", "()");
+        for part in text.split_inclusive([' ', '\n']) {
+            let (shown, end) = match part.strip_suffix([' ', '\n']) {
+                Some(shown) => (shown, &part[shown.len()..]),
+                None => (part, ""),
+            };
+            if !shown.is_empty() {
+                word += &paint(style, shown);
+            }
+            if !end.is_empty() {
+                word += end.trim_end_matches('\n');
+                words.push(mem::take(&mut word));
+            }
+        }
+    }
+    words.push(word);
+    words.into_iter().skip_while(|word| word == " ").collect()
 }
 
 fn colour(kind: Kind) -> Style {
@@ -201,15 +192,6 @@ fn colour(kind: Kind) -> Style {
         Kind::Function => AnsiColor::Blue.on_default(),
         Kind::Text | Kind::Number => AnsiColor::Cyan.on_default(),
     }
-}
-
-fn painted(characters: &[(char, Style)]) -> String {
-    let runs = characters.chunk_by(|a, b| a.1 == b.1);
-    let run = |run: &[(char, Style)]| {
-        let text: String = run.iter().map(|(character, _)| character).collect();
-        paint(run[0].1, &text)
-    };
-    runs.map(run).collect()
 }
 
 fn paint(style: Style, text: &str) -> String {
@@ -229,7 +211,7 @@ mod tests {
                 let text = render(&difference, width);
                 let text = strip_str(&text).to_string();
                 for line in text.lines() {
-                    assert!(line.width() <= width, "{width}: {line}");
+                    assert!(display_width(line) <= width, "{width}: {line}");
                 }
                 assert_eq!(text.contains('│'), width >= 100, "{text}");
             }
