@@ -450,17 +450,17 @@ function showPool({ slots, admitted, queued, threads }) {
 function state(time) {
   if (isAway() || (beats.length > 0 && !step)) {
     const text = "No step is running here. Start one, and this page continues.";
-    return { kind: "unreachable", text };
+    return { kind: "away", text };
   }
   if (wait(time) >= FREEZE) return stateFrozen(time);
-  if (beats.length === 0) return { kind: "connecting", text: "Connecting …" };
+  if (beats.length === 0) return { kind: "starting", text: "Connecting …" };
   const running = inFlight().find(isBlocking) ?? inFlight()[0];
   if (running) return stateWhile(running, time);
   const last = sent
     .filter((request) => request.end > since)
     .reduce((a, b) => (a && a.end > b.end ? a : b), null);
   return {
-    kind: "answering",
+    kind: "alive",
     text: last
       ? verdict(last)
       : "The server answers at once. Now send /blocking.",
@@ -518,10 +518,10 @@ function isFrozenBy({ start, end }, time) {
 function stateWhile(request, time) {
   const text = `Waiting for ${request.path}`;
   const count = countBeats(request, time);
-  if (count < 2) return { kind: "answering", text: `${text} …` };
+  if (count < 2) return { kind: "alive", text: `${text} …` };
   const length = seconds(time - request.start);
   return {
-    kind: "answering",
+    kind: "alive",
     text: `${text}: ${length}, ${count} heartbeats answered.`,
     spoken: `${text}; the heartbeat is answered.`,
   };
@@ -561,14 +561,14 @@ function showState() {
   looks.shift();
   const { kind, text, spoken = text } = state(time);
   setText("state", text);
-  element("state").className = kind;
-  element("pool").hidden = kind === "unreachable" || !has("/pool");
+  element("state").className = `state ${kind}`;
+  element("pool").hidden = kind === "away" || !has("/pool");
   // For screen readers: changes only, not each tenth of a second.
   setText("announcement", spoken);
 
   const last = beats.at(-1);
   const current = kind === "frozen" ? wait(time) : 0;
-  const isKnown = last && kind !== "unreachable";
+  const isKnown = last && kind !== "away";
   showWait("latest", isKnown ? current || last.end - last.start : null);
   showWait("worst", last ? Math.max(worst, current) : null);
   setText("answers", String(answered));

@@ -417,9 +417,8 @@ fn the_page_continues_with_another_step_that_takes_the_port() {
     }
     #[cfg(not(unix))]
     server.kill();
-    browser.wait_for(
-        "document.getElementById('state').className == 'unreachable'",
-    );
+    browser
+        .wait_for("document.getElementById('state').className == 'state away'");
     assert!(!is_visible(&mut browser, "#pool"), "there are no slots now");
 
     let _server = start_with("step5-back-pressure", &settings);

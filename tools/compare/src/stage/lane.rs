@@ -10,7 +10,6 @@ use std::{
 };
 
 use harness::Server;
-use hyper::StatusCode;
 use serde_json::{Value, json};
 use tokio::{
     sync::Notify,
@@ -182,7 +181,7 @@ impl Lane {
         let target = loop {
             match Target::find(url, self.patience, None).await {
                 Ok(target) => break Arc::new(target),
-                Err(error) => self.say("away", &error.to_string()),
+                Err(error) => self.say("no answer", &error.to_string()),
             }
             sleep(Duration::from_secs(2)).await;
         };
@@ -245,7 +244,7 @@ impl Lane {
             let is = self.state().missing.clone();
             if is != was {
                 match &is {
-                    Some(text) => self.say("away", text),
+                    Some(text) => self.say("no answer", text),
                     None => self.say("runs", ""),
                 }
                 was = is;
@@ -276,7 +275,7 @@ impl Lane {
             let probe = probe(intended, target.clone(), connections.clone());
             let lane = self.clone();
             let task = tokio::spawn(async move {
-                let answer = probe.await.latency.map(|_| String::new());
+                let answer = probe.await.latency;
                 lane.state().missing = answer.as_ref().err().map(failure);
                 lane.land(id, answer);
             });
@@ -391,7 +390,7 @@ impl Lane {
             state.left += left;
         }
         for (id, path, sent) in cancelled {
-            self.log.answered(self.number, id, path, sent, "cancelled", "");
+            self.log.answered(self.number, id, path, sent, "cancelled");
         }
         self.landed.notify_waiters();
     }
@@ -425,27 +424,22 @@ impl Lane {
         }
     }
 
-    fn land(&self, id: u64, answer: Result<String, Failure>) {
+    fn land(&self, id: u64, answer: Result<impl Sized, Failure>) {
         let Some(Flying { path, sent, .. }) = self.state().flying.remove(&id)
         else {
             return;
         };
-        let (outcome, text) = match answer {
-            Ok(body) => ("ok", body),
-            Err(error) => {
-                let status = error.downcast_ref::<Unsuccessful>();
-                let is_refused = status.is_some_and(|it| {
-                    it.status == StatusCode::SERVICE_UNAVAILABLE
-                });
-                let outcome = if is_refused { "refused" } else { "failed" };
-                (outcome, error.to_string())
-            }
+        let outcome = match &answer {
+            Ok(_) => "ok",
+            Err(error) => error
+                .downcast_ref::<Unsuccessful>()
+                .map_or("failed", |it| it.status.as_str()),
         };
         if path == "/blocking" && outcome == "ok" {
             // The server has finished the work before it, or nearly so.
             self.state().left = 0.0;
         }
-        self.log.answered(self.number, id, path, sent, outcome, &text);
+        self.log.answered(self.number, id, path, sent, outcome);
         self.landed.notify_waiters();
     }
 

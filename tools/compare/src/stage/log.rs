@@ -89,7 +89,7 @@ impl Log {
         state.lanes[lane].flying.push((id, event));
     }
 
-    /// A response, or why there is none.
+    /// A response: `ok`, or another status; or why there is none.
     pub fn answered(
         &self,
         lane: usize,
@@ -97,11 +97,9 @@ impl Log {
         path: &str,
         sent: Instant,
         outcome: &str,
-        text: &str,
     ) {
         let (at, now) = (self.at(sent), self.at(Instant::now()));
-        let text = sanitized(text, 120);
-        let event = json!(["done", lane, id, path, at, now, outcome, text]);
+        let event = json!(["done", lane, id, path, at, now, outcome]);
         let mut state = self.state();
         state.lanes[lane].flying.retain(|it| it.0 != id);
         state.push(event);
