@@ -421,21 +421,7 @@ fn a_server_is_frozen_restarted_and_ended_whatever_it_does() {
     let Some(mut other) = tab() else { return };
     open(&mut other, &stage.url);
 
-    // How many of the last probes were answered. The very last may have no
-    // answer yet.
-    browser.evaluate(
-        "window.answered = lane => {
-            const { at } = latest(lane, '/blocking');
-            const all = sent(lane, '/non-blocking').filter(it => it.at > at);
-            return all.slice(-25, -5).filter(it => it.end).length;
-        }",
-    );
     browser.press(" ");
-    browser.wait_for(
-        "[0, 1, 2].every(lane => latest(lane, '/blocking')?.at + 1500 < now())
-            && answered(0) == 0 && answered(1) == 20
-            && answered(2) > 4 && answered(2) < 16",
-    );
     browser.wait_for(
         "/^frozen for \\d+\\.\\d s$/.test(says(0)) && says(1) == 'alive'
             && says(2).startsWith('partly frozen for ')",
@@ -594,9 +580,6 @@ fn lanes_of_node_and_of_peers_are_seen_and_reached_and_come_back() {
     browser.wait_for("count(9, '/blocking', 'ok') == 1");
     browser.press("b");
     browser.wait_for("/the stage has started/.test(note())");
-    browser.evaluate("window.isOld = true; location.reload()");
-    browser.wait_for("!window.isOld && window.stage?.lanes.length == 10");
-    browser.wait_for("stage.solo === 9");
     assert_eq!(browser.evaluate("stage.lanes[9].about.name"), name);
 
     answers.store(false, Ordering::Relaxed);

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -60,6 +60,7 @@ pub struct Lane {
     counts: (u64, u64),
     burst: usize,
     next: AtomicU64,
+    is_missing: AtomicBool,
     landed: Notify,
     again: Notify,
     state: Mutex<State>,
@@ -77,14 +78,12 @@ struct State {
     left: f64,
     /// What to do as soon as the server listens.
     then: Option<What>,
-    /// Why the last probe has no response.
-    missing: Option<String>,
 }
 
 struct Flying {
     path: &'static str,
     sent: Instant,
-    task: Option<AbortHandle>,
+    task: AbortHandle,
 }
 
 impl Lane {
@@ -108,6 +107,7 @@ impl Lane {
             counts: (count, in_burst.clamp(1, count)),
             burst,
             next: AtomicU64::new(0),
+            is_missing: AtomicBool::new(false),
             landed: Notify::new(),
             again: Notify::new(),
             state: Mutex::new(State {
@@ -118,7 +118,6 @@ impl Lane {
                 flying: BTreeMap::new(),
                 left: 0.0,
                 then: None,
-                missing: None,
             }),
         }
     }
@@ -185,10 +184,7 @@ impl Lane {
             }
             sleep(Duration::from_secs(2)).await;
         };
-        tokio::select! {
-            () = self.watch() => (),
-            () = self.probe_on(target, interval) => (),
-        }
+        self.probe_on(target, interval).await;
         Ok(())
     }
 
@@ -237,19 +233,13 @@ impl Lane {
     }
 
     /// Reports when a server that the stage hasn't started goes away and comes
-    /// back, judging by its responses.
-    async fn watch(&self) {
-        let mut was = None;
-        loop {
-            let is = self.state().missing.clone();
-            if is != was {
-                match &is {
-                    Some(text) => self.say("no answer", text),
-                    None => self.say("runs", ""),
-                }
-                was = is;
-            }
-            sleep(LOOK).await;
+    /// back.
+    fn watch(&self, missing: Option<String>) {
+        let is_new = missing.is_some()
+            != self.is_missing.swap(missing.is_some(), Ordering::Relaxed);
+        if is_new {
+            let state = if missing.is_some() { "no answer" } else { "runs" };
+            self.say(state, &missing.unwrap_or_default());
         }
     }
 
@@ -271,15 +261,9 @@ impl Lane {
         let mut moments = schedule(interval);
         let connections = connections();
         while let Some(intended) = moments.recv().await {
-            let id = self.take_off(PROBE, intended);
             let probe = probe(intended, target.clone(), connections.clone());
-            let lane = self.clone();
-            let task = tokio::spawn(async move {
-                let answer = probe.await.latency;
-                lane.state().missing = answer.as_ref().err().map(failure);
-                lane.land(id, answer);
-            });
-            self.hold(id, task.abort_handle());
+            let answer = async { probe.await.latency.map(drop) };
+            self.fly(PROBE, intended, answer);
         }
     }
 
@@ -360,13 +344,9 @@ impl Lane {
         // All at the same moment: that tells what belongs together.
         let now = Instant::now();
         for _ in 0..count {
-            let id = self.take_off(path, now);
-            let (lane, target) = (self.clone(), target.clone());
-            let task = tokio::spawn(async move {
-                let answer = target.get(path).await;
-                lane.land(id, answer);
-            });
-            self.hold(id, task.abort_handle());
+            let target = target.clone();
+            let answer = async move { target.get(path).await.map(drop) };
+            self.fly(path, now, answer);
         }
     }
 
@@ -381,7 +361,7 @@ impl Lane {
             state.flying.retain(|id, it| {
                 let stays = it.path == PROBE && is_there;
                 if !stays {
-                    it.task.take().inspect(AbortHandle::abort);
+                    it.task.abort();
                     cancelled.push((*id, it.path, it.sent));
                     left += if it.path == "/blocking" { share } else { 0.0 };
                 }
@@ -410,25 +390,30 @@ impl Lane {
         }
     }
 
-    fn take_off(&self, path: &'static str, sent: Instant) -> u64 {
+    fn fly(
+        self: &Arc<Self>,
+        path: &'static str,
+        sent: Instant,
+        answer: impl Future<Output = Result<(), Failure>> + Send + 'static,
+    ) {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
-        let flying = Flying { path, sent, task: None };
-        self.state().flying.insert(id, flying);
         self.log.sent(self.number, id, path, sent);
-        id
+        let lane = self.clone();
+        // It can't land before it is known.
+        let mut state = self.state();
+        let task = tokio::spawn(async move { lane.land(id, answer.await) });
+        let task = task.abort_handle();
+        state.flying.insert(id, Flying { path, sent, task });
     }
 
-    fn hold(&self, id: u64, task: AbortHandle) {
-        if let Some(flying) = self.state().flying.get_mut(&id) {
-            flying.task = Some(task);
-        }
-    }
-
-    fn land(&self, id: u64, answer: Result<impl Sized, Failure>) {
+    fn land(&self, id: u64, answer: Result<(), Failure>) {
         let Some(Flying { path, sent, .. }) = self.state().flying.remove(&id)
         else {
             return;
         };
+        if path == PROBE && !self.is_ours() {
+            self.watch(answer.as_ref().err().map(failure));
+        }
         let outcome = match &answer {
             Ok(_) => "ok",
             Err(error) => error

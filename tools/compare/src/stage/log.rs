@@ -51,9 +51,6 @@ impl Log {
         };
         let lanes = plan.subjects.iter().map(|it| lane(&it.name)).collect();
         let settings = json!({
-            // As text: JavaScript's numbers can't represent all of them.
-            "iterations": plan.settings.iterations.to_string(),
-            "threads": plan.settings.threads,
             "interval": plan.settings.interval_ms,
             "in_time": plan.settings.in_time_ms,
             "cores": thread::available_parallelism().map_or(1, |it| it.get()),

@@ -99,7 +99,7 @@ function stateOf(lane) {
     const spoken = isPartly
       ? "partly frozen"
       : wantsCore(lane)
-        ? "without a core"
+        ? "no core"
         : "frozen";
     const words = `${spoken} for ${(wait / 1000).toFixed(1)} s`;
     return { kind: "frozen", words, spoken };
@@ -129,9 +129,9 @@ function wantsCore({ threads }) {
 
 const WAYS = {
   ok: "done",
-  500: "failed (500)",
   503: "refused",
   cancelled: "cancelled",
+  failed: "failed",
   undefined: "waiting",
 };
 
@@ -139,7 +139,7 @@ const WAYS = {
 function countWays(requests) {
   const counts = {};
   for (const { outcome } of requests) {
-    const way = WAYS[outcome] ?? "failed";
+    const way = WAYS[outcome] ?? `failed (${outcome})`;
     counts[way] = (counts[way] ?? 0) + 1;
   }
   return Object.entries(counts);
@@ -397,9 +397,6 @@ function note() {
   return `A probe of /non-blocking every ${interval} ms, for ${SPAN / 1000} s. Press ? for the keys.${rows}`;
 }
 
-const milliseconds = (ms) =>
-  ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
-
 // Threads of a name, each on a strip. One that has ended leaves its strip to a
 // later one.
 function groupsOf(lane, from) {
@@ -494,7 +491,7 @@ function draw(lane, time) {
   for (const took of scale) {
     axis.bar(start, time, above(took), 1, "line");
     const look = { size: 0.7, place: "right", colour: "soft" };
-    axis.text(milliseconds(took), axis.left, above(took), look);
+    axis.text(Axis.duration(took), axis.left, above(took), look);
   }
   const foot = scale.length ? em : base;
   nameRow(axis, "probes", base - foot, foot);
@@ -553,7 +550,7 @@ function drawRequests(axis, bars, time, from, base, floor) {
   const thick = Math.max(tall - 1, 1);
   const isRead = thick > em * 0.7;
   for (const { path, at, end, outcome, row } of bars) {
-    const took = milliseconds((end ?? time) - at);
+    const took = Axis.duration((end ?? time) - at);
     const answer = { ok: "", failed: "✕" }[outcome] ?? outcome ?? "…";
     const words = [path, answer, took].filter(Boolean).join(" ");
     const look = { size: Math.min(0.9, thick / em), least: 2, beside: true };
