@@ -3,7 +3,23 @@
 
 use docs::workspace;
 use harness::{Browser, STEPS, Server};
-use serde_json::Value;
+
+/// What tests ask about a figure's recording: the spans of all lanes with this
+/// name, or with it and a number; how long one took; what the page's thread
+/// did; and the longest time without a heartbeat.
+const HELPERS: &str = "
+    window.spans = name => figure.recording.lanes
+        .filter(it => it.name.startsWith(name)).flatMap(it => it.spans);
+    window.took = ({ from, to }) => to - from;
+    window.marks = () => figure.recording.lanes[1].marks;
+    window.gap = () => Math.max(...figure.recording.beats
+        .map((time, n, beats) => time - (beats[n - 1] ?? time)));
+    window.pictures = 0;
+    const { clearRect } = CanvasRenderingContext2D.prototype;
+    CanvasRenderingContext2D.prototype.clearRect = function (...box) {
+        pictures += this.canvas.closest('[hidden]') ? 0 : 1;
+        clearRect.apply(this, box);
+    };";
 
 /// A browser that reads the book.
 struct Reader(Browser);
@@ -21,11 +37,10 @@ impl Reader {
             "figure = document.querySelector('.press');
             figure.dataset.milliseconds = {milliseconds}"
         ));
-        let over = self.0.evaluate(
-            "Math.max(...[...figure.querySelectorAll('*')]
-                .map(it => it.getBoundingClientRect().right)) - innerWidth",
+        self.claims(
+            "[...figure.querySelectorAll('*')].every(it =>
+                it.getBoundingClientRect().right <= innerWidth)",
         );
-        assert!(over.as_f64() <= Some(0.0), "step {step}: {over} px");
     }
 
     /// Presses the button whose label begins with this.
@@ -36,46 +51,18 @@ impl Reader {
         ));
     }
 
-    fn wait_for(&mut self, expression: &str) {
-        self.0.wait_for(expression);
+    /// Waits until nothing is being computed any more.
+    fn wait(&mut self) {
+        self.0.wait_for("figure.recording.end > figure.recording.start");
     }
 
-    /// The figure's recording, once nothing is being computed any more.
-    fn recording(&mut self) -> Recording {
-        self.wait_for("figure.recording.end > figure.recording.start");
-        Recording(self.0.evaluate("figure.recording"))
+    /// Checks that this is true now.
+    fn claims(&mut self, claim: &str) {
+        if self.0.evaluate(claim) != true {
+            let recording = self.0.evaluate("figure.recording");
+            panic!("not true: {claim}, of {recording}");
+        }
     }
-}
-
-struct Recording(Value);
-
-impl Recording {
-    fn number(&self, name: &str) -> u64 {
-        self.0[name].as_u64().unwrap_or_else(|| panic!("{name}: {}", self.0))
-    }
-
-    /// The spans of all lanes with this name, or with it and a number.
-    fn spans(&self, name: &str) -> Vec<&Value> {
-        let lanes = self.0["lanes"].as_array().unwrap().iter();
-        lanes
-            .filter(|it| it["name"].as_str().unwrap().starts_with(name))
-            .flat_map(|it| it["spans"].as_array().unwrap())
-            .collect()
-    }
-
-    fn longest_gap(&self) -> f64 {
-        let beats = self.0["beats"].as_array().unwrap();
-        let gaps = beats.windows(2).map(|two| length(&two[0], &two[1]));
-        gaps.fold(0.0, f64::max)
-    }
-}
-
-fn length(from: &Value, to: &Value) -> f64 {
-    to.as_f64().unwrap() - from.as_f64().unwrap()
-}
-
-fn computed(span: &Value) -> f64 {
-    length(&span["from"], &span["to"])
 }
 
 #[test]
@@ -83,6 +70,7 @@ fn each_figure_really_computes_and_shows_what_its_chapter_says() {
     let Some(browser) = Browser::start() else { return };
     let mut reader = Reader(browser);
     reader.0.look(400, 800, "light");
+    reader.0.before_scripts(HELPERS);
     the_heartbeat_stops_while_the_page_computes(&mut reader);
     it_continues_while_a_worker_computes(&mut reader);
     each_of_several_workers_computes_a_share(&mut reader);
@@ -98,51 +86,44 @@ fn each_figure_really_computes_and_shows_what_its_chapter_says() {
 fn the_heartbeat_stops_while_the_page_computes(reader: &mut Reader) {
     reader.open(1, 800);
     reader.press("Compute");
-    let recording = reader.recording();
-    let spans = recording.spans("page");
-    let (computed, gap) = (computed(spans[0]), recording.longest_gap());
-    assert!(gap >= computed, "{gap} ms of gap, {computed} ms of computing");
-    assert!(gap < 1.5 * computed, "{gap} ms of gap, {computed} ms");
+    reader.wait();
+    reader.claims("gap() >= took(spans('page')[0])");
+    reader.claims("gap() < 1.5 * took(spans('page')[0])");
 }
 
 fn it_continues_while_a_worker_computes(reader: &mut Reader) {
     reader.open(2, 800);
     reader.press("Compute");
-    let recording = reader.recording();
-    assert_eq!(recording.spans("page"), [&Value::Null; 0]);
-    let spans = recording.spans("worker");
-    let (computed, gap) = (computed(spans[0]), recording.longest_gap());
-    assert!(gap < computed / 2.0, "{gap} ms of gap, {computed} ms");
+    reader.wait();
+    reader.claims("spans('page').length == 0");
+    reader.claims("gap() < took(spans('worker')[0]) / 2");
 }
 
 fn each_of_several_workers_computes_a_share(reader: &mut Reader) {
     reader.open(3, 500);
     reader.press("4 workers");
-    let recording = reader.recording();
-    let spans = recording.spans("worker");
-    let shares: Vec<_> = spans.iter().map(|it| it["done"].as_u64()).collect();
-    assert_eq!(shares, [Some(12), Some(13), Some(12), Some(13)]);
-    let marks = recording.0["lanes"][1]["marks"].as_array().unwrap();
-    let join = marks.iter().find(|it| it["text"] == "join").unwrap();
-    for span in spans {
-        // The clocks of a page and its workers differ by a few milliseconds.
-        assert!(length(&span["to"], &join["at"]) > -10.0, "{}", recording.0);
-    }
+    reader.wait();
+    reader.claims("spans('worker').map(it => it.done).join() == '12,13,12,13'");
+    // The clocks of a page and its workers differ by a few milliseconds.
+    reader.claims(
+        "spans('worker').every(({ to }) =>
+            to < marks().find(it => it.text == 'join').at + 10)",
+    );
 }
 
 fn a_pool_is_started_once_and_reused(reader: &mut Reader) {
     reader.open(4, 300);
     reader.press("Six jobs, six workers");
-    let recording = reader.recording();
-    assert_eq!(recording.number("threads"), 6);
-    assert_eq!(recording.spans("worker").len(), 6);
+    reader.wait();
+    reader.claims("figure.recording.threads == 6");
+    reader.claims("spans('worker').length == 6");
     for done in [6, 12] {
         reader.press("Six jobs, a pool");
-        let recording = reader.recording();
-        assert_eq!(recording.number("threads"), 2);
-        let jobs = recording.0["jobs"].as_array().unwrap().iter();
-        assert_eq!(jobs.filter_map(Value::as_u64).sum::<u64>(), done);
-        assert_eq!(recording.spans("worker").len(), 6);
+        reader.wait();
+        reader.claims("figure.recording.threads == 2");
+        reader.claims("spans('worker').length == 6");
+        let all = "figure.recording.jobs.reduce((a, b) => a + b)";
+        reader.claims(&format!("{all} == {done}"));
     }
 }
 
@@ -151,86 +132,72 @@ fn a_request_without_a_slot_is_refused(reader: &mut Reader) {
     for _ in 0..5 {
         reader.press("Send");
     }
-    let recording = reader.recording();
-    assert_eq!(recording.number("admitted"), 3);
-    assert_eq!(recording.number("refused"), 2);
-    assert_eq!(recording.spans("worker").len(), 3);
+    reader.wait();
+    reader.claims("figure.recording.admitted == 3");
+    reader.claims("figure.recording.refused == 2");
+    reader.claims("spans('worker').length == 3");
     // Its slots are free again.
     reader.press("Send");
-    assert_eq!(reader.recording().number("admitted"), 1);
+    reader.wait();
+    reader.claims("figure.recording.admitted == 1");
 }
 
 fn progress_is_reported_chunk_by_chunk(reader: &mut Reader) {
     reader.open(6, 300);
     reader.press("Compute");
-    let recording = reader.recording();
-    let marks = recording.0["lanes"][1]["marks"].as_array().unwrap();
+    reader.wait();
     // A message for each of the chunks, and one for the end.
-    assert_eq!(marks.len(), 31);
+    reader.claims("marks().length == 31");
 }
 
 fn a_worker_that_checks_can_be_cancelled_and_any_be_terminated(
     reader: &mut Reader,
 ) {
-    let begun = "figure.recording.lanes[2]?.spans[0].done >= 10";
+    let begun = "spans('worker')[0]?.done >= 10";
     reader.open(7, 600);
     reader.press("Compute");
-    reader.wait_for(begun);
+    reader.0.wait_for(begun);
     reader.press("Cancel");
-    let recording = reader.recording();
-    let span = recording.spans("worker")[0];
-    assert_eq!(span["cancelled"], true, "{span}");
-    let asked = recording.0["cancel"]["done"].as_u64().unwrap();
-    let further = span["done"].as_u64().unwrap() - asked;
-    assert!(further <= 20, "{further} of 60 chunks after the message");
+    reader.wait();
+    reader.claims("spans('worker')[0].cancelled");
+    let asked = "figure.recording.cancel.done";
+    reader.claims(&format!("spans('worker')[0].done - {asked} <= 20"));
 
     reader.press("Compute without checking");
-    reader.wait_for(begun);
+    reader.0.wait_for(begun);
     reader.press("Cancel");
-    let recording = reader.recording();
-    assert_eq!(recording.spans("worker")[0]["done"], 60);
+    reader.wait();
+    reader.claims("spans('worker')[0].done == 60");
 
     reader.press("Compute without checking");
-    reader.wait_for(begun);
+    reader.0.wait_for(begun);
     reader.press("terminate");
-    let then = reader.0.evaluate("figure.recording.lanes[2].spans[0]");
-    let recording = reader.recording();
-    let span = recording.spans("worker")[0];
-    assert_eq!(span["terminated"], true, "{span}");
-    assert_eq!(span["done"], then["done"], "it kept counting");
-    assert!(span["done"].as_u64() < Some(60), "{span}");
+    reader.0.evaluate("then = spans('worker')[0].done");
+    reader.wait();
+    reader.claims("spans('worker')[0].terminated");
+    // It didn't keep counting.
+    reader.claims("then < 60 && spans('worker')[0].done == then");
 }
 
 fn with_reduced_motion_only_the_end_is_drawn(reader: &mut Reader) {
     reader.0.little_motion();
-    reader.0.before_scripts(
-        "const { clearRect } = CanvasRenderingContext2D.prototype;
-        pictures = 0;
-        CanvasRenderingContext2D.prototype.clearRect = function (...box) {
-            pictures += this.canvas.closest('[hidden]') ? 0 : 1;
-            clearRect.apply(this, box);
-        }",
-    );
     reader.open(2, 300);
-    assert_eq!(reader.0.evaluate("pictures"), 1);
+    reader.claims("pictures == 1");
     reader.press("Compute");
-    reader.wait_for("figure.recording.lanes[2]?.spans[0].from > 0");
-    assert_eq!(reader.0.evaluate("pictures"), 1);
-    reader.recording();
-    assert_eq!(reader.0.evaluate("pictures"), 2);
+    reader.0.wait_for("spans('worker')[0]?.from > 0");
+    reader.claims("pictures == 1");
+    reader.wait();
+    reader.claims("pictures == 2");
 }
 
 fn without_workers_the_picture_stays(reader: &mut Reader) {
     reader.0.before_scripts("delete window.Worker");
     for (step, buttons) in [(1, 1), (2, 0)] {
         reader.open(step, 100);
-        let count =
-            reader.0.evaluate("figure.querySelectorAll('button').length");
-        assert_eq!(count, buttons);
-        let still = "figure.querySelector('svg > title').textContent";
-        let title = reader.0.evaluate(still);
-        let begin = format!("Step {step}: ");
-        assert!(title.as_str().unwrap().starts_with(&begin), "{title}");
+        let count = "figure.querySelectorAll('button').length";
+        reader.claims(&format!("{count} == {buttons}"));
+        let title = "figure.querySelector('svg > title').textContent";
+        reader.claims(&format!("{title}.startsWith('Step {step}: ')"));
     }
 }
 

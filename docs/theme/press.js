@@ -13,6 +13,7 @@
   const CHUNK = 10;
   /** From one row to the next, and how wide names are, in em. */
   const [ROW, NAMES] = [2.3, 6];
+  const { duration, plural } = Axis;
   /** A heartbeat is so many pixels wide. */
   const TICK = { least: 3 };
 
@@ -113,32 +114,30 @@
     }
   }
 
+  const threads = (figure, count) =>
+    Array.from(
+      { length: count },
+      (_, i) => new Thread(figure, `worker ${i + 1}`),
+    );
+
   class Pool {
     constructor(figure, size) {
       this.queue = [];
-      this.idle = [];
-      for (let i = 1; i <= size; i += 1) {
-        this.idle.push(new Thread(figure, `worker ${i}`));
+      this.threads = threads(figure, size);
+      this.idle = [...this.threads];
+    }
+
+    async submit(job) {
+      while (!this.idle.length) {
+        await new Promise((proceed) => this.queue.push(proceed));
       }
-      this.threads = [...this.idle];
-    }
-
-    submit(job) {
-      return new Promise((...then) => {
-        this.queue.push({ job, then });
-        this.next();
-      });
-    }
-
-    next() {
-      if (!this.idle.length || !this.queue.length) return;
       const thread = this.idle.shift();
-      const { job, then } = this.queue.shift();
-      const done = thread.run(job).then(...then);
-      done.finally(() => {
+      try {
+        return await thread.run(job);
+      } finally {
         this.idle.push(thread);
-        this.next();
-      });
+        this.queue.shift()?.();
+      }
     }
   }
 
@@ -147,9 +146,9 @@
   /** Jobs, each on a new thread. */
   async function onNewThreads(figure, jobs) {
     await figure.pause(figure.around);
-    const threads = jobs.map((_, i) => new Thread(figure, `worker ${i + 1}`));
-    const spans = await Promise.all(threads.map((it, i) => it.run(jobs[i])));
-    threads.forEach(({ worker }) => worker.terminate());
+    const workers = threads(figure, jobs.length);
+    const spans = await Promise.all(workers.map((it, i) => it.run(jobs[i])));
+    workers.forEach(({ worker }) => worker.terminate());
     return spans;
   }
 
@@ -161,14 +160,14 @@
     figure.lane("page").spans.push(span);
     // The next heartbeat ends the gap.
     await figure.pause(2 * BEAT);
-    return `The page computed for ${seconds(length(span))}, and the heartbeat \
-stopped for ${seconds(longestGap(figure.recording))}.`;
+    return `The page computed for ${duration(length(span))}, and the heartbeat \
+stopped for ${duration(longestGap(figure.recording))}.`;
   }
 
   async function computeThere(figure) {
     const [span] = await onNewThreads(figure, [{ chunks: figure.chunks }]);
-    return `The worker computed for ${seconds(length(span))}. The heartbeat's \
-longest gap was ${seconds(longestGap(figure.recording))}.`;
+    return `The worker computed for ${duration(length(span))}. The heartbeat's \
+longest gap was ${duration(longestGap(figure.recording))}.`;
   }
 
   async function divide(figure, n) {
@@ -182,7 +181,7 @@ longest gap was ${seconds(longestGap(figure.recording))}.`;
     figure.times ??= {};
     figure.times[n] = now() - from;
     const times = Object.entries(figure.times).map(
-      ([n, time]) => `${plural(n, "worker")}: ${seconds(time)}`,
+      ([n, time]) => `${plural(Number(n), "worker")}: ${duration(time)}`,
     );
     const cores = navigator.hardwareConcurrency;
     return `${times.join(", ")}. This machine has ${plural(cores, "core")}.`;
@@ -254,7 +253,7 @@ memory? ${window.crossOriginIsolated ? "Yes" : "No"}.`;
     thread.worker.terminate();
     const { asked, done } = figure.recording.cancel ?? {};
     if (!asked) return `Not cancelled: ${span.done} chunks were counted.`;
-    return `It ended ${seconds(span.to - asked)} after you asked for it, \
+    return `It ended ${duration(span.to - asked)} after you asked for it, \
 ${plural(span.done - done, "chunk")} later.`;
   }
 
@@ -332,14 +331,10 @@ ${plural(span.done - done, "chunk")} later.`;
     }
 
     reset() {
-      this.recording = this.element.recording = {
-        start: now(),
-        beats: [],
-        lanes: [
-          { name: "heartbeat", spans: [], marks: [] },
-          { name: "page", spans: [], marks: [] },
-        ],
-      };
+      const recording = { start: now(), beats: [], lanes: [] };
+      this.recording = this.element.recording = recording;
+      this.lane("heartbeat");
+      this.lane("page");
     }
 
     async press(act) {
@@ -410,7 +405,7 @@ ${plural(span.done - done, "chunk")} later.`;
       lanes.forEach((lane, row) => this.drawLane(lane, row, end));
       const [top, height] = this.place(0);
       for (const [from, to] of gaps(beats)) {
-        const took = seconds(to - from);
+        const took = duration(to - from);
         const texts = [`no heartbeat for ${took}`, took];
         const look = { form: "dashed", place: "middle", weight: 700, texts };
         axis.bar(from, to, top, height, "wait", look);
@@ -418,7 +413,7 @@ ${plural(span.done - done, "chunk")} later.`;
       for (const at of beats) {
         axis.bar(at, at, top + 0.2 * height, 0.6 * height, "quick", TICK);
       }
-      this.lanes.ariaLabel = `Lanes over ${seconds(end - start)}: ${lanes
+      this.lanes.ariaLabel = `Lanes over ${duration(end - start)}: ${lanes
         .map(({ name }) => name)
         .join(", ")}. ${this.state.textContent}`;
     }
@@ -429,7 +424,7 @@ ${plural(span.done - done, "chunk")} later.`;
       axis.text(name, 0, top + height / 2, { size: 1 });
       axis.bar(axis.from, axis.to, top, height, "panel");
       for (const { asked, from, to, text } of spans) {
-        const took = to && seconds(to - from);
+        const took = to && duration(to - from);
         const texts = text
           ? [text]
           : [to ? `computed for ${took}` : "computes"];
@@ -473,16 +468,6 @@ ${plural(span.done - done, "chunk")} later.`;
     Math.max(...beats.slice(1).map((time, i) => time - beats[i]));
 
   const length = ({ from, to }) => to - from;
-
-  function seconds(milliseconds) {
-    return milliseconds < 100
-      ? `${Math.round(milliseconds)} ms`
-      : `${(milliseconds / 1000).toFixed(2)} s`;
-  }
-
-  function plural(n, word) {
-    return `${n} ${word}${Number(n) === 1 ? "" : "s"}`;
-  }
 
   for (const figure of document.querySelectorAll("figure.press")) {
     if (figure.dataset.step === "1" || window.Worker) new Figure(figure);

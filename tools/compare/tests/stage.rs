@@ -6,9 +6,10 @@ use std::{
     fs,
     io::{BufRead, BufReader, Write},
     net::{SocketAddr, TcpListener, TcpStream},
+    os::unix::process::CommandExt,
     process::{Child, Command, Stdio},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     thread,
@@ -16,10 +17,10 @@ use std::{
 
 use compare::options::NODE;
 use harness::Browser;
-use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use rustix::process::{Pid, Signal, kill_process, test_kill_process_group};
 use serde_json::json;
 
-/// A running stage; ended when it is dropped.
+/// A running stage and its servers, a process group.
 struct Stage {
     process: Child,
     url: String,
@@ -32,6 +33,7 @@ impl Stage {
             .args(arguments)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
+            .process_group(0)
             .spawn()
             .unwrap();
         let mut line = String::new();
@@ -41,46 +43,40 @@ impl Stage {
         let url = url.expect(&line).to_owned();
         Self { process, url }
     }
-}
 
-/// What tests share: a tab, and a stage that no test harms. Both end with the
-/// last test that holds them.
-struct Room {
-    browser: Browser,
-    stage: Stage,
-}
-
-/// Its lanes are those of the class of 50 minutes, and step 7; they count for a
-/// tenth of a second. Nothing where there is no browser.
-fn room() -> Option<Arc<Mutex<Room>>> {
-    static ROOM: Mutex<Weak<Mutex<Room>>> = Mutex::new(Weak::new());
-    let mut known = ROOM.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(room) = known.upgrade() {
-        return Some(room);
+    /// None of its servers is left.
+    fn end(&mut self, signal: Signal) {
+        let id = Pid::from_child(&self.process);
+        kill_process(id, signal).unwrap();
+        self.process.wait().unwrap();
+        let left = test_kill_process_group(id);
+        assert!(left.is_err(), "a server still runs after {signal:?}");
     }
-    let steps = "step1-blocking,step2-single-worker,step3-multi-worker,\
-                 step7-cancellation";
-    let count = ["--iterations", "200000000"];
-    let lanes = ["--two-workers", "--only", steps];
-    let browser = tab()?;
-    let stage = Stage::with(&[&count[..], &lanes[..]].concat());
-    let room = Arc::new(Mutex::new(Room { browser, stage }));
-    *known = Arc::downgrade(&room);
-    Some(room)
 }
 
-/// One test at a time: the room has one tab. The page is as if nothing had
-/// happened there.
-fn enter(room: &Mutex<Room>) -> MutexGuard<'_, Room> {
-    let mut room = room.lock().unwrap_or_else(PoisonError::into_inner);
-    let Room { browser, stage } = &mut *room;
-    open(browser, &stage.url);
-    room
+impl Drop for Stage {
+    fn drop(&mut self) {
+        if matches!(self.process.try_wait(), Ok(None)) {
+            // Don't kill it: that would leave the steps running.
+            self.end(Signal::INT);
+        }
+    }
 }
 
 /// For a lane: the requests the test has sent to a path, the last of them, and
 /// how many have that outcome. None is forgotten, however slow the machine is.
+/// And how many streams of events the tab has open.
 const HELPERS: &str = "
+    EventSource = class extends EventSource {
+        constructor(url) {
+            super(url);
+            sessionStorage.streams = Number(sessionStorage.streams ?? 0) + 1;
+        }
+        close() {
+            super.close();
+            sessionStorage.streams -= 1;
+        }
+    };
     addEventListener('DOMContentLoaded', () => {
         if (window.stage) stage.keeps = Infinity;
     });
@@ -137,147 +133,129 @@ fn open(browser: &mut Browser, url: &str) {
     browser.console_errors();
 }
 
-/// The servers that a stage has started, with their names, once there are so
-/// many.
-#[cfg(target_os = "linux")]
-fn servers(stage: &Stage, count: usize) -> Vec<(Pid, String)> {
-    let id = stage.process.id();
-    let named = |id: &str| {
-        let name = fs::read_to_string(format!("/proc/{id}/comm")).ok()?;
-        Some((Pid::from_raw(id.parse().ok()?)?, name.trim().to_owned()))
-    };
-    let mut servers = Vec::new();
-    harness::wait_for("the servers are started", || {
-        let tasks = fs::read_dir(format!("/proc/{id}/task")).unwrap();
-        let children = tasks.flatten().map(|task| {
-            let children = fs::read_to_string(task.path().join("children"));
-            children.unwrap_or_default()
-        });
-        let children: String = children.collect();
-        let all = children.split_whitespace().filter_map(named);
-        // They are built first.
-        servers = all.filter(|it| it.1 != "cargo").collect();
-        servers.len() == count
-    });
-    servers
-}
-
-/// Ends a stage by a signal: none of its servers is left.
-#[cfg(target_os = "linux")]
-fn end(mut stage: Stage, signal: Signal, count: usize) {
-    let servers = servers(&stage, count);
-    kill_process(Pid::from_child(&stage.process), signal).unwrap();
-    stage.process.wait().unwrap();
-    for (server, name) in servers {
-        let left = test_kill_process(server).is_ok();
-        assert!(!left, "{name} still runs after {signal:?}");
-    }
-}
-
-impl Drop for Stage {
-    fn drop(&mut self) {
-        if matches!(self.process.try_wait(), Ok(None)) {
-            // Don't kill it: that would leave the steps running.
-            let id = Pid::from_child(&self.process);
-            kill_process(id, Signal::INT).ok();
-        }
-        self.process.wait().ok();
-    }
-}
-
 /// How to get from one state to the next: a key's name, and what is true after
-/// it.
-const STATES: [(&str, &str); 39] = [
-    ("2", "stage.solo === 1 && stage.lanes[0].root.hidden"),
+/// it. It begins with the 50-minute class.
+const STATES: [(&str, &str); 44] = [
     ("1", "stage.solo === 0 && stage.lanes[1].root.hidden"),
-    ("d", "note() == 'This lane has no step before it.'"),
-    // The other lane of step 1, and the first again.
+    ("space", "count(0, '/blocking', 'ok') == 1"),
+    ("r", "stage.cleared > latest(0, '/blocking').at"),
+    ("w", "count(0, '/waiting') == 1 && count(1, '/waiting') == 0"),
+    ("space", "count(0, '/blocking', 'ok') == 2"),
+    // The other lane of step 1.
     ("1", "stage.solo === 4 && stage.lanes[0].root.hidden"),
-    ("1", "stage.solo === 0"),
-    ("9", "stage.solo === 0 && note() == `Step 9 isn't on this stage.`"),
-    ("2", "stage.solo === 1 && !stage.refused"),
-    ("x", "count(1, '/failing', 'failed') == 1 && says(1) == 'alive, failed'"),
-    ("w", "count(1, '/waiting') == 1 && count(0, '/waiting') == 0"),
-    ("c", "count(1, '/waiting', 'cancelled') == 1"),
-    ("7", "stage.solo === 3"),
-    (
-        "b",
-        "count(3, '/blocking') == 100 && count(3, '/blocking', 'refused') > 0
-            && sent(3, '/blocking').every(it => it.end)
-            && /^alive, \\d+ of 100 refused$/.test(says(3))",
-    ),
-    // From now on, requests count as far as usual.
-    (
-        " ",
-        "count(3, '/blocking') == 101 && count(0, '/blocking') == 0
-            && latest(3, '/blocking').outcome == 'ok'",
-    ),
-    ("r", "stage.cleared > latest(3, '/blocking').at"),
+    ("p", "stage.guess !== null && isPressed('p') && says(4) == '?'"),
+    ("space", "count(4, '/blocking', 'ok') == 1"),
+    ("p", "stage.guess === null && !isPressed('p') && says(4) == 'alive'"),
+    ("2", "stage.solo === 1 && stage.lanes[0].root.hidden"),
+    ("space", "count(1, '/blocking', 'ok') == 1"),
+    // It opens at the function that is the lesson.
+    ("d", "location.hash == '#diff-1-2' && isAt('count_all')"),
+    ("→", "isAt('spawn_worker')"),
+    ("Esc", "location.pathname == '/' && stage.solo === 1"),
+    ("p", "stage.guess !== null"),
+    ("x", "count(1, '/failing', '500') == 1"),
+    ("p", "says(1) == 'alive, failed (500)'"),
     ("0", "stage.solo === null && !stage.lanes[0].root.hidden"),
-    ("b", "/one lane/.test(note()) && count(1, '/blocking') == 0"),
-    // To all at the same time.
-    (
-        "w",
-        "[0, 1, 2, 3, 4].every(lane =>
-            latest(lane, '/waiting')?.at && !latest(lane, '/waiting').end)",
-    ),
-    (
-        "n",
-        "[0, 1, 2, 3, 4].every(lane => stage.lanes[lane].about.state == 'runs'
-            && latest(lane, '/waiting').outcome == 'cancelled')",
-    ),
     ("t", "stage.turns && isPressed('t')"),
     (
-        " ",
+        "space",
         "latest(4, '/blocking')?.end && [1, 2, 3, 4].every(lane =>
             latest(lane, '/blocking').at >= latest(lane - 1, '/blocking').end)",
     ),
     // To cancel one lane gives the turn to the next, to cancel all ends it.
-    ("w", "!latest(0, '/waiting').end && count(1, '/waiting') == 2"),
+    ("w", "latest(0, '/waiting')?.end === undefined"),
     ("1", "stage.solo === 0"),
+    ("d", "note() == 'This lane has no step before it.'"),
     (
         "c",
         "latest(0, '/waiting').outcome == 'cancelled'
-            && count(1, '/waiting') == 3 && !latest(1, '/waiting').end",
+            && latest(1, '/waiting').end === undefined",
     ),
     ("0", "stage.solo === null && !stage.turns && !isPressed('t')"),
     ("t", "stage.turns"),
     ("c", "latest(1, '/waiting').outcome == 'cancelled'"),
-    ("t", "!stage.turns"),
-    ("ArrowDown", "stage.solo === 0 && stage.lanes[1].root.hidden"),
-    ("ArrowDown", "stage.solo === 1 && stage.lanes[0].root.hidden"),
-    ("ArrowUp", "stage.solo === 0 && location.hash == '#step1-blocking'"),
-    ("ArrowUp", "stage.solo === null && !stage.lanes[1].root.hidden"),
-    ("p", "stage.guess !== null && isPressed('p') && says(1) == '?'"),
-    ("p", "stage.guess === null && !isPressed('p') && /^alive/.test(says(1))"),
+    (
+        "t",
+        "!stage.turns && !latest(2, '/waiting') &&
+            latest(2, '/non-blocking').at > latest(1, '/waiting').end + 200",
+    ),
+    ("b", "/one lane/.test(note()) && requestsOf(stage.lanes[1]) == 0"),
+    ("9", "note() == `Step 9 isn't on this stage.`"),
+    ("7", "stage.solo === 3 && !stage.refused"),
+    ("n", "stage.lanes[3].about.state == 'runs'"),
+    (
+        "b",
+        "count(3, '/blocking', '503') > 0
+            && sent(3, '/blocking').every(it => it.end)
+            && /^alive, \\d+ of 100 refused$/.test(says(3))",
+    ),
+    // From now on, requests count as far as usual.
+    ("space", "latest(3, '/blocking').outcome == 'ok' && says(3) == 'alive'"),
+    ("↓", "stage.solo === 4 && location.hash == '#two-workers'"),
+    ("↓", "stage.solo === null && !stage.lanes[1].root.hidden"),
+    ("↑", "stage.solo === 4 && stage.lanes[0].root.hidden"),
+    ("m", "location.pathname == '/moves.html'"),
+    ("Esc", "location.pathname == '/' && stage.solo === 4"),
     ("f", "document.fullscreenElement !== null"),
     ("f", "document.fullscreenElement === null"),
     ("?", "document.getElementById('help').open"),
-    ("Escape", "!document.getElementById('help').open"),
-    ("ArrowUp", "stage.solo === 4 && stage.lanes[0].root.hidden"),
-    // The turn that was ended has not gone on.
-    (
-        "ArrowUp",
-        "latest(2, '/non-blocking').at > latest(1, '/waiting').end + 200
-            && count(2, '/waiting') == 1",
-    ),
+    ("Esc", "!document.getElementById('help').open"),
+    // What was left has closed its own.
+    ("r", "sessionStorage.streams == 1"),
 ];
 
+/// Its lanes are those of the class of 50 minutes, and step 7; they count for a
+/// tenth of a second.
 #[test]
-fn each_key_leads_to_the_next_state() {
-    let Some(room) = room() else { return };
-    let browser = &mut enter(&room).browser;
-    for (key, state) in STATES {
-        browser.press(key);
-        browser.wait_for(state);
+fn a_stage_is_taught_with() {
+    let steps = "step1-blocking,step2-single-worker,step3-multi-worker,\
+                 step7-cancellation";
+    let count = ["--iterations", "200000000"];
+    let lanes = ["--two-workers", "--only", steps];
+    let Some(browser) = &mut tab() else { return };
+    let mut stage = Stage::with(&[&count[..], &lanes[..]].concat());
+    for part in [
+        each_key_leads_to_the_next_state,
+        everything_is_reached_by_mouse_and_by_keyboard_and_read_aloud,
+        the_outcome_is_hidden_until_the_class_has_guessed,
+        each_thread_has_a_row_that_stays_as_long_as_its_bar,
+        with_reduced_motion_there_is_one_picture_a_second,
+    ] {
+        open(browser, &stage.url);
+        part(browser);
+        assert_eq!(browser.console_errors(), [""; 0]);
     }
-    assert_eq!(browser.console_errors(), [""; 0]);
+    another_sites_page_can_send_nothing(&stage.url);
+    stage.end(Signal::TERM);
+    browser.wait_for("note().startsWith(`The stage doesn't answer.`)");
 }
 
-#[test]
-fn everything_is_reached_by_mouse_and_by_keyboard_and_read_aloud() {
-    let Some(room) = room() else { return };
-    let browser = &mut enter(&room).browser;
+fn each_key_leads_to_the_next_state(browser: &mut Browser) {
+    let chapter = harness::workspace().join("docs/chapters/teaching.md");
+    let chapter = fs::read_to_string(chapter).unwrap();
+    let (_, class) = chapter.split_once("## A 50-minute class").unwrap();
+    let (class, _) = class.split_once("\n## ").unwrap();
+    let keys = class.split("<kbd>").skip(1);
+    let keys = keys.map(|it| it.split_once("</kbd>").unwrap().0);
+    let keys: Vec<_> = keys.collect();
+    assert!(STATES.map(|it| it.0).starts_with(&keys), "the class: {keys:?}");
+    for (key, state) in STATES {
+        browser.press(match key {
+            "space" => " ",
+            "→" => "ArrowRight",
+            "↓" => "ArrowDown",
+            "↑" => "ArrowUp",
+            "Esc" => "Escape",
+            key => key,
+        });
+        let loaded = "document.readyState == 'complete'";
+        browser.wait_for(&format!("{loaded} && ({state})"));
+    }
+}
+
+fn everything_is_reached_by_mouse_and_by_keyboard_and_read_aloud(
+    browser: &mut Browser,
+) {
     let lane = "section:nth-of-type(2) button";
     browser.click(lane);
     browser.wait_for("stage.solo === 1");
@@ -314,18 +292,11 @@ fn everything_is_reached_by_mouse_and_by_keyboard_and_read_aloud() {
     browser.wait_for("count(4, '/blocking', 'ok') == 1 && stage.solo === 4");
     for scheme in ["light", "dark"] {
         browser.look(1280, 720, scheme);
-        for (text, ground, least) in [
-            ("ink", "paper", 4.5),
-            ("ink", "panel", 4.5),
-            ("soft", "paper", 4.5),
-            ("soft", "panel", 4.5),
-            ("wait", "panel", 4.5),
-            ("wait", "paper", 4.5),
-            ("sent", "paper", 4.5),
-            ("quick", "panel", 3.0),
-        ] {
-            let contrast = browser.contrast(text, ground);
-            assert!(contrast >= least, "{text} on {ground}: {contrast}");
+        for text in ["ink", "soft", "wait", "sent", "quick"] {
+            for ground in ["paper", "panel"] {
+                let contrast = browser.contrast(text, ground);
+                assert!(contrast >= 4.5, "{text} on {ground}: {contrast}");
+            }
         }
     }
     // Each button is another way to press its key.
@@ -341,59 +312,50 @@ fn everything_is_reached_by_mouse_and_by_keyboard_and_read_aloud() {
     assert_eq!(browser.evaluate("clicked"), keys);
 }
 
-#[test]
-fn the_outcome_is_hidden_until_the_class_has_guessed() {
-    let Some(room) = room() else { return };
-    let browser = &mut enter(&room).browser;
-    // How many points of the second lane have the colour of a request.
-    let count = |browser: &mut Browser| {
-        let points = browser.evaluate(
-            "(() => {
-                frame();
-                const { axis } = stage.lanes[1];
-                const colour = axis.colours.sent.match(/\\d+/g);
-                const { width, height } = axis.canvas;
-                const { data } = axis.pen.getImageData(0, 0, width, height);
-                let points = 0;
-                for (let at = 0; at < data.length; at += 4) {
-                    points += colour.every((it, n) => data[at + n] == it);
-                }
-                return points;
-            })()",
-        );
-        points.as_u64().unwrap()
-    };
-    // How many words of the second lane are about it.
-    let words = "(() => {
+fn the_outcome_is_hidden_until_the_class_has_guessed(browser: &mut Browser) {
+    // Whether the second lane has points in the colour of a request, and how
+    // many words are about it.
+    let seen = "(() => {
+            const { axis } = stage.lanes[1];
             const texts = [];
-            const { pen } = stage.lanes[1].axis;
-            pen.fillText = (text) => texts.push(text);
+            axis.pen.fillText = (text) => texts.push(text);
             frame();
-            delete pen.fillText;
-            return texts.filter(it => it.includes('waiting')).length;
+            delete axis.pen.fillText;
+            const colour = axis.colours.sent.match(/\\d+/g);
+            const { width, height } = axis.canvas;
+            const { data } = axis.pen.getImageData(0, 0, width, height);
+            let points = 0;
+            for (let at = 0; at < data.length; at += 4) {
+                points += colour.every((it, n) => data[at + n] == it);
+            }
+            const words = texts.filter(it => it.includes('/blocking'));
+            return [points > 20, words.length];
         })()";
     browser.press("2");
-    // What was sent before is still seen, and isn't hidden.
-    browser.press("r");
+    // What was sent before isn't hidden.
+    browser.evaluate("stage.lanes[1].requests.clear()");
     browser.press("p");
     browser.press(" ");
     browser.wait_for("count(1, '/blocking', 'ok') == 1");
-    browser.press("w");
-    browser.wait_for("count(1, '/waiting') == 1");
-    assert_eq!((count(browser), browser.evaluate(words)), (0, 0.into()));
+    assert_eq!(browser.evaluate(seen), json!([false, 0]));
+    // It waits at the edge, however long the class thinks.
+    browser.evaluate(
+        "stage.guess = stage.held -= 20000;
+        stage.cleared -= 20000;
+        latest(1, '/blocking').at -= 20000;
+        latest(1, '/blocking').end -= 20000;
+        stage.keeps = 16000;
+        before = stage.heard",
+    );
+    browser.wait_for("stage.heard > before");
+    assert_eq!(browser.evaluate(seen), json!([false, 0]));
     browser.press("p");
-    assert!(count(browser) > 20);
-    assert_eq!(browser.evaluate(words), 1);
-    // It would scroll away by itself, but later.
-    browser.press("c");
-    browser.press("r");
-    assert_eq!(count(browser), 0);
+    assert_eq!(browser.evaluate(seen), json!([true, 1]));
+    browser.press("2");
+    assert_eq!(browser.evaluate(seen), json!([false, 0]));
 }
 
-#[test]
-fn another_sites_page_can_send_nothing() {
-    let Some(room) = room() else { return };
-    let url = enter(&room).stage.url.clone();
+fn another_sites_page_can_send_nothing(url: &str) {
     let own = url.trim_start_matches("http://");
     let (_, port) = own.split_once(':').unwrap();
     // The status of the response.
@@ -411,31 +373,26 @@ fn another_sites_page_can_send_nothing() {
         ask("POST /send/all/cancel", host, origins)
     };
     let by_name = format!("localhost:{port}");
-    assert_eq!(send(own, &[&url]), 204);
+    assert_eq!(send(own, &[url]), 204);
     assert_eq!(send(&by_name, &[&format!("http://{by_name}")]), 204);
     // Other sites, other ports, other schemes, pages of no site.
-    for origin in [
-        "http://example.com",
-        &format!("http://example.com:{port}"),
-        &format!("https://{own}"),
-        &format!("http://{by_name}"),
-        &format!("http://{own}.example.com"),
-        &format!("{url}, {url}"),
-        "http://127.0.0.1:1",
-        "null",
-        "",
+    for origins in [
+        &["http://example.com"][..],
+        &[&format!("https://{own}")],
+        &[&format!("http://{by_name}")],
+        &[&format!("http://{own}.example.com")],
+        &["http://127.0.0.1:1"],
+        &["null"],
+        &[],
+        &["http://example.com", url],
     ] {
-        assert_eq!(send(own, &[origin]), 404, "from {origin}");
+        assert_eq!(send(own, origins), 404, "from {origins:?}");
     }
-    assert_eq!(send(own, &[]), 404, "from nowhere");
-    assert_eq!(send(own, &["http://example.com", &url]), 404, "from both");
     // A name of another site that leads here isn't ours.
     for host in [
-        "example.com",
         &format!("example.com:{port}"),
         &format!("127.0.0.1.example.com:{port}"),
         &format!("example.com#@127.0.0.1:{port}"),
-        &format!("0.0.0.0:{port}"),
         "",
     ] {
         assert_ne!(send(host, &[&format!("http://{host}")]), 204, "at {host}");
@@ -445,45 +402,26 @@ fn another_sites_page_can_send_nothing() {
         }
     }
     // A burst goes to one lane only.
-    let burst = ask("POST /send/all/burst", own, &[&url]);
-    assert_eq!(burst, 409);
+    assert_eq!(ask("POST /send/all/burst", own, &[url]), 409);
     // What a link or a picture can send changes nothing.
-    for method in ["GET", "HEAD", "OPTIONS"] {
-        let line = format!("{method} /send/all/burst");
-        assert_eq!(ask(&line, own, &[&url]), 404, "{method}");
-    }
+    assert_eq!(ask("GET /send/all/cancel", own, &[url]), 404);
     let others = TcpStream::connect(format!("[::1]:{port}"));
     assert!(others.is_err(), "it listens on 127.0.0.1 only");
 }
 
 /// Lanes that never finish counting, killed, started again and ended.
-#[cfg(target_os = "linux")]
 #[test]
 fn a_server_is_frozen_restarted_and_ended_whatever_it_does() {
     let forever = u64::MAX.to_string();
     let steps = "step1-blocking,step2-single-worker";
     let lanes = ["--iterations", &forever, "--two-workers", "--only", steps];
-    let stage = Stage::with(&lanes);
+    let mut stage = Stage::with(&lanes);
     let Some(browser) = &mut tab() else { return };
     open(browser, &stage.url);
     let Some(mut other) = tab() else { return };
     open(&mut other, &stage.url);
 
-    // How many of the last probes were answered. The very last may have no
-    // answer yet.
-    browser.evaluate(
-        "window.answered = lane => {
-            const { at } = latest(lane, '/blocking');
-            const all = sent(lane, '/non-blocking').filter(it => it.at > at);
-            return all.slice(-25, -5).filter(it => it.end).length;
-        }",
-    );
     browser.press(" ");
-    browser.wait_for(
-        "[0, 1, 2].every(lane => latest(lane, '/blocking')?.at + 1500 < now())
-            && answered(0) == 0 && answered(1) == 20
-            && answered(2) > 4 && answered(2) < 16",
-    );
     browser.wait_for(
         "/^frozen for \\d+\\.\\d s$/.test(says(0)) && says(1) == 'alive'
             && says(2).startsWith('partly frozen for ')",
@@ -509,9 +447,9 @@ fn a_server_is_frozen_restarted_and_ended_whatever_it_does() {
     browser.wait_for(&format!("{spoken} == 'alive, cancelled'"));
 
     // Every browser shows a server that has died, even after a reload.
-    let servers = servers(&stage, 3);
-    let step = servers.iter().find(|it| it.1 == "step1-blocking");
-    kill_process(step.unwrap().0, Signal::KILL).unwrap();
+    let mut kill = Command::new("pkill");
+    kill.args(["-KILL", "-P", &stage.process.id().to_string(), "step1"]);
+    assert!(kill.status().unwrap().success());
     let ended = "says(0).startsWith('ended: signal: 9')";
     browser.press("1");
     browser.wait_for(ended);
@@ -523,8 +461,8 @@ fn a_server_is_frozen_restarted_and_ended_whatever_it_does() {
     browser.press("2");
     browser.press("x");
     for browser in [&mut *browser, &mut other] {
-        browser.wait_for("count(1, '/failing', 'failed') == 1");
-        assert_eq!(browser.evaluate("stage.lanes[0].about.state"), "ended");
+        browser.wait_for("count(1, '/failing', '500') == 1");
+        assert!(browser.evaluate(ended) == true);
     }
     browser.press("1");
     browser.press("n");
@@ -537,25 +475,10 @@ fn a_server_is_frozen_restarted_and_ended_whatever_it_does() {
             && ideaOf(stage.lanes[0].about)
                 .startsWith('for the burst, /blocking counts to ')",
     );
-    end(stage, Signal::INT, 3);
-    browser.wait_for("note().startsWith(`The stage doesn't answer.`)");
+    stage.end(Signal::INT);
 }
 
-#[cfg(target_os = "linux")]
-#[test]
-fn no_server_is_left_running_after_other_signals() {
-    let node = harness::has_node();
-    let second = if node { "--node" } else { "--two-workers" };
-    for signal in [Signal::TERM, Signal::HUP] {
-        let stage = Stage::with(&["--only", "step2-single-worker", second]);
-        end(stage, signal, if node { 4 } else { 2 });
-    }
-}
-
-#[test]
-fn each_thread_has_a_row_that_stays_as_long_as_its_bar() {
-    let Some(room) = room() else { return };
-    let browser = &mut enter(&room).browser;
+fn each_thread_has_a_row_that_stays_as_long_as_its_bar(browser: &mut Browser) {
     browser.evaluate(
         "window.rows = start => groupsOf(stage.lanes[1], start)
             .map(([name, strips]) => `${strips.length} ${name}`).join();
@@ -593,60 +516,6 @@ fn each_thread_has_a_row_that_stays_as_long_as_its_bar() {
     assert_eq!(rows, json!(["1 server,1 main", one, one, one, two]));
     browser.evaluate("stage.settings.has_threads = false");
     browser.wait_for("note().includes(`doesn't report what threads do`)");
-}
-
-/// The keys of the 50-minute class, in the order of its table.
-fn keys_of_the_class() -> Vec<String> {
-    let chapter = harness::workspace().join("docs/chapters/teaching.md");
-    let chapter = fs::read_to_string(chapter).unwrap();
-    let (_, table) = chapter.split_once("## A 50-minute class").unwrap();
-    let (table, _) = table.split_once("\n## ").unwrap();
-    let rows = table.lines().filter(|line| line.starts_with("| "));
-    let keys = rows.flat_map(|row| row.split("<kbd>").skip(1));
-    let keys = keys.map(|it| it.split_once("</kbd>").unwrap().0.to_owned());
-    keys.collect()
-}
-
-#[test]
-fn the_class_of_50_minutes_goes_as_its_table_says() {
-    // What is seen after each key of the table.
-    let lesson = [
-        ("1", "stage.solo === 0"),
-        ("space", "count(0, '/blocking', 'ok') == 1"),
-        ("r", "stage.cleared > 0"),
-        ("w", "count(0, '/waiting') == 1"),
-        ("space", "count(0, '/blocking', 'ok') == 2"),
-        ("1", "stage.solo === 4"),
-        ("p", "stage.guess !== null"),
-        ("space", "count(4, '/blocking', 'ok') == 1"),
-        ("p", "stage.guess === null"),
-        ("2", "stage.solo === 1"),
-        ("space", "count(1, '/blocking', 'ok') == 1"),
-        // It opens at the function that is the lesson.
-        ("d", "location.hash == '#diff-1-2' && isAt('count_all')"),
-        ("→", "isAt('spawn_worker')"),
-        ("Esc", "location.pathname == '/' && window.stage?.solo === 1"),
-        ("p", "stage.guess !== null"),
-        ("x", "count(1, '/failing', 'failed') == 1"),
-        ("p", "stage.guess === null"),
-        ("0", "stage.solo === null"),
-        ("t", "stage.turns"),
-        ("space", "count(2, '/blocking', 'ok') == 1"),
-    ];
-    assert_eq!(keys_of_the_class(), lesson.map(|it| it.0));
-    let Some(room) = room() else { return };
-    let browser = &mut enter(&room).browser;
-    for (key, state) in lesson {
-        browser.press(match key {
-            "space" => " ",
-            "→" => "ArrowRight",
-            "Esc" => "Escape",
-            key => key,
-        });
-        let loaded = "document.readyState == 'complete'";
-        browser.wait_for(&format!("{loaded} && {state}"));
-    }
-    assert_eq!(browser.console_errors(), [""; 0]);
 }
 
 #[test]
@@ -697,7 +566,7 @@ fn lanes_of_node_and_of_peers_are_seen_and_reached_and_come_back() {
     let peers = peers.iter().map(String::as_str);
     let arguments = ["--node", "--iterations=1000", "--only=step1-blocking"];
     let arguments: Vec<_> = arguments.into_iter().chain(peers).collect();
-    let stage = Stage::with(&arguments);
+    let mut stage = Stage::with(&arguments);
     let Some(browser) = &mut tab() else { return };
     open(browser, &stage.url);
     let names = "stage.lanes.slice(1, 4).map(lane => lane.about.name)";
@@ -711,9 +580,6 @@ fn lanes_of_node_and_of_peers_are_seen_and_reached_and_come_back() {
     browser.wait_for("count(9, '/blocking', 'ok') == 1");
     browser.press("b");
     browser.wait_for("/the stage has started/.test(note())");
-    browser.evaluate("window.isOld = true; location.reload()");
-    browser.wait_for("!window.isOld && window.stage?.lanes.length == 10");
-    browser.wait_for("stage.solo === 9");
     assert_eq!(browser.evaluate("stage.lanes[9].about.name"), name);
 
     answers.store(false, Ordering::Relaxed);
@@ -729,15 +595,11 @@ fn lanes_of_node_and_of_peers_are_seen_and_reached_and_come_back() {
         let ok = format!("count({lane}, '/blocking', 'ok') == 1");
         browser.wait_for(&ok);
     }
-    browser.press("d");
-    browser.wait_for("note() == 'This lane has no step before it.'");
     assert_eq!(browser.console_errors(), [""; 0]);
+    stage.end(Signal::HUP);
 }
 
-#[test]
-fn with_reduced_motion_there_is_one_picture_a_second() {
-    let Some(room) = room() else { return };
-    let browser = &mut enter(&room).browser;
+fn with_reduced_motion_there_is_one_picture_a_second(browser: &mut Browser) {
     // When it is drawn, if the screen asks every 50 ms.
     let drawn = "requestAnimationFrame = () => {};
         drawn = [];

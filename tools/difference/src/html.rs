@@ -82,8 +82,8 @@ pub fn page(heading: &str, class: &str, differences: &[Difference]) -> String {
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width\">\n\
          <title>{heading}</title>\n\
-         <link rel=\"stylesheet\" href=\"difference.css\">\n\
-         <script src=\"difference.js\"></script>\n</head>\n\
+         <script src=\"difference.js\"></script>\n\
+         <link rel=\"stylesheet\" href=\"difference.css\">\n</head>\n\
          <body class=\"projection {class}\">\n<main>\n<h1>{heading}</h1>\n\
          {all}</main>\n</body>\n</html>\n"
     )

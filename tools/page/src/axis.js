@@ -19,6 +19,18 @@ class Axis {
   }
   #hatchings = {};
 
+  /** Milliseconds as people read them. */
+  static duration(time) {
+    if (time < 1) return "< 1 ms";
+    return time < 999.5
+      ? `${time.toFixed()} ms`
+      : `${(time / 1000).toFixed(1)} s`;
+  }
+
+  static plural(count, noun) {
+    return `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
+  }
+
   constructor(canvas) {
     this.canvas = canvas;
     this.pen = canvas.getContext("2d");

@@ -26,6 +26,7 @@ const MOST_NAMES = 1000;
 /** How many answered heartbeats are kept: ten minutes' worth. */
 const MOST_BEATS = 6000;
 
+const { duration, plural } = Axis;
 const element = (id) => document.getElementById(id);
 const sleep = (time) => new Promise((done) => setTimeout(done, time));
 /** Tells this page's requests from those of other tabs and of other users. */
@@ -310,9 +311,9 @@ function showResult({ row, path, ok, answer, start, end, held, server }) {
   if (focused) button(path).focus();
   row.className = ok ? "done" : "failed";
   row.querySelector(".answer").textContent = answer;
-  addText(row, "time", `after ${short(end - start)}`);
+  addText(row, "time", `after ${duration(end - start)}`);
   if (held >= FREEZE) {
-    addText(row, "held", `the browser sent it ${short(held)} late`);
+    addText(row, "held", `the browser sent it ${duration(held)} late`);
   }
   if (server) addText(row, "server", serverTiming(server));
 }
@@ -327,8 +328,8 @@ function addText(parent, className, text) {
 
 /** "count;dur=3021.5" as "Server-Timing: count 3.0 s". */
 function serverTiming(header) {
-  const duration = (_, time) => ` ${short(Number(time))}`;
-  return `Server-Timing: ${header.replace(/;dur=([\d.]+)/g, duration)}`;
+  const took = (_, time) => ` ${duration(Number(time))}`;
+  return `Server-Timing: ${header.replace(/;dur=([\d.]+)/g, took)}`;
 }
 
 // ---------------------------------------------------------------- progress
@@ -422,7 +423,7 @@ function showBar(request, bar, { total, done, busy }) {
       : !busy
         ? `waits for ${awaited}`
         : rate
-          ? `about ${short((total - done) / rate)} left`
+          ? `about ${duration((total - done) / rate)} left`
           : "starting";
 }
 
@@ -450,17 +451,17 @@ function showPool({ slots, admitted, queued, threads }) {
 function state(time) {
   if (isAway() || (beats.length > 0 && !step)) {
     const text = "No step is running here. Start one, and this page continues.";
-    return { kind: "unreachable", text };
+    return { kind: "away", text };
   }
   if (wait(time) >= FREEZE) return stateFrozen(time);
-  if (beats.length === 0) return { kind: "connecting", text: "Connecting …" };
+  if (beats.length === 0) return { kind: "starting", text: "Connecting …" };
   const running = inFlight().find(isBlocking) ?? inFlight()[0];
   if (running) return stateWhile(running, time);
   const last = sent
     .filter((request) => request.end > since)
     .reduce((a, b) => (a && a.end > b.end ? a : b), null);
   return {
-    kind: "answering",
+    kind: "alive",
     text: last
       ? verdict(last)
       : "The server answers at once. Now send /blocking.",
@@ -518,10 +519,10 @@ function isFrozenBy({ start, end }, time) {
 function stateWhile(request, time) {
   const text = `Waiting for ${request.path}`;
   const count = countBeats(request, time);
-  if (count < 2) return { kind: "answering", text: `${text} …` };
+  if (count < 2) return { kind: "alive", text: `${text} …` };
   const length = seconds(time - request.start);
   return {
-    kind: "answering",
+    kind: "alive",
     text: `${text}: ${length}, ${count} heartbeats answered.`,
     spoken: `${text}; the heartbeat is answered.`,
   };
@@ -536,12 +537,12 @@ function verdict(request) {
   const longest = Math.max(0, ...waits);
   if (isFrozenBy(request, end)) {
     const others = "no other request was answered";
-    return `It was frozen for ${short(longest)}: ${others}.`;
+    return `It was frozen for ${duration(longest)}: ${others}.`;
   }
-  if (end - start < FREEZE) return `Done after ${short(end - start)}.`;
+  if (end - start < FREEZE) return `Done after ${duration(end - start)}.`;
   const count = plural(countBeats(request, end), "heartbeat");
-  const slowest = longest < FREEZE ? "" : `, one after ${short(longest)}`;
-  return `Done after ${short(end - start)}: ${count} answered${slowest}.`;
+  const slowest = longest < FREEZE ? "" : `, one after ${duration(longest)}`;
+  return `Done after ${duration(end - start)}: ${count} answered${slowest}.`;
 }
 
 /** How many heartbeats were answered while a request was in flight. */
@@ -561,26 +562,22 @@ function showState() {
   looks.shift();
   const { kind, text, spoken = text } = state(time);
   setText("state", text);
-  element("state").className = kind;
-  element("pool").hidden = kind === "unreachable" || !has("/pool");
+  element("state").className = `state ${kind}`;
+  element("pool").hidden = kind === "away" || !has("/pool");
   // For screen readers: changes only, not each tenth of a second.
   setText("announcement", spoken);
 
   const last = beats.at(-1);
   const current = kind === "frozen" ? wait(time) : 0;
-  const isKnown = last && kind !== "unreachable";
+  const isKnown = last && kind !== "away";
   showWait("latest", isKnown ? current || last.end - last.start : null);
   showWait("worst", last ? Math.max(worst, current) : null);
   setText("answers", String(answered));
 }
 
 function showWait(id, time) {
-  setText(id, time === null ? "–" : short(time));
+  setText(id, time === null ? "–" : duration(time));
   element(id).className = time >= FREEZE ? "waits" : "";
-}
-
-function plural(count, noun) {
-  return `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
 }
 
 function setText(id, text) {
@@ -594,12 +591,6 @@ function now() {
 /** A growing time: its last digit must be readable. */
 function seconds(time) {
   return `${(time / 1000).toFixed(1)} s`;
-}
-
-/** A time as people read it. */
-function short(time) {
-  if (time < 1) return "< 1 ms";
-  return time < 999.5 ? `${time.toFixed()} ms` : seconds(time);
 }
 
 // -------------------------------------------------------------------- axis
@@ -653,7 +644,7 @@ function drawRequest(request, time, em) {
   const top = (LANES.top + lane * LANES.height) * em;
   const height = (LANES.height - 0.25) * em;
   const failed = end !== null && !request.ok;
-  const length = end === null ? seconds(time - start) : short(end - start);
+  const length = end === null ? seconds(time - start) : duration(end - start);
   const far = end === null && percent !== null ? ` ${percent.toFixed()} %` : "";
   axis.bar(start, end ?? time, top, height, failed ? "wait" : "sent", {
     texts: [`${failed ? "✕ " : ""}${path} ${length}${far}`],

@@ -4,13 +4,12 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
 
 use harness::Server;
-use hyper::StatusCode;
 use serde_json::{Value, json};
 use tokio::{
     sync::Notify,
@@ -61,6 +60,7 @@ pub struct Lane {
     counts: (u64, u64),
     burst: usize,
     next: AtomicU64,
+    is_missing: AtomicBool,
     landed: Notify,
     again: Notify,
     state: Mutex<State>,
@@ -78,14 +78,12 @@ struct State {
     left: f64,
     /// What to do as soon as the server listens.
     then: Option<What>,
-    /// Why the last probe has no response.
-    missing: Option<String>,
 }
 
 struct Flying {
     path: &'static str,
     sent: Instant,
-    task: Option<AbortHandle>,
+    task: AbortHandle,
 }
 
 impl Lane {
@@ -109,6 +107,7 @@ impl Lane {
             counts: (count, in_burst.clamp(1, count)),
             burst,
             next: AtomicU64::new(0),
+            is_missing: AtomicBool::new(false),
             landed: Notify::new(),
             again: Notify::new(),
             state: Mutex::new(State {
@@ -119,7 +118,6 @@ impl Lane {
                 flying: BTreeMap::new(),
                 left: 0.0,
                 then: None,
-                missing: None,
             }),
         }
     }
@@ -182,14 +180,11 @@ impl Lane {
         let target = loop {
             match Target::find(url, self.patience, None).await {
                 Ok(target) => break Arc::new(target),
-                Err(error) => self.say("away", &error.to_string()),
+                Err(error) => self.say("no answer", &error.to_string()),
             }
             sleep(Duration::from_secs(2)).await;
         };
-        tokio::select! {
-            () = self.watch() => (),
-            () = self.probe_on(target, interval) => (),
-        }
+        self.probe_on(target, interval).await;
         Ok(())
     }
 
@@ -238,19 +233,13 @@ impl Lane {
     }
 
     /// Reports when a server that the stage hasn't started goes away and comes
-    /// back, judging by its responses.
-    async fn watch(&self) {
-        let mut was = None;
-        loop {
-            let is = self.state().missing.clone();
-            if is != was {
-                match &is {
-                    Some(text) => self.say("away", text),
-                    None => self.say("runs", ""),
-                }
-                was = is;
-            }
-            sleep(LOOK).await;
+    /// back.
+    fn watch(&self, missing: Option<String>) {
+        let is_new = missing.is_some()
+            != self.is_missing.swap(missing.is_some(), Ordering::Relaxed);
+        if is_new {
+            let state = if missing.is_some() { "no answer" } else { "runs" };
+            self.say(state, &missing.unwrap_or_default());
         }
     }
 
@@ -272,15 +261,9 @@ impl Lane {
         let mut moments = schedule(interval);
         let connections = connections();
         while let Some(intended) = moments.recv().await {
-            let id = self.take_off(PROBE, intended);
             let probe = probe(intended, target.clone(), connections.clone());
-            let lane = self.clone();
-            let task = tokio::spawn(async move {
-                let answer = probe.await.latency.map(|_| String::new());
-                lane.state().missing = answer.as_ref().err().map(failure);
-                lane.land(id, answer);
-            });
-            self.hold(id, task.abort_handle());
+            let answer = async { probe.await.latency.map(drop) };
+            self.fly(PROBE, intended, answer);
         }
     }
 
@@ -361,13 +344,9 @@ impl Lane {
         // All at the same moment: that tells what belongs together.
         let now = Instant::now();
         for _ in 0..count {
-            let id = self.take_off(path, now);
-            let (lane, target) = (self.clone(), target.clone());
-            let task = tokio::spawn(async move {
-                let answer = target.get(path).await;
-                lane.land(id, answer);
-            });
-            self.hold(id, task.abort_handle());
+            let target = target.clone();
+            let answer = async move { target.get(path).await.map(drop) };
+            self.fly(path, now, answer);
         }
     }
 
@@ -382,7 +361,7 @@ impl Lane {
             state.flying.retain(|id, it| {
                 let stays = it.path == PROBE && is_there;
                 if !stays {
-                    it.task.take().inspect(AbortHandle::abort);
+                    it.task.abort();
                     cancelled.push((*id, it.path, it.sent));
                     left += if it.path == "/blocking" { share } else { 0.0 };
                 }
@@ -391,7 +370,7 @@ impl Lane {
             state.left += left;
         }
         for (id, path, sent) in cancelled {
-            self.log.answered(self.number, id, path, sent, "cancelled", "");
+            self.log.answered(self.number, id, path, sent, "cancelled");
         }
         self.landed.notify_waiters();
     }
@@ -411,41 +390,41 @@ impl Lane {
         }
     }
 
-    fn take_off(&self, path: &'static str, sent: Instant) -> u64 {
+    fn fly(
+        self: &Arc<Self>,
+        path: &'static str,
+        sent: Instant,
+        answer: impl Future<Output = Result<(), Failure>> + Send + 'static,
+    ) {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
-        let flying = Flying { path, sent, task: None };
-        self.state().flying.insert(id, flying);
         self.log.sent(self.number, id, path, sent);
-        id
+        let lane = self.clone();
+        // It can't land before it is known.
+        let mut state = self.state();
+        let task = tokio::spawn(async move { lane.land(id, answer.await) });
+        let task = task.abort_handle();
+        state.flying.insert(id, Flying { path, sent, task });
     }
 
-    fn hold(&self, id: u64, task: AbortHandle) {
-        if let Some(flying) = self.state().flying.get_mut(&id) {
-            flying.task = Some(task);
-        }
-    }
-
-    fn land(&self, id: u64, answer: Result<String, Failure>) {
+    fn land(&self, id: u64, answer: Result<(), Failure>) {
         let Some(Flying { path, sent, .. }) = self.state().flying.remove(&id)
         else {
             return;
         };
-        let (outcome, text) = match answer {
-            Ok(body) => ("ok", body),
-            Err(error) => {
-                let status = error.downcast_ref::<Unsuccessful>();
-                let is_refused = status.is_some_and(|it| {
-                    it.status == StatusCode::SERVICE_UNAVAILABLE
-                });
-                let outcome = if is_refused { "refused" } else { "failed" };
-                (outcome, error.to_string())
-            }
+        if path == PROBE && !self.is_ours() {
+            self.watch(answer.as_ref().err().map(failure));
+        }
+        let outcome = match &answer {
+            Ok(_) => "ok",
+            Err(error) => error
+                .downcast_ref::<Unsuccessful>()
+                .map_or("failed", |it| it.status.as_str()),
         };
         if path == "/blocking" && outcome == "ok" {
             // The server has finished the work before it, or nearly so.
             self.state().left = 0.0;
         }
-        self.log.answered(self.number, id, path, sent, outcome, &text);
+        self.log.answered(self.number, id, path, sent, outcome);
         self.landed.notify_waiters();
     }
 

@@ -51,9 +51,6 @@ impl Log {
         };
         let lanes = plan.subjects.iter().map(|it| lane(&it.name)).collect();
         let settings = json!({
-            // As text: JavaScript's numbers can't represent all of them.
-            "iterations": plan.settings.iterations.to_string(),
-            "threads": plan.settings.threads,
             "interval": plan.settings.interval_ms,
             "in_time": plan.settings.in_time_ms,
             "cores": thread::available_parallelism().map_or(1, |it| it.get()),
@@ -89,7 +86,7 @@ impl Log {
         state.lanes[lane].flying.push((id, event));
     }
 
-    /// A response, or why there is none.
+    /// A response: `ok`, or another status; or why there is none.
     pub fn answered(
         &self,
         lane: usize,
@@ -97,11 +94,9 @@ impl Log {
         path: &str,
         sent: Instant,
         outcome: &str,
-        text: &str,
     ) {
         let (at, now) = (self.at(sent), self.at(Instant::now()));
-        let text = sanitized(text, 120);
-        let event = json!(["done", lane, id, path, at, now, outcome, text]);
+        let event = json!(["done", lane, id, path, at, now, outcome]);
         let mut state = self.state();
         state.lanes[lane].flying.retain(|it| it.0 != id);
         state.push(event);

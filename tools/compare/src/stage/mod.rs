@@ -14,7 +14,7 @@ mod web;
 
 use std::{
     io::{self, Write},
-    sync::Arc,
+    sync::{Arc, LazyLock},
     time::{Duration, Instant},
 };
 
@@ -45,6 +45,7 @@ pub async fn run(options: &Options) -> Result<bool, Failure> {
     let (orders, mut received) = unbounded_channel();
     let in_burst = spawn_blocking(|| rounds_in(lane::IN_BURST)).await?;
     let (address, server) = web::serve(options.live_port, &log, orders)?;
+    spawn_blocking(|| [&web::DIFFERENCE, &web::MOVES].map(LazyLock::force));
     let mut running = JoinSet::new();
     let mut lanes = Lanes(Vec::new());
     for subject in plan.subjects.iter().enumerate() {

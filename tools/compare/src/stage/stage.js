@@ -25,6 +25,8 @@ const stage = {
   solo: null,
   turns: false,
   guess: null,
+  // Since when the lanes stay as they are once this has reached the edge.
+  held: Infinity,
   cleared: 0,
   skew: null,
   connected: false,
@@ -74,13 +76,13 @@ function ideaOf({ idea, for_burst }) {
 }
 
 // What a lane is now: what kind of state that is, and the words for it.
-function stateOf({ about, requests }) {
+function stateOf(lane) {
+  const { about, requests } = lane;
   if (stage.guess !== null) return { kind: "hidden", words: "?" };
-  const away = { starting: "starting", away: "no answer", ended: "ended" };
-  if (about.state in away) {
-    const words = away[about.state];
-    const colon = about.text && `${words}: ${about.text}`;
-    return { kind: about.state, words: colon || words };
+  if (about.state !== "runs") {
+    const kind = about.state === "starting" ? "starting" : "away";
+    const words = [about.state, about.text].filter(Boolean).join(": ");
+    return { kind, words };
   }
   let [oldest, latest] = [Infinity, 0];
   const sent = [];
@@ -90,23 +92,57 @@ function stateOf({ about, requests }) {
     else if (end === undefined) oldest = Math.min(oldest, at);
     else if (outcome === "ok") latest = Math.max(latest, at);
   }
+  const wait = stage.heard - oldest;
+  if (wait >= FREEZE) {
+    // With two server threads, some connections are answered.
+    const isPartly = stage.heard - latest < FREEZE;
+    const spoken = isPartly
+      ? "partly frozen"
+      : wantsCore(lane)
+        ? "no core"
+        : "frozen";
+    const words = `${spoken} for ${(wait / 1000).toFixed(1)} s`;
+    return { kind: "frozen", words, spoken };
+  }
   // What became of the requests of the last key.
   const latestAt = sent.at(-1)?.at;
   const last = sent.filter(({ at }) => at === latestAt && at > stage.cleared);
-  const ends = [];
-  for (const way of ["refused", "cancelled", "failed"]) {
-    const count = last.filter(({ outcome }) => outcome === way).length;
-    if (count)
-      ends.push(last.length > 1 ? `${count} of ${last.length} ${way}` : way);
+  const ends = countWays(last).filter(([way]) => !/done|waiting/.test(way));
+  const texts = ends.map(([way, count]) =>
+    last.length > 1 ? `${count} of ${last.length} ${way}` : way,
+  );
+  return { kind: "alive", words: ["alive", ...texts].join(", ") };
+}
+
+// Whether the server thread hardly ran lately, because others had the cores.
+function wantsCore({ threads }) {
+  let [ran, waited] = [0, 0];
+  for (const { name, pieces } of threads.values()) {
+    for (const piece of pieces) {
+      if (name !== "server" || piece.to < stage.heard - 2000) continue;
+      ran += piece.ran;
+      waited += piece.waited;
+    }
   }
-  const wait = stage.heard - oldest;
-  const alive = ["alive", ...ends].join(", ");
-  if (wait < FREEZE) return { kind: "alive", words: alive };
-  // With two server threads, some connections are answered.
-  const isPartly = stage.heard - latest < FREEZE;
-  const spoken = isPartly ? "partly frozen" : "frozen";
-  const words = `${spoken} for ${(wait / 1000).toFixed(1)} s`;
-  return { kind: "frozen", words, spoken };
+  return waited > 10 * ran;
+}
+
+const WAYS = {
+  ok: "done",
+  503: "refused",
+  cancelled: "cancelled",
+  failed: "failed",
+  undefined: "waiting",
+};
+
+// What became of requests, each way with how often.
+function countWays(requests) {
+  const counts = {};
+  for (const { outcome } of requests) {
+    const way = WAYS[outcome] ?? `failed (${outcome})`;
+    counts[way] = (counts[way] ?? 0) + 1;
+  }
+  return Object.entries(counts);
 }
 
 function show(lane) {
@@ -144,8 +180,8 @@ const handlers = {
   sent(number, id, path, at) {
     stage.lanes[number].requests.set(id, { path, at });
   },
-  done(number, id, path, at, end, outcome, text) {
-    stage.lanes[number].requests.set(id, { path, at, end, outcome, text });
+  done(number, id, path, at, end, outcome) {
+    stage.lanes[number].requests.set(id, { path, at, end, outcome });
   },
   threads(number, at, threads) {
     const lane = stage.lanes[number];
@@ -187,17 +223,21 @@ function listen() {
   addEventListener("pagehide", () => source.close(), { once: true });
 }
 
+// The last moment that is seen: what the class guesses about waits for it.
+const seenUntil = () => Math.min(now(), stage.held + SPAN);
+
 function forget() {
-  const edge = now() - stage.keeps;
-  for (const lane of stage.lanes) {
-    for (const [id, request] of lane.requests) {
-      if (request.end !== undefined && request.end < edge) {
-        lane.requests.delete(id);
-      }
+  const [edge, until] = [now() - stage.keeps, seenUntil()];
+  const isOld = (from, to) => to < edge && (to < stage.held || from > until);
+  for (const { requests, threads } of stage.lanes) {
+    for (const [id, { at, end }] of requests) {
+      if (isOld(at, end)) requests.delete(id);
     }
-    for (const [id, thread] of lane.threads) {
-      while (thread.pieces[0]?.to < edge) thread.pieces.shift();
-      if (thread.to < edge) lane.threads.delete(id);
+    for (const [id, { from, to, pieces }] of threads) {
+      while (pieces.length && isOld(pieces[0].from, pieces[0].to)) {
+        pieces.shift();
+      }
+      if (isOld(from, to)) threads.delete(id);
     }
   }
 }
@@ -227,9 +267,13 @@ function inTurns(yes) {
   byKey("t").ariaPressed = String(yes);
 }
 
-function guess(since) {
-  stage.guess = since;
-  byKey("p").ariaPressed = String(since !== null);
+function guess() {
+  if (stage.guess === null) stage.guess = stage.held = now();
+  else {
+    if (now() < stage.held + SPAN) stage.held = Infinity;
+    stage.guess = null;
+  }
+  byKey("p").ariaPressed = String(stage.guess !== null);
 }
 
 async function send(what) {
@@ -284,7 +328,7 @@ const keys = {
   n: () => send("restart"),
   t: () => inTurns(!stage.turns),
   c: () => send("cancel"),
-  p: () => guess(stage.guess === null ? now() : null),
+  p: guess,
   r: () => {
     stage.cleared = Math.max(now(), stage.heard);
   },
@@ -316,6 +360,7 @@ function move(by) {
 
 function act(key) {
   stage.refused = "";
+  if (stage.guess === null) stage.held = Infinity;
   keys[key]();
 }
 
@@ -336,6 +381,7 @@ function note() {
   }
   if (stage.refused) return stage.refused;
   if (stage.guess !== null) return "What will happen? Press p to see.";
+  if (stage.held < Infinity) return "The lanes wait for the next key.";
   const busy = stage.lanes.filter((lane) =>
     [...lane.requests.values()].some(
       (it) => it.path === "/blocking" && it.end === undefined,
@@ -349,28 +395,6 @@ function note() {
     ? ""
     : " This system doesn't report what threads do, so there are no rows for them.";
   return `A probe of /non-blocking every ${interval} ms, for ${SPAN / 1000} s. Press ? for the keys.${rows}`;
-}
-
-const milliseconds = (ms) =>
-  ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
-
-const outcomes = {
-  ok: "",
-  refused: "503",
-  failed: "✕",
-  cancelled: "cancelled",
-};
-
-// Of bars that are too thin for a text each: how many ended in which way.
-function summary(bars) {
-  const ways = { ok: "done", refused: "refused (503)", undefined: "waiting" };
-  const counts = {};
-  for (const { outcome } of bars) {
-    const way = ways[outcome] ?? outcome;
-    counts[way] = (counts[way] ?? 0) + 1;
-  }
-  const words = Object.entries(counts).map(([way, count]) => `${count} ${way}`);
-  return words.join(", ");
 }
 
 // Threads of a name, each on a strip. One that has ended leaves its strip to a
@@ -390,7 +414,7 @@ function groupsOf(lane, from) {
     const strips = groups.get(stem);
     const free = strips.find((strip) => strip.at(-1).to <= thread.from);
     if (free) free.push(thread);
-    else if (strips.length < MOST_STRIPS) strips.push([thread]);
+    else strips.push([thread]);
   }
   const rank = (stem) => (stem === server ? 0 : SLEEPERS.has(stem) ? 2 : 1);
   return [...groups].sort(([a], [b]) => rank(a) - rank(b));
@@ -399,15 +423,16 @@ function groupsOf(lane, from) {
 function drawThreads(axis, groups, floor, from) {
   const { em, height } = axis;
   // However many threads a group has, the names of the others stay readable.
-  const most = stage.solo === null ? 1 : 8;
+  const most = stage.solo === null ? 2 : 8;
   const weights = groups.map(([, strips]) => Math.min(strips.length, most));
   const sum = weights.reduce((a, b) => a + b, 0);
   const room = height - floor - 4;
   let top = floor + 2;
   groups.forEach(([stem, strips], n) => {
     const tall = (room * weights[n]) / sum;
-    const high = tall / strips.length;
-    strips.forEach((threads, row) => {
+    const drawn = strips.slice(0, MOST_STRIPS);
+    const high = tall / drawn.length;
+    drawn.forEach((threads, row) => {
       const y = top + row * high;
       for (const thread of threads) drawThread(axis, thread, y, high, from);
       if (high < 0.8 * em) return;
@@ -450,7 +475,7 @@ function draw(lane, time) {
   // From the top: probes, requests, threads.
   const groups = groupsOf(lane, from);
   const strips = groups.flatMap((group) => group[1]).length;
-  const floor = height - Math.min(strips * 1.3 * em, height * 0.42) - 2;
+  const floor = height - Math.min(strips * 1.3 * em, height * 0.46) - 2;
   const base = Math.max(floor - Math.max(em * 1.1, floor * 0.4), 8);
   // Where there is room, lines show how late.
   const scale = base > em * 5 ? [100, 1000, 10_000] : [];
@@ -466,7 +491,7 @@ function draw(lane, time) {
   for (const took of scale) {
     axis.bar(start, time, above(took), 1, "line");
     const look = { size: 0.7, place: "right", colour: "soft" };
-    axis.text(milliseconds(took), axis.left, above(took), look);
+    axis.text(Axis.duration(took), axis.left, above(took), look);
   }
   const foot = scale.length ? em : base;
   nameRow(axis, "probes", base - foot, foot);
@@ -475,7 +500,7 @@ function draw(lane, time) {
   const bars = [];
   for (const request of lane.requests.values()) {
     const { path, at, end = time, outcome } = request;
-    if (end < from) continue;
+    if (end < from || at > time) continue;
     // What is hidden has no words, either.
     if (path !== PROBE && at < (stage.guess ?? time)) bars.push(request);
     else if (path === PROBE && at >= from)
@@ -517,7 +542,7 @@ function drawRequests(axis, bars, time, from, base, floor) {
     let row = rows.findIndex((end) => end < bar.at);
     if (row < 0) row = rows.length;
     // A short one leaves room for what is written beside it.
-    const room = bars.length < 10 ? SPAN / 4 : 0;
+    const room = bars.length < 10 ? SPAN / 2 : 0;
     rows[row] = (bar.end ?? Infinity) + room;
     bar.row = row;
   }
@@ -525,10 +550,11 @@ function drawRequests(axis, bars, time, from, base, floor) {
   const thick = Math.max(tall - 1, 1);
   const isRead = thick > em * 0.7;
   for (const { path, at, end, outcome, row } of bars) {
-    const took = milliseconds((end ?? time) - at);
-    const words = [path, outcomes[outcome] ?? "…", took].filter(Boolean);
+    const took = Axis.duration((end ?? time) - at);
+    const answer = { ok: "", failed: "✕" }[outcome] ?? outcome ?? "…";
+    const words = [path, answer, took].filter(Boolean).join(" ");
     const look = { size: Math.min(0.9, thick / em), least: 2, beside: true };
-    look.texts = isRead ? [words.join(" ")] : [];
+    look.texts = isRead ? [words] : [];
     const good = outcome === "ok" || outcome === undefined;
     if (!good) look.form = "dashed";
     const span = [Math.max(at, from), end ?? time];
@@ -540,12 +566,13 @@ function drawRequests(axis, bars, time, from, base, floor) {
     const x = axis.x(bars.at(-1).at);
     const middle = (base + floor) / 2;
     const place = x > (axis.left + axis.width) / 2 ? "right" : "left";
-    axis.text(summary(bars), x, middle, { place, ground: "panel" });
+    const words = countWays(bars).map(([way, count]) => `${count} ${way}`);
+    axis.text(words.join(", "), x, middle, { place, ground: "panel" });
   }
 }
 
 function frame() {
-  const time = now();
+  const time = seenUntil();
   for (const lane of stage.lanes) {
     show(lane);
     if (!lane.root.hidden) draw(lane, time);

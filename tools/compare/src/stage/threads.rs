@@ -56,6 +56,10 @@ impl Threads {
                 None if elapsed.is_some() => (name(&folder), (0, 0)),
                 None => (name(&folder), times),
             };
+            // A new thread has its parent's name until it has run.
+            if name == "server" && times.0 <= NAMED {
+                continue;
+            }
             let share = |ns: u64| {
                 let share = ns as f64 / elapsed.unwrap_or(f64::INFINITY);
                 (share * 100.0).round() / 100.0

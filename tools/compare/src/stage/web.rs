@@ -5,17 +5,18 @@ use std::{
     future::ready,
     io,
     net::{Ipv4Addr, SocketAddr},
-    sync::Arc,
+    sync::{Arc, LazyLock},
     time::Duration,
 };
 
 use actix_web::{
     App, Error, HttpRequest, HttpResponse, HttpServer, Responder,
+    body::MessageBody,
     dev::Server,
     guard::GuardContext,
     http::header,
     rt::time::sleep,
-    web::{Bytes, Data, Path, get, post},
+    web::{Bytes, Data, Path, get, post, scope},
 };
 use common::EventStream;
 use difference::{Difference, html, tasks};
@@ -71,6 +72,16 @@ impl What {
     }
 }
 
+type Html = LazyLock<Result<String, String>>;
+
+/// What changed from step to step, as the servers were when the stage began.
+/// Making it takes so long that a key would get lost.
+pub static DIFFERENCE: Html = LazyLock::new(|| {
+    let all = Difference::all().map_err(|error| error.to_string())?;
+    Ok(html::page("From step to step", "", &all))
+});
+pub static MOVES: Html = LazyLock::new(tasks::moves);
+
 type Orders = Data<UnboundedSender<Order>>;
 
 /// Listens on the loopback address only. Returns the address, and the server to
@@ -85,23 +96,27 @@ pub fn serve(
 ) -> io::Result<(SocketAddr, Server)> {
     let (log, orders) = (Data::from(log.clone()), Data::new(orders));
     let server = HttpServer::new(move || {
-        let mut app = App::new()
-            .app_data(log.clone())
-            .app_data(orders.clone())
-            .route("/events", get().guard(is_this_host).to(events))
-            .route("/send/{to}/{what}", post().guard(is_this_page).to(send))
-            .route("/difference.html", get().guard(is_this_host).to(difference))
-            .route("/moves.html", get().guard(is_this_host).to(moves))
-            .route("/difference.css", get().guard(is_this_host).to(style));
+        let mut shown = scope("").guard(is_this_host);
         for (path, kind, text) in FILES {
-            let file = move || ready(file(kind, text));
-            app = app.route(path, get().guard(is_this_host).to(file));
+            shown =
+                shown.route(path, get().to(move || ready(file(kind, text))));
         }
         let script = || {
             let lesson = include_str!("lesson.js");
             ready(file(FILES[2].1, format!("{}\n{lesson}", html::SCRIPT)))
         };
-        app.route("/difference.js", get().guard(is_this_host).to(script))
+        App::new()
+            .app_data(log.clone())
+            .app_data(orders.clone())
+            .route("/send/{to}/{what}", post().guard(is_this_page).to(send))
+            .service(
+                shown
+                    .route("/events", get().to(events))
+                    .route("/difference.html", get().to(|| page(&DIFFERENCE)))
+                    .route("/moves.html", get().to(|| page(&MOVES)))
+                    .route("/difference.css", get().to(style))
+                    .route("/difference.js", get().to(script)),
+            )
     })
     .workers(1)
     // Beside the threads of two bursts it may have to wait for a core.
@@ -139,7 +154,7 @@ fn is_this_page(context: &GuardContext) -> bool {
     host.is_some() && origin == host.as_deref()
 }
 
-fn file(kind: &str, text: impl Into<String>) -> HttpResponse {
+fn file(kind: &str, text: impl MessageBody + 'static) -> HttpResponse {
     HttpResponse::Ok()
         .content_type(kind)
         .insert_header((
@@ -150,22 +165,13 @@ fn file(kind: &str, text: impl Into<String>) -> HttpResponse {
         ))
         .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .insert_header((header::CACHE_CONTROL, "no-cache"))
-        .body(text.into())
+        .body(text)
 }
 
-async fn difference() -> HttpResponse {
-    match Difference::all() {
-        Ok(all) => file(FILES[0].1, html::page("From step to step", "", &all)),
-        Err(error) => {
-            HttpResponse::InternalServerError().body(error.to_string())
-        }
-    }
-}
-
-async fn moves() -> HttpResponse {
-    match tasks::moves() {
-        Ok(all) => file(FILES[0].1, all),
-        Err(error) => HttpResponse::InternalServerError().body(error),
+async fn page(html: &'static Html) -> HttpResponse {
+    match &**html {
+        Ok(text) => file(FILES[0].1, text.as_str()),
+        Err(error) => HttpResponse::InternalServerError().body(error.as_str()),
     }
 }
 
