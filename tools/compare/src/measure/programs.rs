@@ -26,18 +26,16 @@ pub type Programs = BTreeMap<String, PathBuf>;
 /// # Errors
 /// When cargo fails, or Node.js is missing or too old.
 pub async fn find(plan: &Plan) -> Result<Programs, Failure> {
-    let folder = harness::workspace().join("tools/peers/node");
-    let mut scripts = Programs::new();
-    for Subject { name, source } in &plan.subjects {
-        if *source == Source::Node {
-            scripts.insert(name.clone(), folder.join(format!("{name}.mjs")));
-        }
-    }
-    if !scripts.is_empty() {
+    let subjects = plan.subjects.iter();
+    let stages = subjects.filter(|subject| subject.source == Source::Node);
+    if stages.clone().count() > 0 {
         spawn_blocking(check_node).await??;
     }
     let mut programs = build(plan).await?;
-    programs.append(&mut scripts);
+    let folder = harness::workspace().join("tools/peers/node");
+    programs.extend(stages.map(|Subject { name, .. }| {
+        (name.clone(), folder.join(format!("{name}.mjs")))
+    }));
     Ok(programs)
 }
 

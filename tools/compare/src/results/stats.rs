@@ -19,12 +19,9 @@ impl Spread {
         let mut times: Vec<f64> = times.into_iter().collect();
         times.sort_by(f64::total_cmp);
         let (min_ms, max_ms) = (*times.first()?, *times.last()?);
-        let middle = times.len() / 2;
-        let median_ms = if times.len() % 2 == 1 {
-            times[middle]
-        } else {
-            f64::midpoint(times[middle - 1], times[middle])
-        };
+        // The same one if their number is odd.
+        let middle = [times[(times.len() - 1) / 2], times[times.len() / 2]];
+        let median_ms = f64::midpoint(middle[0], middle[1]);
         Some(Self { median_ms, min_ms, max_ms })
     }
 }

@@ -67,9 +67,8 @@ fn html(results: &Results) -> Markup {
                     "Each mark is a request to /non-blocking, one every "
                     (results.settings.interval_ms) " ms, at the moment when \
                      it was due. The higher it is, the longer its answer \
-                     took: one step in height is ten times as long. Each lane \
-                     shows the run of median length, and /blocking as a blue \
-                     bar from 0 s on."
+                     took, on a logarithmic scale. Each lane shows the run of \
+                     median length, and /blocking as a bar from 0 s on."
                 }
                 h2 { "What you see" }
                 ul {
