@@ -13,12 +13,12 @@ use std::{
 };
 
 use common::milliseconds;
-use harness::{STEPS, Server, workspace};
+use harness::{Server, StartError};
 use serde::Serialize;
 
 use crate::{
     exercises,
-    task::{self, Files, Task},
+    task::{Files, Task},
 };
 
 /// How many threads the server may use.
@@ -27,11 +27,14 @@ const THREADS: &str = "2";
 /// How long a response may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How long a server that stops, or whose threads aren't listed, may take.
+/// How long a response takes at most where a server's threads aren't listed.
 const SHORT: Duration = Duration::from_secs(3);
 
 /// How long a server that will still reply is never idle.
 const IDLE: Duration = Duration::from_millis(100);
+
+/// How long a server that will still end is never idle.
+const ENDING: Duration = Duration::from_secs(1);
 
 /// What a server did while `/blocking` counted.
 #[derive(Clone, Debug, Serialize)]
@@ -59,39 +62,66 @@ pub struct Counting {
     pub reused: bool,
 }
 
-/// A thread of a server: its id, its name, and whether it wants a core.
-struct Thread(String, String, bool);
-
-/// A server's threads; none where the system doesn't list them (Linux does).
-fn threads(server: &Server) -> Vec<Thread> {
-    let folder = format!("/proc/{}/task", server.id());
-    let tasks = fs::read_dir(folder).into_iter().flatten().flatten();
-    let thread = |task: fs::DirEntry| {
-        let stat = fs::read_to_string(task.path().join("stat")).ok()?;
-        let (id, rest) = stat.split_once(" (")?;
-        let (name, rest) = rest.rsplit_once(") ")?;
-        Some(Thread(id.into(), name.into(), rest.starts_with('R')))
-    };
-    tasks.filter_map(thread).collect()
+/// A thread, or all of a process.
+struct Thread {
+    id: String,
+    name: String,
+    state: char,
+    /// How much of a core it has used.
+    spent: u64,
 }
 
-/// The response to a GET; nothing if the server has no work left, and still
-/// hasn't replied.
-fn reply(server: &Server, path: &str) -> String {
-    let pending = server.open(path);
+impl Thread {
+    /// Reads its folder in /proc; nothing where there is none (Linux has it).
+    fn read(folder: impl AsRef<Path>) -> Option<Self> {
+        let stat = fs::read_to_string(folder.as_ref().join("stat")).ok()?;
+        let (id, rest) = stat.split_once(" (")?;
+        let (name, rest) = rest.rsplit_once(") ")?;
+        Some(Self {
+            id: id.into(),
+            name: name.into(),
+            state: rest.chars().next()?,
+            spent: rest.split(' ').nth(11)?.parse().ok()?,
+        })
+    }
+
+    /// Whether it wants a core.
+    fn is_busy(&self) -> bool {
+        self.state == 'R'
+    }
+}
+
+/// A process's threads; none where the system doesn't list them.
+fn threads(id: u32) -> Vec<Thread> {
+    let tasks = fs::read_dir(format!("/proc/{id}/task"));
+    let tasks = tasks.into_iter().flatten().flatten();
+    tasks.filter_map(|it| Thread::read(it.path())).collect()
+}
+
+/// Waits for something that a server does. Returns false if it won't happen any
+/// more: the server has been idle for this long.
+fn happens(id: u32, idle: Duration, mut is_done: impl FnMut() -> bool) -> bool {
     let start = Instant::now();
     let mut last_busy = start;
-    while !pending.is_answered() {
-        let threads = threads(server);
-        if threads.is_empty() || threads.iter().any(|it| it.2) {
+    while !is_done() {
+        let threads = threads(id);
+        if threads.iter().any(Thread::is_busy) {
             last_busy = Instant::now();
         }
-        if last_busy.elapsed() > IDLE || start.elapsed() > SHORT {
-            return String::new();
+        let waited = if threads.is_empty() { SHORT } else { idle };
+        if last_busy.elapsed() > waited || start.elapsed() > PATIENCE {
+            return false;
         }
         thread::sleep(Duration::from_millis(5));
     }
-    pending.wait()
+    true
+}
+
+/// The response to a GET; nothing if the server won't reply any more.
+fn reply(server: &Server, path: &str) -> String {
+    let pending = server.open(path);
+    let is_answered = happens(server.id(), IDLE, || pending.is_answered());
+    if is_answered { pending.wait() } else { String::new() }
 }
 
 /// Starts a server that ends when this program does, however it ends.
@@ -128,9 +158,9 @@ pub fn guarded(command: &mut Command) -> &mut Command {
     command
 }
 
-fn start_counting(program: &Path, iterations: u64) -> Server {
+fn start_counting(program: &Path, iterations: u64, threads: &str) -> Server {
     let iterations = iterations.to_string();
-    start(program, &[("ITERATIONS", &iterations), ("THREADS", THREADS)])
+    start(program, &[("ITERATIONS", &iterations), ("THREADS", threads)])
 }
 
 /// Sends a `/blocking` that counts this far, and keeps requesting
@@ -152,12 +182,12 @@ pub fn look(program: &Path, iterations: u64) -> Seen {
 /// Also returns whether the result is clear: there was enough time to see
 /// something, and the server thread wasn't short of a core.
 fn look_once(program: &Path, iterations: u64) -> (Seen, bool) {
-    let server = start_counting(program, iterations);
+    let server = start_counting(program, iterations, THREADS);
     server.open("/non-blocking").wait();
-    let before = threads(&server);
+    let before = threads(server.id());
     let is_own = |it: &Thread| {
-        let known = before.iter().find(|known| known.0 == it.0);
-        known.is_some_and(|known| known.1.starts_with("actix"))
+        let known = before.iter().find(|known| known.id == it.id);
+        known.is_some_and(|known| known.name.starts_with("actix"))
     };
     let blocking = server.send("/blocking");
     let start = Instant::now();
@@ -178,7 +208,7 @@ fn look_once(program: &Path, iterations: u64) -> (Seen, bool) {
             meanwhile += 1;
             probe = server.open("/non-blocking");
         }
-        let running = threads(&server).into_iter().filter(|it| it.2);
+        let running = threads(server.id()).into_iter().filter(Thread::is_busy);
         let (own, others): (Vec<_>, Vec<_>) = running.partition(is_own);
         if !own.is_empty() && !others.is_empty() {
             starved += 1;
@@ -199,18 +229,22 @@ fn look_once(program: &Path, iterations: u64) -> (Seen, bool) {
     }
     probe.wait();
     let is_starved = meanwhile == 0 && starved > samples.len() / 4;
-    let is_clear = samples.len() >= 10 && !is_starved;
+    let is_clear = samples.len() >= 8 && !is_starved;
     samples.sort_by_key(Vec::len);
     // For a fifth of the time at least: a thread that ends and one that begins
     // may overlap.
     let usual = samples.get(samples.len() * 4 / 5);
     let is_named = |name: &String| {
-        !name.starts_with("actix") && !before[0].1.starts_with(name.as_str())
+        !name.starts_with("actix") && !before[0].name.starts_with(name.as_str())
     };
     let counting = usual.map(|usual| Counting {
         threads: usual.len(),
-        names: usual.iter().map(|it| it.1.clone()).filter(is_named).collect(),
-        reused: usual.iter().all(|it| before.iter().any(|old| old.0 == it.0)),
+        names: usual
+            .iter()
+            .map(|it| it.name.clone())
+            .filter(is_named)
+            .collect(),
+        reused: usual.iter().all(|it| before.iter().any(|old| old.id == it.id)),
     });
     let seen = Seen {
         frozen: meanwhile == 0,
@@ -222,8 +256,9 @@ fn look_once(program: &Path, iterations: u64) -> (Seen, bool) {
     (seen, is_clear)
 }
 
-/// The expectations that are checked only if all the earlier ones are met.
-const SLOW: [&str; 3] = ["failing", "limited", "stops"];
+/// The expectations that are checked only if all the others are met, because
+/// they start servers. They come last.
+const SLOW: [&str; 4] = ["failing", "limited", "threadless", "stops"];
 
 /// What a task's server doesn't do yet, one sentence per item.
 ///
@@ -232,7 +267,7 @@ const SLOW: [&str; 3] = ["failing", "limited", "stops"];
 /// start or answer.
 pub fn missing(
     task: &Task,
-    seen: &Seen,
+    seen: &mut Seen,
     files: &Files,
     program: &Path,
 ) -> Vec<String> {
@@ -240,32 +275,131 @@ pub fn missing(
         exercises::run(&task.name, program);
         return Vec::new();
     }
-    let mut missing = Vec::new();
-    for expected in task.check.split("; ") {
-        // What comes last starts servers, which takes longer.
-        let is_slow = SLOW.iter().any(|it| expected.starts_with(it));
-        if !is_slow || missing.is_empty() {
-            missing.extend(expectation(expected, seen, files, program));
+    let mut missing = missing_in_code(task, files);
+    if seen.counting.is_none() && is_untouched(task, files) {
+        missing.push("you haven't changed anything in this move yet.".into());
+    }
+    for (what, rest) in expectations(task) {
+        if !SLOW.contains(&what) || missing.is_empty() {
+            missing.extend(behaviour(what, rest, seen, program));
         }
     }
     missing
 }
 
-/// Checks one of a move's expectations. Returns what's missing.
-fn expectation(
-    expected: &str,
-    seen: &Seen,
-    files: &Files,
+/// What a move expects: what kind of thing, and which.
+fn expectations(task: &Task) -> impl Iterator<Item = (&str, &str)> {
+    let all = task.check.split("; ");
+    all.map(|it| it.split_once(' ').unwrap_or((it, "")))
+}
+
+/// Whether a move's code still contains each line that the solution replaces.
+fn is_untouched(task: &Task, files: &Files) -> bool {
+    let code = files.values().map(String::as_str).collect::<String>();
+    let replaced =
+        task.difference.lines().filter_map(|it| it.strip_prefix('-'));
+    let mut replaced = replaced.filter(|it| !it.starts_with("-- "));
+    replaced.all(|it| code.contains(it))
+}
+
+/// What a move's code doesn't contain yet.
+pub fn missing_in_code(task: &Task, files: &Files) -> Vec<String> {
+    let all = expectations(task);
+    all.filter_map(|(what, rest)| code(task, what, rest, files)).collect()
+}
+
+/// Checks one thing that a move expects of the code. Returns what's missing.
+fn code(task: &Task, what: &str, rest: &str, files: &Files) -> Option<String> {
+    let (words, place) = rest.split_once(" in ").unwrap_or((rest, ""));
+    let counted = words.split_once(' ');
+    let counted = counted.and_then(|(n, it)| Some((n.parse().ok()?, it)));
+    let (least, words) = counted.unwrap_or((1, words));
+    let parts = files.iter().map(|(name, text)| match place {
+        "" => text.clone(),
+        file if file == name => text.clone(),
+        name => function(text, name),
+    });
+    let parts: Vec<_> = parts.collect();
+    let place = if place.is_empty() { "your code" } else { place };
+    // The lines that the move replaces.
+    let is_old = |line: &&str| {
+        let mut replaced = task.difference.lines();
+        replaced.any(|it| it.strip_prefix('-') == Some(line))
+    };
+    let found = || -> usize {
+        let plain = |text: &str| text.replace(char::is_whitespace, "");
+        let lines = parts.iter().flat_map(|it| it.lines());
+        let code = lines.filter_map(|it| it.split("//").next());
+        plain(&code.collect::<String>()).matches(&plain(words)).count()
+    };
+    match what {
+        "code" if found() < least => Some(match least {
+            1 => format!("there is no `{words}` in {place}."),
+            _ => format!("`{words}` isn't in {place} {least} times."),
+        }),
+        "without" if found() > 0 => {
+            Some(format!("`{words}` is still in {place}."))
+        }
+        "header" => {
+            let header = files.get("main.rs")?.lines();
+            let mut header = header.filter(|it| it.starts_with("//! "));
+            let is_new = header.next().is_some_and(|it| it.starts_with(words));
+            let old = header.find(is_old);
+            (!is_new || old.is_some()).then(|| {
+                format!(
+                    "the header should begin with `{words}`, and its other \
+                     lines should be new too. {}",
+                    old.unwrap_or_default()
+                )
+            })
+        }
+        "comments" => {
+            let lines = parts.iter().flat_map(|it| it.lines());
+            let lines: Vec<_> = lines.filter(|it| !is_old(it)).collect();
+            let is_comment = |it: &str| it.trim_start().starts_with("//");
+            let blocks = lines.chunk_by(|a, b| is_comment(a) && is_comment(b));
+            let found = blocks.filter(|it| it[0].contains("//")).count();
+            let least: usize = words.parse().ok()?;
+            (found < least).then(|| {
+                format!("new comments at {place}: {found}. Expected: {words}.")
+            })
+        }
+        _ => None,
+    }
+}
+
+/// A function, with the comments above it; empty if there is none.
+fn function(text: &str, name: &str) -> String {
+    let lines: Vec<_> = text.lines().collect();
+    let begins = |line: &&str| {
+        let after = line.split_once(&format!("fn {name}")).map(|it| it.1);
+        after.is_some_and(|it| it.starts_with(['(', '<']))
+    };
+    let Some(at) = lines.iter().position(begins) else {
+        return String::new();
+    };
+    let is_above = |line: &&&str| {
+        let starts = ["//", "#", "impl"].map(|it| line.trim().starts_with(it));
+        starts.contains(&true)
+    };
+    let above = lines[..at].iter().rev().take_while(is_above).count();
+    let mut depth = 0;
+    let ends = |line: &&str| {
+        let count = |brace| line.matches(brace).count().cast_signed();
+        depth += count('{') - count('}');
+        depth <= 0 && line.contains('}')
+    };
+    let end = lines[at..].iter().position(ends).unwrap_or(0);
+    lines[at - above..=at + end].join("\n")
+}
+
+/// Checks one of a move's other expectations. Returns what's missing.
+fn behaviour(
+    what: &str,
+    rest: &str,
+    seen: &mut Seen,
     program: &Path,
 ) -> Option<String> {
-    let (what, rest) = expected.split_once(' ').unwrap_or((expected, ""));
-    let counting = seen.counting.clone();
-    let (words, place) = rest.split_once(" in ").unwrap_or((rest, ""));
-    let plain = |text: &str| text.replace(char::is_whitespace, "");
-    let times = |files: &Files| -> usize {
-        let files = files.iter().filter(|(name, _)| name.ends_with(place));
-        files.map(|it| plain(it.1).matches(&plain(words)).count()).sum()
-    };
     match what {
         "frozen" if !seen.frozen => Some(
             "this move's server should still freeze; yours doesn't.".into(),
@@ -275,61 +409,49 @@ fn expectation(
              server thread doing?"
                 .into(),
         ),
-        "counting" => {
-            let is_wrong = |it: &Counting| it.threads.to_string() != rest;
-            // On a busy machine, one thread may take all shares of a short
-            // count.
-            let longer = |_| look(program, 8 * crate::ITERATIONS).counting;
-            let counting = counting.filter(is_wrong).and_then(longer);
-            counting.filter(is_wrong).map(|it| {
+        "counting" => counting(rest, seen, program),
+        "reused" => {
+            let is_new = seen.counting.as_ref().is_some_and(|it| !it.reused);
+            is_new.then(|| "each request still starts a thread.".into())
+        }
+        "named" => {
+            let names = seen.counting.as_ref()?.names.iter();
+            let names = names.map(String::as_str).collect::<Vec<_>>();
+            let names = names.join(", ");
+            (names != rest).then(|| {
                 format!(
-                    "number of threads that count at once, other than the \
-                     server thread: {}. It should be {rest}.",
-                    it.threads
+                    "names of the threads that count: {names}. Expected: \
+                     {rest}."
                 )
             })
         }
-        "reused" => counting
-            .filter(|it| !it.reused)
-            .map(|_| "each request still starts a thread.".into()),
-        "named" => counting
-            .filter(|it| !it.names.contains(rest))
-            .map(|_| format!("no thread named `{rest}` counts.")),
-        "code" => {
-            let step = workspace().join(STEPS[0]).join("src");
-            let step = task::sources(&step).unwrap_or_default();
-            (times(files) <= times(&step))
-                .then(|| format!("there is no new `{words}` in your code."))
-        }
-        "without" => (times(files) > 0).then(|| match place {
-            "" => format!("`{words}` is still in your code."),
-            _ => format!("`{words}` is still in {place}."),
-        }),
         "failing" => {
-            let server = start_counting(program, 1);
+            // With one thread, a single panic can end a whole pool.
+            let server = start_counting(program, 1, "1");
             let (failing, then) = rest.split_once(" then ").unwrap_or_default();
             let first = reply(&server, "/failing");
-            // More `/failing` requests than it has threads.
-            reply(&server, "/failing");
-            reply(&server, "/failing");
-            let after = reply(&server, "/blocking");
+            let is_expected =
+                |it: &String| then.split(" or ").any(|then| then == status(it));
+            // The thread may still be ending.
+            let after = Some(reply(&server, "/blocking")).filter(is_expected);
+            let after = after.unwrap_or_else(|| reply(&server, "/blocking"));
             let has_panicked = server.kill().stderr.contains("panicked at");
-            let (first, after) = (status(&first), status(&after));
-            let is_met = first == failing
-                && then.split(" or ").any(|status| status == after);
+            let is_met = status(&first) == failing && is_expected(&after);
             (!is_met || !has_panicked).then(|| {
                 let panics =
                     if has_panicked { "panics" } else { "doesn't panic" };
                 format!(
-                    "/failing {panics} and gets {first}, and a /blocking \
-                     after three of them gets {after}. It should panic and \
-                     get {failing}, then {then}."
+                    "with THREADS=1, /failing {panics} and gets {}, and a \
+                     /blocking after it gets {}. It should panic and get \
+                     {failing}, then {then}.",
+                    status(&first),
+                    status(&after),
                 )
             })
         }
         #[cfg(target_os = "linux")]
         "limited" => {
-            let server = start_counting(program, 1);
+            let server = start_counting(program, 1, THREADS);
             server.open("/non-blocking").wait();
             server.limit_memory(Some(1024 * 1024));
             let said = server.open("/blocking").wait();
@@ -351,23 +473,135 @@ fn expectation(
                 )
             })
         }
+        "threadless" => {
+            let mut command = harness::command(program);
+            // More than any system has for a thread's stack.
+            command.env("RUST_MIN_STACK", (1_u64 << 50).to_string());
+            let ended = Server::start(guarded(&mut command)).err();
+            let is_met = matches!(
+                &ended,
+                Some(StartError::Ended { status, stderr, .. })
+                    if status.code() == Some(1)
+                        && stderr.contains("can't start")
+                        && stderr.contains("THREADS")
+            );
+            (!is_met).then(|| {
+                let said =
+                    ended.map_or("it serves".into(), |it| it.to_string());
+                format!(
+                    "when no thread can be started, your program should end \
+                     with status 1 and the message of cannot_start_threads:\n\
+                     {said}"
+                )
+            })
+        }
         #[cfg(unix)]
         "stops" => {
-            let mut server = start_counting(program, 1);
-            server.open("/blocking").wait();
-            server.terminate();
-            let start = Instant::now();
-            while !server.has_ended() && start.elapsed() < SHORT {
-                thread::sleep(Duration::from_millis(10));
-            }
-            (!server.has_ended()).then(|| {
-                "after Ctrl-C or SIGTERM, your server doesn't end: what do its \
-                 threads still wait for?"
-                    .into()
-            })
+            let (first, last) = rest.split_once(", ")?;
+            let iterations = 4 * crate::ITERATIONS;
+            stops(first, last, program, iterations)
+                .or_else(|| stops(last, first, program, iterations))
         }
         _ => None,
     }
+}
+
+/// Checks how many threads count.
+fn counting(expected: &str, seen: &mut Seen, program: &Path) -> Option<String> {
+    let is_too_few = |it: &Counting| {
+        it.threads > 0 && it.threads.to_string().as_str() < expected
+    };
+    if seen.counting.as_ref().is_some_and(is_too_few) {
+        // On a busy machine, one thread may take all shares of a short count.
+        seen.counting = look(program, 3 * crate::ITERATIONS).counting;
+    }
+    let counting = seen.counting.as_ref()?;
+    (counting.threads.to_string() != expected).then(|| {
+        format!(
+            "number of threads that count at once, other than the server \
+             thread: {}. Expected: {expected}.",
+            counting.threads
+        )
+    })
+}
+
+/// Checks that a server doesn't end before both threads have done their jobs,
+/// even if the `slow` one needs twice as long.
+#[cfg(unix)]
+fn stops(
+    slow: &str,
+    fast: &str,
+    program: &Path,
+    iterations: u64,
+) -> Option<String> {
+    // Its own end takes actix-web a third of a second.
+    let mut server = start_counting(program, iterations, THREADS);
+    let id = server.id();
+    // A client that leaves a response unread resets its connection. Then no
+    // handler waits for the jobs any more.
+    let client = server.write(
+        "GET /non-blocking HTTP/1.1\r\nHost: x\r\n\r\n\
+         GET /blocking HTTP/1.1\r\nHost: x\r\n\r\n",
+    );
+    let spent = |name: &str| {
+        let mut threads = threads(id).into_iter();
+        threads.find(|it| it.name == name).map_or(0, |it| it.spent)
+    };
+    let have_begun = || spent(slow).min(spent(fast)) > 1;
+    if !happens(id, IDLE, have_begun) && iterations < 100 * crate::ITERATIONS {
+        // On a busy machine, one thread may do both jobs: take longer ones.
+        return stops(slow, fast, program, 4 * iterations);
+    }
+    #[cfg(target_os = "linux")]
+    slow_down(slow, id)?;
+    drop(client);
+    server.terminate();
+    let process = format!("/proc/{id}");
+    let mut by_fast = 0;
+    let has_ended = happens(id, ENDING, || {
+        by_fast = by_fast.max(spent(fast));
+        match Thread::read(&process) {
+            Some(process) => process.state == 'Z',
+            None => server.has_ended(),
+        }
+    });
+    if !has_ended {
+        return Some(
+            "after Ctrl-C or SIGTERM, your server doesn't end: what do its \
+             threads still wait for?"
+                .into(),
+        );
+    }
+    // Their shares are equal.
+    let by_both = Thread::read(&process).map_or(0, |it| it.spent);
+    (by_both < by_fast * 15 / 8).then(|| {
+        format!(
+            "after Ctrl-C or SIGTERM, your server ends before its thread \
+             `{slow}` has finished its job."
+        )
+    })
+}
+
+/// Puts all threads on one core, where this one gets little of it.
+#[cfg(target_os = "linux")]
+fn slow_down(slow: &str, server: u32) -> Option<()> {
+    use rustix::{
+        process::{Pid, setpriority_process},
+        thread::{CpuSet, sched_getaffinity, sched_setaffinity},
+    };
+
+    for thread in threads(server) {
+        let id = Pid::from_raw(thread.id.parse().ok()?);
+        let cores = sched_getaffinity(id).ok()?;
+        let core = (0..CpuSet::MAX_CPU).find(|it| cores.is_set(*it))?;
+        let mut one = CpuSet::new();
+        one.set(core);
+        sched_setaffinity(id, &one).ok()?;
+        if thread.name == slow {
+            setpriority_process(id, 19).ok()?;
+        }
+    }
+    Some(())
 }
 
 fn status(answer: &str) -> &str {
