@@ -13,7 +13,7 @@ use std::{
 };
 
 use common::milliseconds;
-use harness::{Server, StartError};
+use harness::Server;
 use serde::Serialize;
 
 use crate::{
@@ -27,14 +27,11 @@ const THREADS: &str = "2";
 /// How long a response may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How long a response takes at most where a server's threads aren't listed.
+/// How long a server that stops, or whose threads aren't listed, may take.
 const SHORT: Duration = Duration::from_secs(3);
 
 /// How long a server that will still reply is never idle.
 const IDLE: Duration = Duration::from_millis(100);
-
-/// How long a server that will still end is never idle.
-const ENDING: Duration = Duration::from_secs(1);
 
 /// What a server did while `/blocking` counted.
 #[derive(Clone, Debug, Serialize)]
@@ -62,66 +59,45 @@ pub struct Counting {
     pub reused: bool,
 }
 
-/// A thread, or all of a process.
+/// A server's thread.
 struct Thread {
     id: String,
     name: String,
-    state: char,
-    /// How much of a core it has used.
-    spent: u64,
+    /// Whether it wants a core.
+    is_busy: bool,
 }
 
-impl Thread {
-    /// Reads its folder in /proc; nothing where there is none (Linux has it).
-    fn read(folder: impl AsRef<Path>) -> Option<Self> {
-        let stat = fs::read_to_string(folder.as_ref().join("stat")).ok()?;
+/// A server's threads; none where the system doesn't list them (Linux does).
+fn threads(server: &Server) -> Vec<Thread> {
+    let folder = format!("/proc/{}/task", server.id());
+    let tasks = fs::read_dir(folder).into_iter().flatten().flatten();
+    let thread = |task: fs::DirEntry| {
+        let stat = fs::read_to_string(task.path().join("stat")).ok()?;
         let (id, rest) = stat.split_once(" (")?;
         let (name, rest) = rest.rsplit_once(") ")?;
-        Some(Self {
-            id: id.into(),
-            name: name.into(),
-            state: rest.chars().next()?,
-            spent: rest.split(' ').nth(11)?.parse().ok()?,
-        })
-    }
-
-    /// Whether it wants a core.
-    fn is_busy(&self) -> bool {
-        self.state == 'R'
-    }
+        let is_busy = rest.starts_with('R');
+        Some(Thread { id: id.into(), name: name.into(), is_busy })
+    };
+    tasks.filter_map(thread).collect()
 }
 
-/// A process's threads; none where the system doesn't list them.
-fn threads(id: u32) -> Vec<Thread> {
-    let tasks = fs::read_dir(format!("/proc/{id}/task"));
-    let tasks = tasks.into_iter().flatten().flatten();
-    tasks.filter_map(|it| Thread::read(it.path())).collect()
-}
-
-/// Waits for something that a server does. Returns false if it won't happen any
-/// more: the server has been idle for this long.
-fn happens(id: u32, idle: Duration, mut is_done: impl FnMut() -> bool) -> bool {
+/// The response to a GET; nothing if the server has no work left, and still
+/// hasn't replied.
+fn reply(server: &Server, path: &str) -> String {
+    let pending = server.open(path);
     let start = Instant::now();
     let mut last_busy = start;
-    while !is_done() {
-        let threads = threads(id);
-        if threads.iter().any(Thread::is_busy) {
+    while !pending.is_answered() {
+        let threads = threads(server);
+        if threads.is_empty() || threads.iter().any(|it| it.is_busy) {
             last_busy = Instant::now();
         }
-        let waited = if threads.is_empty() { SHORT } else { idle };
-        if last_busy.elapsed() > waited || start.elapsed() > PATIENCE {
-            return false;
+        if last_busy.elapsed() > IDLE || start.elapsed() > SHORT {
+            return String::new();
         }
         thread::sleep(Duration::from_millis(5));
     }
-    true
-}
-
-/// The response to a GET; nothing if the server won't reply any more.
-fn reply(server: &Server, path: &str) -> String {
-    let pending = server.open(path);
-    let is_answered = happens(server.id(), IDLE, || pending.is_answered());
-    if is_answered { pending.wait() } else { String::new() }
+    pending.wait()
 }
 
 /// Starts a server that ends when this program does, however it ends.
@@ -184,7 +160,7 @@ pub fn look(program: &Path, iterations: u64) -> Seen {
 fn look_once(program: &Path, iterations: u64) -> (Seen, bool) {
     let server = start_counting(program, iterations, THREADS);
     server.open("/non-blocking").wait();
-    let before = threads(server.id());
+    let before = threads(&server);
     let is_own = |it: &Thread| {
         let known = before.iter().find(|known| known.id == it.id);
         known.is_some_and(|known| known.name.starts_with("actix"))
@@ -208,7 +184,7 @@ fn look_once(program: &Path, iterations: u64) -> (Seen, bool) {
             meanwhile += 1;
             probe = server.open("/non-blocking");
         }
-        let running = threads(server.id()).into_iter().filter(Thread::is_busy);
+        let running = threads(&server).into_iter().filter(|it| it.is_busy);
         let (own, others): (Vec<_>, Vec<_>) = running.partition(is_own);
         if !own.is_empty() && !others.is_empty() {
             starved += 1;
@@ -258,7 +234,7 @@ fn look_once(program: &Path, iterations: u64) -> (Seen, bool) {
 
 /// The expectations that are checked only if all the others are met, because
 /// they start servers. They come last.
-const SLOW: [&str; 4] = ["failing", "limited", "threadless", "stops"];
+const SLOW: [&str; 3] = ["failing", "limited", "stops"];
 
 /// What a task's server doesn't do yet, one sentence per item.
 ///
@@ -311,9 +287,6 @@ pub fn missing_in_code(task: &Task, files: &Files) -> Vec<String> {
 /// Checks one thing that a move expects of the code. Returns what's missing.
 fn code(task: &Task, what: &str, rest: &str, files: &Files) -> Option<String> {
     let (words, place) = rest.split_once(" in ").unwrap_or((rest, ""));
-    let counted = words.split_once(' ');
-    let counted = counted.and_then(|(n, it)| Some((n.parse().ok()?, it)));
-    let (least, words) = counted.unwrap_or((1, words));
     let parts = files.iter().map(|(name, text)| match place {
         "" => text.clone(),
         file if file == name => text.clone(),
@@ -326,20 +299,17 @@ fn code(task: &Task, what: &str, rest: &str, files: &Files) -> Option<String> {
         let mut replaced = task.difference.lines();
         replaced.any(|it| it.strip_prefix('-') == Some(line))
     };
-    let found = || -> usize {
+    let found = || {
         let plain = |text: &str| text.replace(char::is_whitespace, "");
         let lines = parts.iter().flat_map(|it| it.lines());
         let code = lines.filter_map(|it| it.split("//").next());
-        plain(&code.collect::<String>()).matches(&plain(words)).count()
+        plain(&code.collect::<String>()).contains(&plain(words))
     };
     match what {
-        "code" if found() < least => Some(match least {
-            1 => format!("there is no `{words}` in {place}."),
-            _ => format!("`{words}` isn't in {place} {least} times."),
-        }),
-        "without" if found() > 0 => {
-            Some(format!("`{words}` is still in {place}."))
+        "code" if !found() => {
+            Some(format!("there is no `{words}` in {place}."))
         }
+        "without" if found() => Some(format!("`{words}` is still in {place}.")),
         "header" => {
             let header = files.get("main.rs")?.lines();
             let mut header = header.filter(|it| it.starts_with("//! "));
@@ -351,17 +321,6 @@ fn code(task: &Task, what: &str, rest: &str, files: &Files) -> Option<String> {
                      lines should be new too. {}",
                     old.unwrap_or_default()
                 )
-            })
-        }
-        "comments" => {
-            let lines = parts.iter().flat_map(|it| it.lines());
-            let lines: Vec<_> = lines.filter(|it| !is_old(it)).collect();
-            let is_comment = |it: &str| it.trim_start().starts_with("//");
-            let blocks = lines.chunk_by(|a, b| is_comment(a) && is_comment(b));
-            let found = blocks.filter(|it| it[0].contains("//")).count();
-            let least: usize = words.parse().ok()?;
-            (found < least).then(|| {
-                format!("new comments at {place}: {found}. Expected: {words}.")
             })
         }
         _ => None,
@@ -473,34 +432,20 @@ fn behaviour(
                 )
             })
         }
-        "threadless" => {
-            let mut command = harness::command(program);
-            // More than any system has for a thread's stack.
-            command.env("RUST_MIN_STACK", (1_u64 << 50).to_string());
-            let ended = Server::start(guarded(&mut command)).err();
-            let is_met = matches!(
-                &ended,
-                Some(StartError::Ended { status, stderr, .. })
-                    if status.code() == Some(1)
-                        && stderr.contains("can't start")
-                        && stderr.contains("THREADS")
-            );
-            (!is_met).then(|| {
-                let said =
-                    ended.map_or("it serves".into(), |it| it.to_string());
-                format!(
-                    "when no thread can be started, your program should end \
-                     with status 1 and the message of cannot_start_threads:\n\
-                     {said}"
-                )
-            })
-        }
         #[cfg(unix)]
         "stops" => {
-            let (first, last) = rest.split_once(", ")?;
-            let iterations = 4 * crate::ITERATIONS;
-            stops(first, last, program, iterations)
-                .or_else(|| stops(last, first, program, iterations))
+            let mut server = start_counting(program, 1, THREADS);
+            server.open("/blocking").wait();
+            server.terminate();
+            let start = Instant::now();
+            while !server.has_ended() && start.elapsed() < SHORT {
+                thread::sleep(Duration::from_millis(10));
+            }
+            (!server.has_ended()).then(|| {
+                "after Ctrl-C or SIGTERM, your server doesn't end: what do its \
+                 threads still wait for?"
+                    .into()
+            })
         }
         _ => None,
     }
@@ -523,85 +468,6 @@ fn counting(expected: &str, seen: &mut Seen, program: &Path) -> Option<String> {
             counting.threads
         )
     })
-}
-
-/// Checks that a server doesn't end before both threads have done their jobs,
-/// even if the `slow` one needs twice as long.
-#[cfg(unix)]
-fn stops(
-    slow: &str,
-    fast: &str,
-    program: &Path,
-    iterations: u64,
-) -> Option<String> {
-    // Its own end takes actix-web a third of a second.
-    let mut server = start_counting(program, iterations, THREADS);
-    let id = server.id();
-    // A client that leaves a response unread resets its connection. Then no
-    // handler waits for the jobs any more.
-    let client = server.write(
-        "GET /non-blocking HTTP/1.1\r\nHost: x\r\n\r\n\
-         GET /blocking HTTP/1.1\r\nHost: x\r\n\r\n",
-    );
-    let spent = |name: &str| {
-        let mut threads = threads(id).into_iter();
-        threads.find(|it| it.name == name).map_or(0, |it| it.spent)
-    };
-    let have_begun = || spent(slow).min(spent(fast)) > 1;
-    if !happens(id, IDLE, have_begun) && iterations < 100 * crate::ITERATIONS {
-        // On a busy machine, one thread may do both jobs: take longer ones.
-        return stops(slow, fast, program, 4 * iterations);
-    }
-    #[cfg(target_os = "linux")]
-    slow_down(slow, id)?;
-    drop(client);
-    server.terminate();
-    let process = format!("/proc/{id}");
-    let mut by_fast = 0;
-    let has_ended = happens(id, ENDING, || {
-        by_fast = by_fast.max(spent(fast));
-        match Thread::read(&process) {
-            Some(process) => process.state == 'Z',
-            None => server.has_ended(),
-        }
-    });
-    if !has_ended {
-        return Some(
-            "after Ctrl-C or SIGTERM, your server doesn't end: what do its \
-             threads still wait for?"
-                .into(),
-        );
-    }
-    // Their shares are equal.
-    let by_both = Thread::read(&process).map_or(0, |it| it.spent);
-    (by_both < by_fast * 15 / 8).then(|| {
-        format!(
-            "after Ctrl-C or SIGTERM, your server ends before its thread \
-             `{slow}` has finished its job."
-        )
-    })
-}
-
-/// Puts all threads on one core, where this one gets little of it.
-#[cfg(target_os = "linux")]
-fn slow_down(slow: &str, server: u32) -> Option<()> {
-    use rustix::{
-        process::{Pid, setpriority_process},
-        thread::{CpuSet, sched_getaffinity, sched_setaffinity},
-    };
-
-    for thread in threads(server) {
-        let id = Pid::from_raw(thread.id.parse().ok()?);
-        let cores = sched_getaffinity(id).ok()?;
-        let core = (0..CpuSet::MAX_CPU).find(|it| cores.is_set(*it))?;
-        let mut one = CpuSet::new();
-        one.set(core);
-        sched_setaffinity(id, &one).ok()?;
-        if thread.name == slow {
-            setpriority_process(id, 19).ok()?;
-        }
-    }
-    Some(())
 }
 
 fn status(answer: &str) -> &str {
