@@ -13,12 +13,12 @@ use std::{
 };
 
 use common::milliseconds;
-use harness::{STEPS, Server, workspace};
+use harness::Server;
 use serde::Serialize;
 
 use crate::{
     exercises,
-    task::{self, Files, Task},
+    task::{Files, Task},
 };
 
 /// How many threads the server may use.
@@ -59,8 +59,13 @@ pub struct Counting {
     pub reused: bool,
 }
 
-/// A thread of a server: its id, its name, and whether it wants a core.
-struct Thread(String, String, bool);
+/// A server's thread.
+struct Thread {
+    id: String,
+    name: String,
+    /// Whether it wants a core.
+    is_busy: bool,
+}
 
 /// A server's threads; none where the system doesn't list them (Linux does).
 fn threads(server: &Server) -> Vec<Thread> {
@@ -70,7 +75,8 @@ fn threads(server: &Server) -> Vec<Thread> {
         let stat = fs::read_to_string(task.path().join("stat")).ok()?;
         let (id, rest) = stat.split_once(" (")?;
         let (name, rest) = rest.rsplit_once(") ")?;
-        Some(Thread(id.into(), name.into(), rest.starts_with('R')))
+        let is_busy = rest.starts_with('R');
+        Some(Thread { id: id.into(), name: name.into(), is_busy })
     };
     tasks.filter_map(thread).collect()
 }
@@ -83,7 +89,7 @@ fn reply(server: &Server, path: &str) -> String {
     let mut last_busy = start;
     while !pending.is_answered() {
         let threads = threads(server);
-        if threads.is_empty() || threads.iter().any(|it| it.2) {
+        if threads.is_empty() || threads.iter().any(|it| it.is_busy) {
             last_busy = Instant::now();
         }
         if last_busy.elapsed() > IDLE || start.elapsed() > SHORT {
@@ -128,9 +134,9 @@ pub fn guarded(command: &mut Command) -> &mut Command {
     command
 }
 
-fn start_counting(program: &Path, iterations: u64) -> Server {
+fn start_counting(program: &Path, iterations: u64, threads: &str) -> Server {
     let iterations = iterations.to_string();
-    start(program, &[("ITERATIONS", &iterations), ("THREADS", THREADS)])
+    start(program, &[("ITERATIONS", &iterations), ("THREADS", threads)])
 }
 
 /// Sends a `/blocking` that counts this far, and keeps requesting
@@ -152,12 +158,12 @@ pub fn look(program: &Path, iterations: u64) -> Seen {
 /// Also returns whether the result is clear: there was enough time to see
 /// something, and the server thread wasn't short of a core.
 fn look_once(program: &Path, iterations: u64) -> (Seen, bool) {
-    let server = start_counting(program, iterations);
+    let server = start_counting(program, iterations, THREADS);
     server.open("/non-blocking").wait();
     let before = threads(&server);
     let is_own = |it: &Thread| {
-        let known = before.iter().find(|known| known.0 == it.0);
-        known.is_some_and(|known| known.1.starts_with("actix"))
+        let known = before.iter().find(|known| known.id == it.id);
+        known.is_some_and(|known| known.name.starts_with("actix"))
     };
     let blocking = server.send("/blocking");
     let start = Instant::now();
@@ -178,7 +184,7 @@ fn look_once(program: &Path, iterations: u64) -> (Seen, bool) {
             meanwhile += 1;
             probe = server.open("/non-blocking");
         }
-        let running = threads(&server).into_iter().filter(|it| it.2);
+        let running = threads(&server).into_iter().filter(|it| it.is_busy);
         let (own, others): (Vec<_>, Vec<_>) = running.partition(is_own);
         if !own.is_empty() && !others.is_empty() {
             starved += 1;
@@ -199,18 +205,22 @@ fn look_once(program: &Path, iterations: u64) -> (Seen, bool) {
     }
     probe.wait();
     let is_starved = meanwhile == 0 && starved > samples.len() / 4;
-    let is_clear = samples.len() >= 10 && !is_starved;
+    let is_clear = samples.len() >= 8 && !is_starved;
     samples.sort_by_key(Vec::len);
     // For a fifth of the time at least: a thread that ends and one that begins
     // may overlap.
     let usual = samples.get(samples.len() * 4 / 5);
     let is_named = |name: &String| {
-        !name.starts_with("actix") && !before[0].1.starts_with(name.as_str())
+        !name.starts_with("actix") && !before[0].name.starts_with(name.as_str())
     };
     let counting = usual.map(|usual| Counting {
         threads: usual.len(),
-        names: usual.iter().map(|it| it.1.clone()).filter(is_named).collect(),
-        reused: usual.iter().all(|it| before.iter().any(|old| old.0 == it.0)),
+        names: usual
+            .iter()
+            .map(|it| it.name.clone())
+            .filter(is_named)
+            .collect(),
+        reused: usual.iter().all(|it| before.iter().any(|old| old.id == it.id)),
     });
     let seen = Seen {
         frozen: meanwhile == 0,
@@ -222,7 +232,8 @@ fn look_once(program: &Path, iterations: u64) -> (Seen, bool) {
     (seen, is_clear)
 }
 
-/// The expectations that are checked only if all the earlier ones are met.
+/// The expectations that are checked only if all the others are met, because
+/// they start servers. They come last.
 const SLOW: [&str; 3] = ["failing", "limited", "stops"];
 
 /// What a task's server doesn't do yet, one sentence per item.
@@ -232,7 +243,7 @@ const SLOW: [&str; 3] = ["failing", "limited", "stops"];
 /// start or answer.
 pub fn missing(
     task: &Task,
-    seen: &Seen,
+    seen: &mut Seen,
     files: &Files,
     program: &Path,
 ) -> Vec<String> {
@@ -240,32 +251,114 @@ pub fn missing(
         exercises::run(&task.name, program);
         return Vec::new();
     }
-    let mut missing = Vec::new();
-    for expected in task.check.split("; ") {
-        // What comes last starts servers, which takes longer.
-        let is_slow = SLOW.iter().any(|it| expected.starts_with(it));
-        if !is_slow || missing.is_empty() {
-            missing.extend(expectation(expected, seen, files, program));
+    let mut missing = missing_in_code(task, files);
+    if seen.counting.is_none() && is_untouched(task, files) {
+        missing.push("you haven't changed anything in this move yet.".into());
+    }
+    for (what, rest) in expectations(task) {
+        if !SLOW.contains(&what) || missing.is_empty() {
+            missing.extend(behaviour(what, rest, seen, program));
         }
     }
     missing
 }
 
-/// Checks one of a move's expectations. Returns what's missing.
-fn expectation(
-    expected: &str,
-    seen: &Seen,
-    files: &Files,
+/// What a move expects: what kind of thing, and which.
+fn expectations(task: &Task) -> impl Iterator<Item = (&str, &str)> {
+    let all = task.check.split("; ");
+    all.map(|it| it.split_once(' ').unwrap_or((it, "")))
+}
+
+/// Whether a move's code still contains each line that the solution replaces.
+fn is_untouched(task: &Task, files: &Files) -> bool {
+    let code = files.values().map(String::as_str).collect::<String>();
+    let replaced =
+        task.difference.lines().filter_map(|it| it.strip_prefix('-'));
+    let mut replaced = replaced.filter(|it| !it.starts_with("-- "));
+    replaced.all(|it| code.contains(it))
+}
+
+/// What a move's code doesn't contain yet.
+pub fn missing_in_code(task: &Task, files: &Files) -> Vec<String> {
+    let all = expectations(task);
+    all.filter_map(|(what, rest)| code(task, what, rest, files)).collect()
+}
+
+/// Checks one thing that a move expects of the code. Returns what's missing.
+fn code(task: &Task, what: &str, rest: &str, files: &Files) -> Option<String> {
+    let (words, place) = rest.split_once(" in ").unwrap_or((rest, ""));
+    let parts = files.iter().map(|(name, text)| match place {
+        "" => text.clone(),
+        file if file == name => text.clone(),
+        name => function(text, name),
+    });
+    let parts: Vec<_> = parts.collect();
+    let place = if place.is_empty() { "your code" } else { place };
+    // The lines that the move replaces.
+    let is_old = |line: &&str| {
+        let mut replaced = task.difference.lines();
+        replaced.any(|it| it.strip_prefix('-') == Some(line))
+    };
+    let found = || {
+        let plain = |text: &str| text.replace(char::is_whitespace, "");
+        let lines = parts.iter().flat_map(|it| it.lines());
+        let code = lines.filter_map(|it| it.split("//").next());
+        plain(&code.collect::<String>()).contains(&plain(words))
+    };
+    match what {
+        "code" if !found() => {
+            Some(format!("there is no `{words}` in {place}."))
+        }
+        "without" if found() => Some(format!("`{words}` is still in {place}.")),
+        "header" => {
+            let header = files.get("main.rs")?.lines();
+            let mut header = header.filter(|it| it.starts_with("//! "));
+            let is_new = header.next().is_some_and(|it| it.starts_with(words));
+            let old = header.find(is_old);
+            (!is_new || old.is_some()).then(|| {
+                format!(
+                    "the header should begin with `{words}`, and its other \
+                     lines should be new too. {}",
+                    old.unwrap_or_default()
+                )
+            })
+        }
+        _ => None,
+    }
+}
+
+/// A function, with the comments above it; empty if there is none.
+fn function(text: &str, name: &str) -> String {
+    let lines: Vec<_> = text.lines().collect();
+    let begins = |line: &&str| {
+        let after = line.split_once(&format!("fn {name}")).map(|it| it.1);
+        after.is_some_and(|it| it.starts_with(['(', '<']))
+    };
+    let Some(at) = lines.iter().position(begins) else {
+        return String::new();
+    };
+    let is_above = |line: &&&str| {
+        let starts = ["//", "#", "impl"].map(|it| line.trim().starts_with(it));
+        starts.contains(&true)
+    };
+    let above = lines[..at].iter().rev().take_while(is_above).count();
+    let mut depth = 0;
+    let ends = |line: &&str| {
+        let count = |brace| line.matches(brace).count().cast_signed();
+        depth += count('{') - count('}');
+        depth <= 0 && line.contains('}')
+    };
+    let end = lines[at..].iter().position(ends).unwrap_or(0);
+    lines[at - above..=at + end].join("\n")
+}
+
+/// Checks one of a move's other expectations. Returns what's missing.
+fn behaviour(
+    what: &str,
+    rest: &str,
+    seen: &mut Seen,
     program: &Path,
 ) -> Option<String> {
-    let (what, rest) = expected.split_once(' ').unwrap_or((expected, ""));
-    let counting = seen.counting.clone();
-    let (words, place) = rest.split_once(" in ").unwrap_or((rest, ""));
-    let plain = |text: &str| text.replace(char::is_whitespace, "");
-    let times = |files: &Files| -> usize {
-        let files = files.iter().filter(|(name, _)| name.ends_with(place));
-        files.map(|it| plain(it.1).matches(&plain(words)).count()).sum()
-    };
     match what {
         "frozen" if !seen.frozen => Some(
             "this move's server should still freeze; yours doesn't.".into(),
@@ -275,61 +368,49 @@ fn expectation(
              server thread doing?"
                 .into(),
         ),
-        "counting" => {
-            let is_wrong = |it: &Counting| it.threads.to_string() != rest;
-            // On a busy machine, one thread may take all shares of a short
-            // count.
-            let longer = |_| look(program, 8 * crate::ITERATIONS).counting;
-            let counting = counting.filter(is_wrong).and_then(longer);
-            counting.filter(is_wrong).map(|it| {
+        "counting" => counting(rest, seen, program),
+        "reused" => {
+            let is_new = seen.counting.as_ref().is_some_and(|it| !it.reused);
+            is_new.then(|| "each request still starts a thread.".into())
+        }
+        "named" => {
+            let names = seen.counting.as_ref()?.names.iter();
+            let names = names.map(String::as_str).collect::<Vec<_>>();
+            let names = names.join(", ");
+            (names != rest).then(|| {
                 format!(
-                    "number of threads that count at once, other than the \
-                     server thread: {}. It should be {rest}.",
-                    it.threads
+                    "names of the threads that count: {names}. Expected: \
+                     {rest}."
                 )
             })
         }
-        "reused" => counting
-            .filter(|it| !it.reused)
-            .map(|_| "each request still starts a thread.".into()),
-        "named" => counting
-            .filter(|it| !it.names.contains(rest))
-            .map(|_| format!("no thread named `{rest}` counts.")),
-        "code" => {
-            let step = workspace().join(STEPS[0]).join("src");
-            let step = task::sources(&step).unwrap_or_default();
-            (times(files) <= times(&step))
-                .then(|| format!("there is no new `{words}` in your code."))
-        }
-        "without" => (times(files) > 0).then(|| match place {
-            "" => format!("`{words}` is still in your code."),
-            _ => format!("`{words}` is still in {place}."),
-        }),
         "failing" => {
-            let server = start_counting(program, 1);
+            // With one thread, a single panic can end a whole pool.
+            let server = start_counting(program, 1, "1");
             let (failing, then) = rest.split_once(" then ").unwrap_or_default();
             let first = reply(&server, "/failing");
-            // More `/failing` requests than it has threads.
-            reply(&server, "/failing");
-            reply(&server, "/failing");
-            let after = reply(&server, "/blocking");
+            let is_expected =
+                |it: &String| then.split(" or ").any(|then| then == status(it));
+            // The thread may still be ending.
+            let after = Some(reply(&server, "/blocking")).filter(is_expected);
+            let after = after.unwrap_or_else(|| reply(&server, "/blocking"));
             let has_panicked = server.kill().stderr.contains("panicked at");
-            let (first, after) = (status(&first), status(&after));
-            let is_met = first == failing
-                && then.split(" or ").any(|status| status == after);
+            let is_met = status(&first) == failing && is_expected(&after);
             (!is_met || !has_panicked).then(|| {
                 let panics =
                     if has_panicked { "panics" } else { "doesn't panic" };
                 format!(
-                    "/failing {panics} and gets {first}, and a /blocking \
-                     after three of them gets {after}. It should panic and \
-                     get {failing}, then {then}."
+                    "with THREADS=1, /failing {panics} and gets {}, and a \
+                     /blocking after it gets {}. It should panic and get \
+                     {failing}, then {then}.",
+                    status(&first),
+                    status(&after),
                 )
             })
         }
         #[cfg(target_os = "linux")]
         "limited" => {
-            let server = start_counting(program, 1);
+            let server = start_counting(program, 1, THREADS);
             server.open("/non-blocking").wait();
             server.limit_memory(Some(1024 * 1024));
             let said = server.open("/blocking").wait();
@@ -353,7 +434,7 @@ fn expectation(
         }
         #[cfg(unix)]
         "stops" => {
-            let mut server = start_counting(program, 1);
+            let mut server = start_counting(program, 1, THREADS);
             server.open("/blocking").wait();
             server.terminate();
             let start = Instant::now();
@@ -368,6 +449,25 @@ fn expectation(
         }
         _ => None,
     }
+}
+
+/// Checks how many threads count.
+fn counting(expected: &str, seen: &mut Seen, program: &Path) -> Option<String> {
+    let is_too_few = |it: &Counting| {
+        it.threads > 0 && it.threads.to_string().as_str() < expected
+    };
+    if seen.counting.as_ref().is_some_and(is_too_few) {
+        // On a busy machine, one thread may take all shares of a short count.
+        seen.counting = look(program, 3 * crate::ITERATIONS).counting;
+    }
+    let counting = seen.counting.as_ref()?;
+    (counting.threads.to_string() != expected).then(|| {
+        format!(
+            "number of threads that count at once, other than the server \
+             thread: {}. Expected: {expected}.",
+            counting.threads
+        )
+    })
 }
 
 fn status(answer: &str) -> &str {

@@ -56,6 +56,8 @@ struct Learner {
     colour: bool,
     /// The output of the last key, shown below the rest.
     shown: String,
+    /// Where the code that it replaced is kept.
+    kept: String,
     report: Option<Report>,
     has_ended: bool,
 }
@@ -79,8 +81,7 @@ fn learn(options: Options) -> Result<ExitCode, String> {
     }
     let task = &learner.tasks[learner.at];
     let report = try_out(&learner.server, task, false, || ());
-    // Where code that was replaced is kept.
-    eprint!("{}", learner.shown);
+    eprint!("{}", learner.kept);
     println!("{}", report.json(task));
     Ok(ExitCode::from(u8::from(!report.is_solved())))
 }
@@ -98,6 +99,7 @@ impl Learner {
             hints: 0,
             colour: console::colors_enabled(),
             shown: String::new(),
+            kept: String::new(),
             report: None,
             has_ended: false,
             tasks,
@@ -136,7 +138,7 @@ impl Learner {
     fn begin(&mut self, task: usize, fresh: bool) -> Result<(), String> {
         self.shown.clear();
         if fresh || self.tasks[task].step().is_some() {
-            self.put(&task::before(&self.tasks, task)?)?;
+            self.put(&task::before(&self.tasks, task)?, "")?;
         }
         self.at = task;
         self.hints = 0;
@@ -147,10 +149,13 @@ impl Learner {
         self.server.save(&self.progress)
     }
 
-    /// Replaces the learner's files, and shows where their copies are.
-    fn put(&mut self, files: &Files) -> Result<(), String> {
+    /// Replaces the learner's files, if that changes anything, and shows where
+    /// their copies are.
+    fn put(&mut self, files: &Files, no_change: &str) -> Result<(), String> {
+        self.shown = no_change.into();
         if let Some(kept) = self.server.put(files)? {
-            self.shown =
+            self.shown.clear();
+            self.kept =
                 format!("  Your old code is kept in {}\n", kept.display());
         }
         Ok(())
@@ -161,8 +166,12 @@ impl Learner {
         if let Some(seen) = report.seen.as_ref().filter(|it| it.frozen) {
             self.progress.frozen_ms += seen.blocking_ms;
         }
-        if report.is_solved() && !self.progress.is_done(task) {
-            self.progress.solved.push(task.name.clone());
+        if report.is_solved() {
+            // Neither hints nor the solution are needed any more.
+            self.shown.clear();
+            if !self.progress.is_done(task) {
+                self.progress.solved.push(task.name.clone());
+            }
         }
         self.report = Some(report);
         self.server.save(&self.progress)
@@ -180,7 +189,8 @@ impl Learner {
                 && before.is_ok_and(|it| it != report.files);
             text += &screen::report(task, report, progress, is_begun);
         }
-        text + &self.shown + &screen::keys(task.hints.len() - self.hints)
+        let keys = screen::keys(task.hints.len() - self.hints);
+        text + &self.shown + &self.kept + &keys
     }
 
     fn draw(&self, note: &str) {
@@ -259,6 +269,7 @@ impl Learner {
     fn press(&mut self, key: Key) -> Result<bool, String> {
         let task = &self.tasks[self.at];
         let mine = task::sources(&self.server.src()).unwrap_or_default();
+        self.kept.clear();
         match key {
             Key::Char('q') | Key::CtrlC | Key::Unknown => return Ok(false),
             Key::Char('n') => self.next()?,
@@ -274,14 +285,14 @@ impl Learner {
                 self.shown = screen::solution(&mine, &solution);
             }
             Key::Char('t') => {
-                self.shown = "  Your code is already the solution.\n".into();
                 self.progress.taken.push(task.name.clone());
-                self.put(&task::after(&self.tasks, self.at)?)?;
+                let solution = task::after(&self.tasks, self.at)?;
+                self.put(&solution, "  Your code is already the solution.\n")?;
                 self.server.save(&self.progress)?;
             }
             Key::Char('r') => {
-                self.shown = "  You haven't changed anything yet.\n".into();
-                self.put(&task::before(&self.tasks, self.at)?)?;
+                let before = task::before(&self.tasks, self.at)?;
+                self.put(&before, "  You haven't changed anything yet.\n")?;
             }
             Key::Char('l') => {
                 self.shown = screen::list(&self.tasks, self.at, &self.progress);
@@ -304,7 +315,7 @@ impl Learner {
         let solved = self.report.as_ref().is_some_and(Report::is_solved);
         if !solved {
             self.shown =
-                "  Not solved yet. Press t to take over the solution.\n".into();
+                "  Not solved yet. Press h for a hint, or t to take the solution.\n".into();
             return Ok(());
         }
         let is_move = |it: &Task| it.step().is_none();

@@ -1,11 +1,13 @@
-//! What the terminal shows, in at most 80 columns.
+//! What the terminal shows. Text has at most 80 columns; code has as many as
+//! the terminal.
 
 use std::{fmt::Write, path::Path, time::Duration};
 
 use anstyle::{AnsiColor, Effects, Style};
 use common::short;
+use console::Term;
 use similar::TextDiff;
-use textwrap::Options;
+use textwrap::{Options, WordSplitter, core::display_width};
 
 use crate::{
     Report,
@@ -43,11 +45,45 @@ pub fn paragraphs(markdown: &str) -> String {
             _ => plain.replace('[', ""),
         };
         let plain = plain.replace('*', "").replace('\n', " ");
-        let margin =
-            Options::new(WIDTH).initial_indent("  ").subsequent_indent("  ");
-        let _ = writeln!(text, "{}\n", textwrap::fill(&plain, margin));
+        let _ = writeln!(text, "{}\n", filled(&plain, "  "));
     }
     text
+}
+
+/// Text wrapped at its words. Code that fits on a line stays on one.
+fn filled(text: &str, initial_indent: &str) -> String {
+    const NO_BREAK: &str = "\u{a0}";
+    let parts = text.split('`').enumerate().map(|(number, part)| {
+        let is_code = number % 2 == 1 && part.len() < WIDTH - 4;
+        part.replace(' ', if is_code { NO_BREAK } else { " " })
+    });
+    let text = parts.collect::<Vec<_>>().join("`");
+    let margin = Options::new(WIDTH)
+        .initial_indent(initial_indent)
+        .subsequent_indent("  ")
+        .word_splitter(WordSplitter::NoHyphenation);
+    textwrap::fill(&text, margin).replace(NO_BREAK, " ")
+}
+
+/// Lines of code, or of the compiler's, wrapped at their words where they are
+/// wider than the terminal.
+fn wrapped(text: &str) -> String {
+    let width = usize::from(Term::stdout().size().1);
+    let line = |line: &str| {
+        if display_width(line) <= width {
+            return format!("{line}\n");
+        }
+        let plain = anstream::adapter::strip_str(line).to_string();
+        let text =
+            plain.trim_start_matches(|it: char| " 0123456789|=+-".contains(it));
+        let indent = (plain.len() - text.len() + 2).min(width / 2);
+        let indent = " ".repeat(indent);
+        let options = Options::new(width)
+            .subsequent_indent(&indent)
+            .word_splitter(WordSplitter::NoHyphenation);
+        format!("{}\n", textwrap::fill(line, options))
+    };
+    text.lines().map(line).collect()
 }
 
 /// The first lines: the learner's progress, and the task.
@@ -80,7 +116,7 @@ pub fn report(
     progress: &Progress,
     is_begun: bool,
 ) -> String {
-    let mut text = report.messages.clone();
+    let mut text = wrapped(&report.messages);
     if !text.is_empty() {
         text.push('\n');
     }
@@ -93,13 +129,10 @@ pub fn report(
         return text;
     }
     for missing in &report.missing {
-        let margin = Options::new(WIDTH)
-            .initial_indent("  Not yet: ")
-            .subsequent_indent("  ");
         // A server's output may have many lines.
         for (number, line) in missing.lines().enumerate() {
             text += &match number {
-                0 => textwrap::fill(line, &margin),
+                0 => filled(line, "  Not yet: "),
                 _ => format!("  {line}"),
             };
             text.push('\n');
@@ -120,6 +153,7 @@ pub fn report(
 /// The server while it counted, as two lanes on one time axis.
 fn lanes(seen: &Seen) -> String {
     let time = |ms: f64| short(Duration::from_secs_f64(ms / 1000.0));
+    let dim = |text: &str| painted(&format!("{:16}{text}\n", ""), DIM);
     let counting = seen.counting.as_ref().map(|it| {
         let names: Vec<_> = it.names.iter().map(String::as_str).collect();
         let name = match names.join(" and ") {
@@ -131,7 +165,7 @@ fn lanes(seen: &Seen) -> String {
             1 => format!("1 other thread, {name}"),
             more => format!("{more} other threads, {name}"),
         };
-        painted(&format!("{:16}counted by: {counted}\n", ""), DIM)
+        dim(&format!("counted by: {counted}"))
     });
     let blocking = "█".repeat(LANE);
     let (lane, verdict) = if seen.frozen {
@@ -141,10 +175,13 @@ fn lanes(seen: &Seen) -> String {
         let verdict = format!("ALIVE, {} answered", seen.meanwhile);
         (painted(&"▁".repeat(LANE), GREEN), painted(&verdict, GREEN))
     };
+    let counting = counting.unwrap_or_else(|| {
+        dim("Your system doesn't list threads, so they weren't checked.")
+    });
     format!(
-        "  /blocking     {blocking} {}\n  /non-blocking {lane} {verdict}\n{}",
+        "  /blocking     {blocking} {}\n  /non-blocking {lane} {verdict}\n\
+         {counting}",
         time(seen.blocking_ms),
-        counting.unwrap_or_default(),
     )
 }
 
@@ -156,7 +193,6 @@ pub fn solution(mine: &Files, solution: &Files) -> String {
         let diff = TextDiff::from_lines(before, after);
         let diff = diff.unified_diff().context_radius(2).to_string();
         for line in diff.lines() {
-            // As wide as it can be: these are lines of code.
             text += &match line.as_bytes().first() {
                 Some(b'@') => format!("\n  {}\n", painted(name, BOLD)),
                 Some(b'-') => format!("{}\n", painted(line, RED)),
@@ -168,7 +204,7 @@ pub fn solution(mine: &Files, solution: &Files) -> String {
     if text.is_empty() {
         return "  Your code is already the solution.\n".into();
     }
-    text
+    wrapped(&text)
 }
 
 /// All tasks, with marks for the ones that are done.
@@ -192,7 +228,7 @@ pub fn keys(hints: usize) -> String {
         left => format!("[h]int ({left}) "),
     };
     let keys = format!(
-        "  [n]ext {hint}[s]olution [t]ake it over [r]eset [l]ist [p]redict \
+        "  [n]ext {hint}[s]olution [t]ake it [r]eset [l]ist [p]redict \
          [q]uit"
     );
     format!("\n{}\n", painted(&keys, DIM))

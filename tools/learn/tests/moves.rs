@@ -13,7 +13,10 @@ use std::{
 };
 
 use harness::{STEPS, programs, workspace};
-use learn::{check, exercises, server, task};
+use learn::{
+    check::{self, Seen},
+    exercises, server, task,
+};
 use task::{Files, Task};
 
 /// The most lines a reader has to type in one move.
@@ -68,13 +71,15 @@ fn program(files: &Files) -> &'static Path {
         let sources = (0..tasks.len()).flat_map(|number| {
             [task::before(&tasks, number), task::after(&tasks, number)]
         });
-        build(sources.map(Result::unwrap).collect())
+        let sources = sources.map(Result::unwrap);
+        let others = WRONG.iter().chain(&RIGHT).map(|it| changed(&tasks, it));
+        build(sources.chain(others).collect())
     });
     &BUILT[files]
 }
 
-/// Builds all servers at once, as modules of one program that runs the one it
-/// is called by: compiled and linked one by one, they would take a minute.
+/// Builds all servers at once, as modules of two programs that run the one they
+/// are called by: compiled and linked one by one, they would take a minute.
 fn build(servers: BTreeSet<Files>) -> BTreeMap<Files, PathBuf> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("servers");
     let write = |path: &str, text: &str| {
@@ -85,49 +90,60 @@ fn build(servers: BTreeSet<Files>) -> BTreeMap<Files, PathBuf> {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     };
-    let (mut modules, mut calls) = (String::new(), String::new());
-    for (number, files) in servers.iter().enumerate() {
-        modules += &format!("mod server_{number};\n");
-        calls += &format!("\"{number}\" => server_{number}::run(),\n");
-        for (file, text) in files {
-            let mut text = text
-                .replace("crate::", &format!("crate::server_{number}::"))
-                .replace("HttpServer::new(", "crate::http_server!(");
-            let file = match file.as_str() {
-                "main.rs" => {
-                    text += "pub fn run() -> io::Result<()> { main() }\n";
-                    "mod.rs"
-                }
-                other => other,
-            };
-            write(&format!("src/server_{number}/{file}"), &text);
+    let mut bins = String::new();
+    for half in 0..2 {
+        let (mut modules, mut calls) = (String::new(), String::new());
+        for (number, files) in servers.iter().enumerate() {
+            if number % 2 != half {
+                continue;
+            }
+            modules += &format!("mod server_{number};\n");
+            calls += &format!(
+                "\"{number}\" => run(Box::pin(server_{number}::main())),\n"
+            );
+            for (file, text) in files {
+                let text = text
+                    .replace("crate::", &format!("crate::server_{number}::"))
+                    .replace("#[actix_web::main]\nasync", "pub async")
+                    .replace("HttpServer::new(", "crate::http_server!(");
+                let file = if file == "main.rs" { "mod.rs" } else { file };
+                write(&format!("src/server_{number}/{file}"), &text);
+            }
         }
-    }
-    // actix-web's generic code is compiled for each type of closure, so give
-    // all of them the same.
-    let main = format!(
-        "use std::{{env, io, path::Path, sync::Arc}};
+        // Generic code is compiled for each type of closure and future, so give
+        // all of them the same.
+        let main = format!(
+            "use std::{{env, io, path::Path, pin::Pin, sync::Arc}};
 
-        type Factory<A> = Arc<dyn Fn() -> A + Send + Sync>;
-        fn same<A>(new: Factory<A>) -> impl Fn() -> A + Clone + Send {{
-            move || new()
-        }}
-        #[macro_export]
-        macro_rules! http_server {{
-            ($new:expr) => {{
-                HttpServer::new($crate::same(std::sync::Arc::new($new)))
-            }};
-        }}
-        {modules}
-        fn main() -> io::Result<()> {{
-            let program = env::args().next().unwrap();
-            let name = Path::new(&program).file_stem().unwrap();
-            match name.to_str().unwrap() {{ {calls} _ => Ok(()) }}
-        }}"
-    );
-    write("src/main.rs", &main);
-    let bin = "[[bin]]\nname = \"servers\"\npath = \"src/main.rs\"\n";
-    let manifest = server::manifest("servers", bin).unwrap();
+            type Factory<A> = Arc<dyn Fn() -> A + Send + Sync>;
+            fn same<A>(new: Factory<A>) -> impl Fn() -> A + Clone + Send {{
+                move || new()
+            }}
+            #[macro_export]
+            macro_rules! http_server {{
+                ($new:expr) => {{
+                    HttpServer::new($crate::same(std::sync::Arc::new($new)))
+                }};
+            }}
+            {modules}
+            #[actix_web::main]
+            async fn run(
+                server: Pin<Box<dyn Future<Output = io::Result<()>>>>,
+            ) -> io::Result<()> {{
+                server.await
+            }}
+            fn main() -> io::Result<()> {{
+                let program = env::args().next().unwrap();
+                let name = Path::new(&program).file_stem().unwrap();
+                match name.to_str().unwrap() {{ {calls} _ => Ok(()) }}
+            }}"
+        );
+        write(&format!("src/half_{half}.rs"), &main);
+        bins += &format!(
+            "[[bin]]\nname = \"half_{half}\"\npath = \"src/half_{half}.rs\"\n"
+        );
+    }
+    let manifest = server::manifest("servers", &bins).unwrap();
     // Nobody debugs it.
     let manifest = manifest.replace("\"line-tables-only\"", "false");
     write("Cargo.toml", &manifest);
@@ -143,10 +159,11 @@ fn build(servers: BTreeSet<Files>) -> BTreeMap<Files, PathBuf> {
         .unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && said.is_empty(), "{said}");
-    let built = &programs(&output.stdout)["servers"];
+    let built = programs(&output.stdout);
     let name = |number: usize| {
         let name = folder.join(format!("{number}{}", env::consts::EXE_SUFFIX));
         fs::remove_file(&name).ok();
+        let built = &built[&format!("half_{}", number % 2)];
         fs::hard_link(built, &name).unwrap();
         name
     };
@@ -169,9 +186,10 @@ fn each_move_is_frozen_or_alive_as_it_says_and_not_done_before() {
         };
         let program = program(&files);
         let look = |iterations| {
-            let seen = check::look(program, iterations);
-            let missing = done
-                .map(|it| check::missing(&moves[it], &seen, &files, program));
+            let mut seen = check::look(program, iterations);
+            let missing = done.map(|it| {
+                check::missing(&moves[it], &mut seen, &files, program)
+            });
             (seen, missing.unwrap_or_default())
         };
         let (mut seen, mut missing) = look(ITERATIONS);
@@ -180,13 +198,130 @@ fn each_move_is_frozen_or_alive_as_it_says_and_not_done_before() {
             (seen, missing) = look(8 * ITERATIONS);
         }
         assert!(missing.is_empty(), "move {number}: {missing:?}, {seen:?}");
-        // Elsewhere, the system doesn't list a server's threads.
-        if let Some(next) =
-            moves.get(number).filter(|_| cfg!(target_os = "linux"))
-        {
-            let missing = check::missing(next, &seen, &files, program);
+        let Some(next) = moves.get(number) else { return };
+        // Other systems don't list a server's threads.
+        let elsewhere = Seen { counting: None, ..seen.clone() };
+        for mut seen in [seen, elsewhere] {
+            let missing = check::missing(next, &mut seen, &files, program);
             assert!(!missing.is_empty(), "{}: done before it began", next.name);
         }
+    });
+}
+
+/// A move's number, and a change to its solution.
+type Change = (usize, &'static str, &'static str);
+
+fn changed(moves: &[Task], (number, from, to): &Change) -> Files {
+    let mut files = task::after(moves, number - 1).unwrap();
+    let mut found = files.values_mut().filter(|it| it.contains(from));
+    let file = found.next().unwrap_or_else(|| panic!("{number}: no {from}"));
+    *file = file.replacen(from, to, 1);
+    files
+}
+
+/// Code that doesn't do all that its move asks for.
+const WRONG: [Change; 4] = [
+    (14, "0..settings.threads.get()", "0..2"),
+    (14, "0..settings.threads.get()", "0..=settings.threads.get()"),
+    (21, "1..=threads.get()", "0..threads.get()"),
+    (22, "self.jobs = unbounded().0;", ""),
+];
+
+/// Code that does, in other words.
+const RIGHT: [Change; 5] = [
+    (
+        2,
+        "thread::spawn(move || count(iterations));",
+        "thread::Builder::new().spawn(move || count(iterations))?;",
+    ),
+    (
+        5,
+        "spawn_worker<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Receiver<T> {",
+        "spawn_worker<T, Work>(work: Work) -> Receiver<T>
+where
+    Work: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{",
+    ),
+    (
+        15,
+        "mem::forget(catch_unwind(AssertUnwindSafe(|| drop(result))));",
+        "if let Err(payload) = result
+        && let Err(other) =
+            catch_unwind(AssertUnwindSafe(move || drop(payload)))
+    {
+        mem::forget(other);
+    }",
+    ),
+    (
+        21,
+        "for number in 1..=threads.get() {
+            start(number)?;",
+        "for number in 0..threads.get() {
+            start(number + 1)?;",
+    ),
+    (
+        22,
+        "for thread in self.threads.drain(..) {
+            thread.join().ok();
+        }",
+        "while let Some(thread) = self.threads.pop() {
+            let _ = thread.join();
+        }",
+    ),
+];
+
+/// The same for code that is only read, not run: it doesn't have to compile.
+const INCOMPLETE: [Change; 12] = [
+    (1, "let work = move ||", "let work = ||"),
+    (4, ".shutdown_signal", ".client_request_timeout(x).shutdown_signal"),
+    (5, "FnOnce", "Fn"),
+    (5, "-> Receiver<T>", "-> Receiver<u64>"),
+    (5, "spawn_worker(move ||", "thread::spawn(move ||"),
+    (8, "//! Step 2: one", "//! Step 1: one"),
+    (
+        8,
+        "a thread, a channel, and what happens when a worker thread panics.",
+        "a server with one thread, and a route that computes for seconds.",
+    ),
+    (15, "mem::forget(", "drop("),
+    (16, "-> oneshot::Receiver<T>", "-> Result<oneshot::Receiver<T>>"),
+    (
+        23,
+        "//! Watch: a thousand requests at once, and not one thread more.",
+        "//! Watch: /blocking is faster; how much depends on your cores.",
+    ),
+    (21, "settings.cannot_start_threads(error)", "panic!(\"{error}\")"),
+    (22, "thread.join().ok();", "let _join = thread;"),
+];
+
+#[test]
+fn less_than_a_move_asks_for_is_refused_and_other_words_are_accepted() {
+    let moves = moves();
+    for change in &INCOMPLETE {
+        let missing = check::missing_in_code(
+            &moves[change.0 - 1],
+            &changed(&moves, change),
+        );
+        assert_eq!(missing.len(), 1, "{change:?}: {missing:?}");
+    }
+    in_lanes(WRONG.len() + RIGHT.len(), |number| {
+        let is_right = number >= WRONG.len();
+        let change = WRONG.iter().chain(&RIGHT).nth(number).unwrap();
+        let files = changed(&moves, change);
+        let program = program(&files);
+        let task = &moves[change.0 - 1];
+        let check = || {
+            let mut seen = check::look(program, ITERATIONS);
+            check::missing(task, &mut seen, &files, program)
+        };
+        let mut missing = check();
+        if missing.is_empty() != is_right {
+            missing = check();
+        }
+        assert_eq!(missing.is_empty(), is_right, "{change:?}: {missing:?}");
     });
 }
 
