@@ -108,18 +108,14 @@ fn is_server(line: &str) -> bool {
 /// Runs a step, as a line such as `$ QUEUE=1 cargo run -p STEP -- --threads 2`
 /// asks for it. Returns its first line, and the server, or why it has ended.
 fn start(line: &str, rounds: &str) -> Result<(String, Option<Server>), String> {
-    let wrong = || format!("{line}: not [NAME=VALUE…] cargo run -p STEP");
-    let (variables, rest) =
-        line[2..].split_once("cargo run -p ").ok_or_else(wrong)?;
-    let mut words = rest.split_whitespace();
-    let step = words.next().ok_or_else(wrong)?;
-    let mut command = harness::command(harness::program(step, None)?);
+    let pattern = Regex::new(r"^\$ (.*)cargo run -p ([\w-]+)(?: --)?(.*)$");
+    let words = pattern.expect("it is valid").captures(line);
+    let words = words.ok_or_else(|| format!("{line}: it runs no step"))?;
+    let program = harness::program(&words[2], None)?;
+    let mut command = harness::command("bash");
+    let script = format!("{} exec \"$0\" {}", &words[1], &words[3]);
+    command.arg("-c").arg(script).arg(program);
     command.current_dir(workspace("")).env("ITERATIONS", rounds);
-    for variable in variables.split_whitespace() {
-        let (name, value) = variable.split_once('=').ok_or_else(wrong)?;
-        command.env(name, value);
-    }
-    command.args(words.skip_while(|word| *word == "--"));
 
     match Server::start(&mut command) {
         Ok(server) => {

@@ -215,11 +215,7 @@ fn item(source: &str, name: &str) -> Result<String, String> {
         let names: Vec<_> = items.iter().map(|it| &*it.name).collect();
         format!("there is no `{name}`, but: {}", names.join(", "))
     })?;
-    let margin = text.len() - text.trim_start_matches(' ').len();
-    let lines = text.lines();
-    Ok(lines
-        .map(|line| format!("{}\n", line.get(margin..).unwrap_or_default()))
-        .collect())
+    Ok(textwrap::dedent(text) + "\n")
 }
 
 /// A chapter in the form that mdBook gets: differences side by side, two
