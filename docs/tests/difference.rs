@@ -32,9 +32,11 @@ fn a_difference_is_large_enough_and_never_scrolls_sideways() {
     let Some(mut browser) = Browser::start() else { return };
     // All chapters on one page, which would open the dialog to print it.
     browser.before_scripts("print = () => {}");
-    for (page, projected) in [("print.html", 16.0), (html::PAGE, 22.0)] {
+    for (page, middle, wide) in
+        [("print.html", 14.0, 16.0), (html::PAGE, 18.0, 22.0)]
+    {
         for (width, height, least) in
-            [(400, 800, 14.0), (1280, 800, 14.0), (1920, 1080, projected)]
+            [(400, 800, 14.0), (1280, 800, middle), (1920, 1080, wide)]
         {
             browser.look(width, height, "light");
             // If there is room when it opens, it has a sidebar.

@@ -14,6 +14,8 @@ const HELPERS: &str = "
     window.count = selector => document.querySelectorAll(selector).length;
     window.send = path =>
         document.querySelector(`[data-path='${path}']`).click();
+    window.isVisible = selector =>
+        document.querySelector(selector).checkVisibility();
     window.note = selector => {
         window.noted = [];
         new MutationObserver(() => noted.push(text(selector)))
@@ -99,12 +101,6 @@ fn wait_for_text(browser: &mut Browser, selector: &str, part: &str) {
     browser.wait_for(&format!("text('{selector}').includes('{part}')"));
 }
 
-fn is_visible(browser: &mut Browser, selector: &str) -> bool {
-    let visible =
-        format!("document.querySelector(`{selector}`).checkVisibility()");
-    browser.evaluate(&visible) == true
-}
-
 fn send(browser: &mut Browser, path: &str) {
     browser.evaluate(&format!("send('{path}')"));
 }
@@ -122,8 +118,8 @@ fn step_1_freezes_while_it_counts_and_each_tab_says_what_it_knows() {
     let server = start("step1-blocking", "2_000_000_000");
     let Some(mut browser) = page(&server) else { return };
     let mut idle = another_tab(&browser, &server);
-    assert!(!is_visible(&mut browser, "#pool"));
-    assert!(!is_visible(&mut browser, "[data-path='/failing']"));
+    check(&mut browser, "!isVisible('#pool')");
+    check(&mut browser, "!isVisible('[data-path=\"/failing\"]')");
     browser.evaluate("note('#announcement')");
     // By keyboard: the button is the first that can be reached.
     browser.press("Tab");
@@ -342,7 +338,8 @@ fn the_page_continues_with_another_step_that_takes_the_port() {
     #[cfg(not(unix))]
     server.kill();
     browser.wait_for("count('#state.away') == 1");
-    assert!(!is_visible(&mut browser, "#pool"), "there are no slots now");
+    // There are no slots now.
+    check(&mut browser, "!isVisible('#pool')");
 
     let _server = start_with("step5-back-pressure", &settings);
     wait_for_text(&mut browser, "#step", "step5-back-pressure");
