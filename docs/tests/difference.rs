@@ -41,7 +41,7 @@ fn a_difference_is_large_enough_and_never_scrolls_sideways() {
         ("step8.html", 1280, 14.0, 2),
         ("step8.html", 1920, 16.0, 2),
         (html::PAGE, 400, 14.0, 1),
-        (html::PAGE, 1280, 14.0, 2),
+        (html::PAGE, 1280, 18.0, 2),
         (html::PAGE, 1920, 22.0, 2),
         ("print.html", 400, 14.0, 1),
     ] {

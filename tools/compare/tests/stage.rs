@@ -541,12 +541,18 @@ fn peer(answers: Arc<AtomicBool>) -> SocketAddr {
     let peer = listener.local_addr().unwrap();
     thread::spawn(move || {
         for mut stream in listener.incoming().map_while(Result::ok) {
-            let head = BufReader::new(&stream).lines().map_while(Result::ok);
-            head.take_while(|line| !line.is_empty()).count();
-            if answers.load(Ordering::Relaxed) {
-                let page = "HTTP/1.1 200 OK\r\n\r\nThis page is non-blocking";
-                stream.write_all(page.as_bytes()).ok();
-            }
+            let answers = answers.clone();
+            // One that sends nothing doesn't hold up the others.
+            thread::spawn(move || {
+                let head = BufReader::new(&stream).lines();
+                let head = head.map_while(Result::ok);
+                head.take_while(|line| !line.is_empty()).count();
+                if answers.load(Ordering::Relaxed) {
+                    let page =
+                        "HTTP/1.1 200 OK\r\n\r\nThis page is non-blocking";
+                    stream.write_all(page.as_bytes()).ok();
+                }
+            });
         }
     });
     peer

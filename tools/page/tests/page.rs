@@ -1,18 +1,30 @@
 //! The page at `/`, in a real browser, each test with the step it is about: the
 //! page is the same in all of them.
 
-use std::{collections::BTreeSet, path::Path};
+use std::path::Path;
 
 use harness::{Browser, Server, events};
 use serde_json::{Value, json};
 
 /// The text of an element, how many elements there are, and a click on a
-/// request's button.
+/// request's button. Every text of an element from now on; and for how long,
+/// according to these, there was no response.
 const HELPERS: &str = "
     window.text = selector => document.querySelector(selector)?.textContent;
     window.count = selector => document.querySelectorAll(selector).length;
     window.send = path =>
         document.querySelector(`[data-path='${path}']`).click();
+    window.isVisible = selector =>
+        document.querySelector(selector).checkVisibility();
+    window.note = selector => {
+        window.noted = [];
+        new MutationObserver(() => noted.push(text(selector)))
+            .observe(document.querySelector(selector), { childList: true });
+    };
+    window.seconds = text =>
+        parseFloat(/[\\d.]+ m?s/.exec(text)) / (/\\d ms/.test(text) ? 1000 : 1);
+    window.longest = () => Math.max(0, ...noted
+        .filter(it => it.startsWith('No response for ')).map(seconds));
     // How many streams of progress the tab has opened.
     window.opened = 0;
     EventSource = class extends EventSource {
@@ -21,9 +33,6 @@ const HELPERS: &str = "
             opened += 1;
         }
     };";
-
-/// Every state the page shows, without the numbers that change all the time.
-const ANNOUNCEMENT: &str = "#announcement";
 
 /// A step that counts this far, with one thread: on any machine the browser has
 /// the others.
@@ -55,14 +64,20 @@ fn open(browser: &mut Browser, server: &Server) {
     wait_for_answers(browser, 3);
 }
 
-/// More tabs of the same page in the same browser.
-fn more_tabs(first: &Browser, server: &Server, count: usize) -> Vec<Browser> {
-    let mut tabs = (0..count).map(|_| first.tab()).collect::<Vec<_>>();
-    for tab in &mut tabs {
-        open(tab, server);
-        note(tab, "#state");
+/// Another tab of the same page in the same browser.
+fn another_tab(first: &Browser, server: &Server) -> Browser {
+    let mut tab = first.tab();
+    open(&mut tab, server);
+    tab.evaluate("note('#state')");
+    tab
+}
+
+/// Checks that this is true now.
+fn check(browser: &mut Browser, claim: &str) {
+    if browser.evaluate(claim) != true {
+        let noted = browser.evaluate("window.noted");
+        panic!("not true: {claim}; noted: {noted}");
     }
-    tabs
 }
 
 /// Waits until so many more heartbeats were answered.
@@ -86,55 +101,15 @@ fn wait_for_text(browser: &mut Browser, selector: &str, part: &str) {
     browser.wait_for(&format!("text('{selector}').includes('{part}')"));
 }
 
-fn is_visible(browser: &mut Browser, selector: &str) -> bool {
-    let visible =
-        format!("document.querySelector(`{selector}`).checkVisibility()");
-    browser.evaluate(&visible) == true
-}
-
-/// Keeps every text of an element from now on.
-fn note(browser: &mut Browser, selector: &str) {
-    browser.evaluate(&format!(
-        "noted = [];
-        new MutationObserver(() => noted.push(text('{selector}')))
-            .observe(document.querySelector('{selector}'), {{ childList: true }})"
-    ));
-}
-
-fn noted(browser: &mut Browser) -> BTreeSet<String> {
-    serde_json::from_value(browser.evaluate("noted")).unwrap()
-}
-
-/// For how long, according to the noted states, there was no response. They must
-/// never claim that the server was frozen.
-fn longest_claim(browser: &mut Browser) -> f64 {
-    let states = noted(browser);
-    let frozen = states.iter().any(|state| state.contains("rozen"));
-    assert!(!frozen, "{states:?}");
-    states
-        .iter()
-        .filter_map(|state| state.strip_prefix("No response for "))
-        .map(|claim| seconds(claim.split_once(':').expect(claim).0))
-        .fold(0.0, f64::max)
-}
-
 fn send(browser: &mut Browser, path: &str) {
     browser.evaluate(&format!("send('{path}')"));
-}
-
-/// The seconds at the end of a text such as "after 3.0 s" or "after 300 ms".
-fn seconds(text: &str) -> f64 {
-    let mut words = text.rsplit(' ');
-    let unit = if words.next() == Some("ms") { 1000.0 } else { 1.0 };
-    words.next().unwrap().parse::<f64>().expect(text) / unit
 }
 
 /// Wide and narrow: what is seen fits.
 fn assert_fits(browser: &mut Browser) {
     for width in [400, 1280] {
         browser.look(width, 800, "light");
-        let fits = "document.documentElement.scrollWidth <= innerWidth";
-        assert_eq!(browser.evaluate(fits), true, "{width} pixels");
+        check(browser, "document.documentElement.scrollWidth <= innerWidth");
     }
 }
 
@@ -142,10 +117,10 @@ fn assert_fits(browser: &mut Browser) {
 fn step_1_freezes_while_it_counts_and_each_tab_says_what_it_knows() {
     let server = start("step1-blocking", "2_000_000_000");
     let Some(mut browser) = page(&server) else { return };
-    let mut idle = more_tabs(&browser, &server, 1).remove(0);
-    assert!(!is_visible(&mut browser, "#pool"));
-    assert!(!is_visible(&mut browser, "[data-path='/failing']"));
-    note(&mut browser, ANNOUNCEMENT);
+    let mut idle = another_tab(&browser, &server);
+    check(&mut browser, "!isVisible('#pool')");
+    check(&mut browser, "!isVisible('[data-path=\"/failing\"]')");
+    browser.evaluate("note('#announcement')");
     // By keyboard: the button is the first that can be reached.
     browser.press("Tab");
     browser.press("Enter");
@@ -157,19 +132,17 @@ fn step_1_freezes_while_it_counts_and_each_tab_says_what_it_knows() {
     wait_for_text(&mut browser, "#state", "It was frozen for ");
     assert_fits(&mut browser);
 
-    let focus = browser.evaluate("document.activeElement.dataset.path");
-    assert_eq!(focus, "/blocking", "the button has lost the focus");
-    let said = noted(&mut browser);
+    // The button still has the focus.
+    check(&mut browser, "document.activeElement.dataset.path == '/blocking'");
     let expected = "Frozen: the only server thread is counting.";
-    assert!(said.contains(expected), "{said:?}");
-    assert!(said.len() <= 8, "not each tenth of a second: {said:?}");
+    check(&mut browser, &format!("noted.includes('{expected}')"));
+    // Not each tenth of a second.
+    check(&mut browser, "new Set(noted).size <= 8");
 
     // A tab that sent nothing claims only that nothing comes.
     wait_for_answers(&mut idle, 3);
-    assert!(longest_claim(&mut idle) > 0.0);
-    let expected = ": the only server thread may be counting.";
-    let said = noted(&mut idle);
-    assert!(said.iter().any(|state| state.ends_with(expected)), "{said:?}");
+    check(&mut idle, "longest() > 0 && !/rozen/.test(noted)");
+    check(&mut idle, "/: the only server thread may be counting/.test(noted)");
     assert_eq!(browser.console_errors(), [""; 0]);
 }
 
@@ -177,17 +150,16 @@ fn step_1_freezes_while_it_counts_and_each_tab_says_what_it_knows() {
 fn step_2_answers_the_heartbeat_while_a_worker_counts() {
     let server = start("step2-single-worker", "2_000_000_000");
     let Some(mut browser) = page(&server) else { return };
-    note(&mut browser, ANNOUNCEMENT);
+    browser.evaluate("note('#announcement')");
     send(&mut browser, "/blocking");
     wait_for_text(&mut browser, "#state", "Waiting for /blocking: ");
     assert_fits(&mut browser);
     // As in "Done after 3.0 s: 29 heartbeats answered."
     let done = "/^Done after .*: ([3-9]|\\d\\d+) heart/.test(text('#state'))";
     browser.wait_for(done);
-    let said = noted(&mut browser);
     let expected = "Waiting for /blocking; the heartbeat is answered.";
-    assert!(said.contains(expected), "{said:?}");
-    assert!(!said.iter().any(|text| text.contains("rozen")), "{said:?}");
+    check(&mut browser, &format!("noted.includes('{expected}')"));
+    check(&mut browser, "!/rozen/.test(noted)");
     assert_eq!(browser.console_errors(), [""; 0]);
 }
 
@@ -203,9 +175,11 @@ fn no_more_than_three_are_in_flight_one_may_fail_and_a_busy_server_is_there() {
     assert_eq!(pressed, json!([3, "3 of 3 in flight", "true"]));
     wait_for_results(&mut browser, 3);
     assert_eq!(browser.evaluate("button.ariaDisabled"), "false");
-    let answers = "[...document.querySelectorAll('#log .answer')]
-        .every(it => it.textContent == 'Result is 1000')";
-    assert_eq!(browser.evaluate(answers), true);
+    check(
+        &mut browser,
+        "[...document.querySelectorAll('#log .answer')]
+            .every(it => it.textContent == 'Result is 1000')",
+    );
     assert_eq!(browser.console_errors(), [""; 0]);
 
     assert_eq!(server.stderr_so_far(), "", "/failing isn't called to see");
@@ -221,7 +195,7 @@ fn no_more_than_three_are_in_flight_one_may_fail_and_a_busy_server_is_there() {
     assert_eq!(errors.len(), 1, "only the 500: {errors:?}");
 
     // A server too busy to read a request in time is still there.
-    note(&mut browser, "#state");
+    browser.evaluate("note('#state')");
     browser.evaluate(
         "original = fetch;
         late = 0;
@@ -234,8 +208,7 @@ fn no_more_than_three_are_in_flight_one_may_fail_and_a_busy_server_is_there() {
     );
     browser.wait_for("late == 20");
     wait_for_answers(&mut browser, 3);
-    let said = noted(&mut browser);
-    assert!(!said.iter().any(|state| state.contains("No step")), "{said:?}");
+    check(&mut browser, "!/No step/.test(noted)");
 }
 
 /// In step 5 the page counts what was refused, in step 7 the server does.
@@ -258,9 +231,11 @@ fn taken_slots_and_refusals_are_seen_at_a_glance() {
                 && text('#queued').startsWith('Jobs in the queue: 1;')",
         );
         // All of it without scrolling, the request that runs included.
-        let all_seen = "['#pool', '#axis', '#state', '#log li'].every(it =>
-            document.querySelector(it).getBoundingClientRect().bottom <= 720)";
-        assert_eq!(browser.evaluate(all_seen), true, "{step}");
+        check(
+            &mut browser,
+            "['#pool', '#axis', '#state', '#log li'].every(it => document
+                .querySelector(it).getBoundingClientRect().bottom <= 720)",
+        );
     }
 }
 
@@ -268,7 +243,7 @@ fn taken_slots_and_refusals_are_seen_at_a_glance() {
 fn tabs_share_a_stream_and_used_up_connections_are_no_freeze() {
     let server = start("step7-cancellation", &u64::MAX.to_string());
     let Some(mut first) = page(&server) else { return };
-    let mut tabs = more_tabs(&first, &server, 3);
+    let mut tabs = [(); 3].map(|()| another_tab(&first, &server));
     let streams = |tabs: &mut [Browser]| {
         let opened = tabs.iter_mut().map(|tab| tab.evaluate("opened > 0"));
         opened.filter(|opened| *opened == true).count()
@@ -298,10 +273,10 @@ fn tabs_share_a_stream_and_used_up_connections_are_no_freeze() {
     send(&mut tabs[0], "/waiting");
     for tab in &mut tabs {
         wait_for_answers(tab, 5);
-        longest_claim(tab);
+        check(tab, "!/rozen/.test(noted)");
     }
-    let waits = tabs[0].evaluate("count('#log li:not([class])')");
-    assert_eq!(waits, 1, "there was a connection for it");
+    // There was a connection for it.
+    check(&mut tabs[0], "count('#log li:not([class])') == 1");
     for tab in &mut tabs[1..] {
         tab.evaluate(
             "document.querySelectorAll('#log button')
@@ -309,14 +284,11 @@ fn tabs_share_a_stream_and_used_up_connections_are_no_freeze() {
         );
     }
     wait_for_results(&mut tabs[0], 2);
-    let all = tabs[0].evaluate("(performance.now() - start) / 1000");
-    let time = seconds(&text(&mut tabs[0], "#log .time"));
-    let held = text(&mut tabs[0], "#log .held");
-    let held = seconds(held.trim_end_matches(" late"));
-    let all = all.as_f64().unwrap();
-    assert!(
-        time + held < all + 0.2,
-        "the browser's delay counts as the server's: {time}, {held} of {all}"
+    // The browser's delay doesn't count as the server's.
+    check(
+        &mut tabs[0],
+        "seconds(text('#log .time')) + seconds(text('#log .held'))
+            < (performance.now() - start) / 1000 + 0.2",
     );
 }
 
@@ -324,7 +296,7 @@ fn tabs_share_a_stream_and_used_up_connections_are_no_freeze() {
 fn neither_waiting_nor_a_pause_of_the_page_is_a_freeze() {
     let server = start("step1-blocking", "1000");
     let Some(mut browser) = page(&server) else { return };
-    note(&mut browser, "#state");
+    browser.evaluate("note('#state')");
     send(&mut browser, "/waiting");
     wait_for_text(&mut browser, "#state", " heartbeats answered.");
     // As in a hidden tab that isn't woken, or on a machine that sleeps.
@@ -344,10 +316,8 @@ fn neither_waiting_nor_a_pause_of_the_page_is_a_freeze() {
     );
     browser.wait_for("paused");
     wait_for_answers(&mut browser, 3);
-    let claim = longest_claim(&mut browser);
-    assert!(claim < 0.9, "no response for {claim} s?");
-    let worst = text(&mut browser, "#worst");
-    assert!(seconds(&worst) < 0.9, "{worst}");
+    check(&mut browser, "longest() < 0.9 && !/rozen/.test(noted)");
+    check(&mut browser, "seconds(text('#worst')) < 0.9");
 }
 
 #[test]
@@ -368,7 +338,8 @@ fn the_page_continues_with_another_step_that_takes_the_port() {
     #[cfg(not(unix))]
     server.kill();
     browser.wait_for("count('#state.away') == 1");
-    assert!(!is_visible(&mut browser, "#pool"), "there are no slots now");
+    // There are no slots now.
+    check(&mut browser, "!isVisible('#pool')");
 
     let _server = start_with("step5-back-pressure", &settings);
     wait_for_text(&mut browser, "#step", "step5-back-pressure");
@@ -417,8 +388,8 @@ fn cancel_stops_the_work_on_the_server_and_only_that() {
     browser.evaluate(&format!("{cancel}.focus(), {cancel}.click()"));
     browser.wait_for("text('#log .failed .answer') == 'Cancelled.'");
     wait_for(&|event| event["cancelled"] == 1 && running(event) == Some(1));
-    let focus = browser.evaluate("document.activeElement.dataset.path");
-    assert_eq!(focus, "/blocking", "the keyboard is lost");
+    // The keyboard isn't lost.
+    check(&mut browser, "document.activeElement.dataset.path == '/blocking'");
     // The other one was queued behind it, and now has the threads.
     browser.wait_for("document.querySelector('#log progress').value > 0");
     browser.evaluate("document.querySelector('#log button').click()");

@@ -235,10 +235,9 @@ impl Lane {
     /// Reports when a server that the stage hasn't started goes away and comes
     /// back.
     fn watch(&self, missing: Option<String>) {
-        let is_new = missing.is_some()
-            != self.is_missing.swap(missing.is_some(), Ordering::Relaxed);
-        if is_new {
-            let state = if missing.is_some() { "no answer" } else { "runs" };
+        let is_missing = missing.is_some();
+        if self.is_missing.swap(is_missing, Ordering::Relaxed) != is_missing {
+            let state = if is_missing { "no answer" } else { "runs" };
             self.say(state, &missing.unwrap_or_default());
         }
     }

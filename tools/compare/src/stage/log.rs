@@ -80,7 +80,7 @@ impl Log {
     }
 
     pub fn sent(&self, lane: usize, id: u64, path: &str, at: Instant) {
-        let event = json!(["sent", lane, id, path, self.at(at)]);
+        let event = json!(["request", lane, id, path, self.at(at)]);
         let mut state = self.state();
         let event = state.push(event);
         state.lanes[lane].flying.push((id, event));
@@ -96,7 +96,7 @@ impl Log {
         outcome: &str,
     ) {
         let (at, now) = (self.at(sent), self.at(Instant::now()));
-        let event = json!(["done", lane, id, path, at, now, outcome]);
+        let event = json!(["request", lane, id, path, at, now, outcome]);
         let mut state = self.state();
         state.lanes[lane].flying.retain(|it| it.0 != id);
         state.push(event);

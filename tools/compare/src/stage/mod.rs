@@ -112,18 +112,12 @@ fn carry_out(
 
 /// How far a core counts in that time.
 fn rounds_in(time: Duration) -> u64 {
-    let mut rounds = 1_000_000;
-    loop {
-        let fastest = (0..3).map(|_| {
-            let start = Instant::now();
-            common::count(rounds);
-            start.elapsed()
-        });
-        let fastest = fastest.min().unwrap_or(time);
-        if fastest > time / 10 {
-            let times = time.as_secs_f64() / fastest.as_secs_f64();
-            return (rounds as f64 * times) as u64;
-        }
-        rounds *= 2;
-    }
+    const ROUNDS: u64 = 20_000_000;
+    let fastest = (0..3).map(|_| {
+        let start = Instant::now();
+        common::count(ROUNDS);
+        start.elapsed()
+    });
+    let fastest = fastest.min().unwrap_or(time);
+    (ROUNDS as f64 * time.as_secs_f64() / fastest.as_secs_f64()) as u64
 }

@@ -177,10 +177,7 @@ const handlers = {
     // A restarted server has other threads.
     if (about.state !== "runs") lane.looked = null;
   },
-  sent(number, id, path, at) {
-    stage.lanes[number].requests.set(id, { path, at });
-  },
-  done(number, id, path, at, end, outcome) {
+  request(number, id, path, at, end, outcome) {
     stage.lanes[number].requests.set(id, { path, at, end, outcome });
   },
   threads(number, at, threads) {

@@ -82,8 +82,6 @@ pub static DIFFERENCE: Html = LazyLock::new(|| {
 });
 pub static MOVES: Html = LazyLock::new(tasks::moves);
 
-type Orders = Data<UnboundedSender<Order>>;
-
 /// Listens on the loopback address only. Returns the address, and the server to
 /// be polled.
 ///
@@ -201,7 +199,7 @@ async fn events(request: HttpRequest, log: Data<Log>) -> HttpResponse {
 
 async fn send(
     path: Path<(String, What)>,
-    orders: Orders,
+    orders: Data<UnboundedSender<Order>>,
 ) -> Result<HttpResponse, Infallible> {
     let (to, what) = path.into_inner();
     let to = match to.as_str() {
