@@ -7,7 +7,6 @@ use std::{
     net::Shutdown,
     process::Command,
     thread,
-    time::Duration,
 };
 
 use common::Table;
@@ -197,11 +196,8 @@ fn a_client_that_leaves_in_mid_upload_frees_its_slot() {
     let event = wait_for(&server, |event| event["cancelled"] == 1);
     assert_eq!(event["running"], Value::Array(Vec::new()));
     // The slot is free a moment after the event.
-    let is_free = |_| {
-        thread::sleep(Duration::from_millis(20));
-        upload(&server, b"a;1.0").0 == 200
-    };
-    assert!((0..100).any(is_free));
+    let is_free = || upload(&server, b"a;1.0").0 == 200;
+    harness::wait_for("a free slot", is_free);
 }
 
 #[test]
@@ -242,7 +238,8 @@ fn an_upload_in_progress_is_finished_at_a_shutdown() {
     pending.stream().write_all(first).unwrap();
     wait_for(&server, |it| it["running"][0]["done"].as_u64() > Some(0));
     server.terminate();
-    thread::sleep(Duration::from_millis(200));
+    let is_told = || server.stderr_so_far().contains("shutting down");
+    harness::wait_for("the signal's line", is_told);
     assert!(!pending.is_answered());
     pending.stream().write_all(rest).unwrap();
     let (status, body) = split(&pending.wait());

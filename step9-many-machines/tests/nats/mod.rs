@@ -2,7 +2,6 @@
 //! and the servers and worker processes that use it.
 
 use std::{
-    env,
     fs::{self, File},
     io::{BufRead, BufReader, Read},
     net::{TcpListener, TcpStream},
@@ -12,7 +11,7 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use harness::{Server, skipped, wait_for, workspace};
+use harness::{Server, missing, wait_for, workspace};
 
 /// A NATS server, which is stopped when it is dropped.
 pub struct Nats {
@@ -32,9 +31,8 @@ pub struct Worker(Child, Option<JoinHandle<String>>);
 pub fn nats(flags: &[&str]) -> Option<Nats> {
     let there = Command::new("nats-server").arg("--version").output();
     if there.is_err() {
-        let required = env::var("REQUIRE_NATS").is_ok_and(|it| it == "1");
-        assert!(!required, "nats-server isn't there, but REQUIRE_NATS=1");
-        skipped(
+        missing(
+            "REQUIRE_NATS",
             "step 9's broker isn't tested: there is no nats-server here; \
              install it (see README.md)",
         );
@@ -47,7 +45,7 @@ pub fn nats(flags: &[&str]) -> Option<Nats> {
 fn program() -> PathBuf {
     let built = option_env!("CARGO_BIN_EXE_step9-many-machines");
     built.map_or_else(
-        || harness::program(env!("CARGO_PKG_NAME"), None).unwrap(),
+        || harness::program("step9-many-machines", None).unwrap(),
         PathBuf::from,
     )
 }

@@ -17,7 +17,7 @@ mod events;
 mod workspace;
 
 use std::{
-    fmt,
+    env, fmt,
     io::{self, BufRead, BufReader, ErrorKind, Read, Write},
     net::TcpStream,
     path::Path,
@@ -44,6 +44,16 @@ pub fn skipped(text: &'static str) {
         // Not eprintln!, whose output is hidden when a test passes.
         io::stderr().write_all(line.as_bytes()).ok();
     }
+}
+
+/// Does that for something that isn't installed here.
+///
+/// # Panics
+/// When the environment variable that requires it is `1`.
+pub fn missing(required: &str, text: &'static str) {
+    let is_required = env::var_os(required).is_some_and(|it| it == "1");
+    assert!(!is_required, "{required}=1, but {text}");
+    skipped(text);
 }
 
 /// How long anything may take before it counts as hanging. Never reached when
@@ -277,6 +287,14 @@ impl Server {
     #[cfg(unix)]
     pub fn interrupt(&self) {
         self.signal(rustix::process::Signal::INT);
+    }
+
+    /// Suspends all its threads for that long.
+    #[cfg(unix)]
+    pub fn pause(&self, time: Duration) {
+        self.signal(rustix::process::Signal::STOP);
+        thread::sleep(time);
+        self.signal(rustix::process::Signal::CONT);
     }
 
     #[cfg(unix)]
