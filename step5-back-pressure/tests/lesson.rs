@@ -96,7 +96,7 @@ fn a_thousand_connections_at_once_are_all_answered_and_cost_little_memory() {
 #[cfg(unix)]
 #[test]
 fn a_shutdown_under_load_finishes_admitted_requests() {
-    let server = start("500_000_000", "4");
+    let server = start("200_000_000", "4");
     let pending: Vec<Pending> =
         (0..8).map(|_| server.send("/blocking")).collect();
     server.terminate();

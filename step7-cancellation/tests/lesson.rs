@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use harness::{Pending, Server, events};
+use harness::{Pending, Server, wait_for_event};
 use serde_json::Value;
 
 const FOREVER: &str = "18446744073709551615";
@@ -25,12 +25,6 @@ fn counting_to(iterations: &str) -> Server {
     Server::start(&mut command(iterations)).unwrap()
 }
 
-/// Waits for an event of `/progress` that is as wanted. Returns it.
-fn wait_for(server: &Server, wanted: impl FnMut(&Value) -> bool) -> Value {
-    let mut events = events(server.open("/progress"));
-    events.find(wanted).expect("the stream doesn't end")
-}
-
 fn running<'a>(event: &'a Value, id: &str) -> Option<&'a Value> {
     let running = event["running"].as_array().expect("a list");
     running.iter().find(|request| request["id"] == id)
@@ -38,14 +32,14 @@ fn running<'a>(event: &'a Value, id: &str) -> Option<&'a Value> {
 
 /// Waits until the request with that name is counting.
 fn wait_for_rounds(server: &Server, id: &str) {
-    wait_for(server, |event| {
+    wait_for_event(server, |event| {
         running(event, id).is_some_and(|it| it["done"].as_u64() > Some(0))
     });
 }
 
 /// Waits until that many are cancelled, and nothing runs or is queued.
 fn wait_for_the_end(server: &Server, cancelled: u64) -> Value {
-    let end = wait_for(server, |event| {
+    let end = wait_for_event(server, |event| {
         event["cancelled"] == cancelled
             && event["running"].as_array().is_some_and(Vec::is_empty)
     });
@@ -75,7 +69,7 @@ fn when_the_client_goes_away_its_threads_stop() {
     };
     let server = counting_to(FOREVER);
     let client = server.open("/blocking?id=it");
-    wait_for(&server, |event| {
+    wait_for_event(&server, |event| {
         running(event, "it").is_some_and(|it| it["busy"] == 2)
     });
     drop(client);
@@ -116,7 +110,7 @@ fn a_body_that_would_hide_the_clients_end_is_refused() {
         std::io::Read::read_exact(pending.stream(), &mut answer).unwrap();
         assert_eq!(&answer, b"HTTP/1.1 413", "{body}");
     }
-    let event = wait_for(&server, |_| true);
+    let event = wait_for_event(&server, |_| true);
     assert_eq!(event["running"], Value::Array(Vec::new()));
 
     let none = "GET /blocking?id=it HTTP/1.1\r\nHost: x\r\n\
@@ -136,7 +130,7 @@ fn cancelling_one_request_leaves_its_neighbours_alone() {
         let mut requests: Vec<Pending> =
             (0..4).map(|_| server.send("/blocking")).collect();
         drop(requests.remove(cancelled));
-        wait_for(&server, |event| event["cancelled"] == 1);
+        wait_for_event(&server, |event| event["cancelled"] == 1);
         for request in requests {
             let answer = request.wait();
             assert!(answer.ends_with("Result is 500000000"), "{answer}");
@@ -158,7 +152,7 @@ fn a_queued_request_frees_its_slot_as_soon_as_its_client_leaves() {
         wait_for_pool(&server, &[("admitted", 2)]);
         assert_eq!(server.get("/blocking").status(), 503);
         drop(queued);
-        let event = wait_for(&server, |it| it["cancelled"] == cancelled);
+        let event = wait_for_event(&server, |it| it["cancelled"] == cancelled);
         assert!(self::running(&event, "queued").is_none());
         wait_for_pool(&server, &[("admitted", 1)]);
     }
@@ -213,7 +207,8 @@ fn requests_opened_and_dropped_at_random_leave_nothing_behind() {
     // Each is counted once. A client may have left only after its response.
     let ends = ["done", "failed", "cancelled"];
     let counts = |event: &Value| ends.map(|end| event[end].as_u64().unwrap());
-    let end = wait_for(&server, |it| counts(it).iter().sum::<u64>() == 200);
+    let end =
+        wait_for_event(&server, |it| counts(it).iter().sum::<u64>() == 200);
     let [all_done, all_failed, cancelled] = counts(&end);
     assert!(all_done >= done && cancelled > 0, "{end}");
     assert_eq!((all_failed, &end["refused"]), (failed, &0.into()));
