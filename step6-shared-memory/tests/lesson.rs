@@ -2,7 +2,7 @@
 
 use std::{io::Read, process::Command};
 
-use harness::{Pending, Server, events};
+use harness::{Pending, Server, events, wait_for_event};
 use serde_json::Value;
 
 fn command(iterations: &str) -> Command {
@@ -16,27 +16,15 @@ fn counting_to(iterations: &str) -> Server {
     Server::start(&mut command(iterations)).unwrap()
 }
 
-/// The next event.
-fn now(server: &Server) -> Value {
-    let first = events(server.open("/progress")).next();
-    first.expect("an event")
-}
-
 /// What an event contains about the request with this name.
 fn running<'a>(event: &'a Value, id: &str) -> Option<&'a Value> {
     let running = event["running"].as_array().expect("a list");
     running.iter().find(|request| request["id"] == id)
 }
 
-/// Waits for an event that is as wanted. Returns it.
-fn wait_for(server: &Server, wanted: impl FnMut(&Value) -> bool) -> Value {
-    let mut events = events(server.open("/progress"));
-    events.find(wanted).expect("the stream doesn't end")
-}
-
 #[test]
 fn progress_never_goes_back_and_ends_at_the_total() {
-    let server = counting_to("3_000_000_000");
+    let server = counting_to("2_000_000_000");
     let events = events(server.open("/progress"));
     let request = server.open("/blocking?id=watched");
     let (mut done, mut looks) = (0, 0);
@@ -45,8 +33,8 @@ fn progress_never_goes_back_and_ends_at_the_total() {
             let before = done;
             done = request["done"].as_u64().expect("rounds");
             assert!(done >= before, "after {before}: {request}");
-            assert!(done <= 3_000_000_000, "{request}");
-            assert_eq!(request["total"], 3_000_000_000_u64);
+            assert!(done <= 2_000_000_000, "{request}");
+            assert_eq!(request["total"], 2_000_000_000_u64);
             assert!(request["busy"].as_u64() <= Some(2), "{request}");
             looks += 1;
         } else if event["done"] == 1 {
@@ -54,20 +42,20 @@ fn progress_never_goes_back_and_ends_at_the_total() {
         }
     }
     assert!(done > 0 && looks >= 2, "seen {looks} times while it ran");
-    assert!(request.wait().ends_with("Result is 3000000000"));
-    assert_eq!(now(&server)["failed"], 0);
+    assert!(request.wait().ends_with("Result is 2000000000"));
+    assert_eq!(wait_for_event(&server, |_| true)["failed"], 0);
 }
 
 #[test]
 fn each_ending_is_counted() {
-    let mut command = command("5_000_000_000");
+    let mut command = command("2_000_000_000");
     let server = Server::start(command.env("QUEUE", "1")).unwrap();
     assert_eq!(server.get("/failing").status(), 500);
     let request = server.open("/blocking?id=it");
-    wait_for(&server, |event| running(event, "it").is_some());
+    wait_for_event(&server, |event| running(event, "it").is_some());
     assert_eq!(server.get("/blocking").status(), 503);
-    assert!(request.wait().ends_with("Result is 5000000000"));
-    let end = wait_for(&server, |event| event["done"] == 1);
+    assert!(request.wait().ends_with("Result is 2000000000"));
+    let end = wait_for_event(&server, |event| event["done"] == 1);
     assert_eq!((&end["failed"], &end["refused"]), (&1.into(), &1.into()));
     assert_eq!(end["running"], Value::Array(Vec::new()));
 }
@@ -76,13 +64,14 @@ fn each_ending_is_counted() {
 fn nothing_of_a_query_but_the_name_is_shown() {
     let server = counting_to("2_000_000_000");
     let _it = server.open("/blocking?token=secret&id=a.b-C_1&mail=x@example");
-    let event = wait_for(&server, |event| running(event, "a.b-C_1").is_some());
+    let event =
+        wait_for_event(&server, |event| running(event, "a.b-C_1").is_some());
     let pool = server.get("/pool");
     for shown in [event.to_string(), pool.body().clone()] {
         assert!(!shown.contains("secret"), "{shown}");
         assert!(!shown.contains("example"), "{shown}");
     }
-    let gone = wait_for(&server, |event| event["done"] == 1);
+    let gone = wait_for_event(&server, |event| event["done"] == 1);
     assert!(!gone.to_string().contains("a.b-C_1"), "{gone}");
 }
 
@@ -101,14 +90,8 @@ fn a_name_that_could_be_markup_or_a_book_is_refused() {
     }
 }
 
-/// The server's first line that begins like this.
-fn first_line(lines: &mut impl Iterator<Item = String>, start: &str) -> String {
-    let line = lines.find(|line| line.starts_with(start));
-    line.unwrap_or_else(|| panic!("no {start}"))
-}
-
 #[test]
-fn events_come_with_a_comment_when_there_is_nothing_new() {
+fn events_come_with_the_headers_of_a_stream() {
     use std::io::{BufRead, BufReader};
 
     let server = counting_to("1000");
@@ -126,10 +109,7 @@ fn events_come_with_a_comment_when_there_is_nothing_new() {
     ] {
         assert!(headers.iter().any(|it| it == header), "{headers:?}");
     }
-    first_line(&mut lines, "data: ");
-    // Nothing is happening, so the next line is a comment, not an event.
-    let next = lines.find(|it| it.starts_with("data: ") || it.starts_with(':'));
-    assert_eq!(next.as_deref(), Some(": nothing new"));
+    assert!(lines.any(|line| line.starts_with("data: ")));
 }
 
 #[cfg(unix)]

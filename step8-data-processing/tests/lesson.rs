@@ -7,11 +7,10 @@ use std::{
     net::Shutdown,
     process::Command,
     thread,
-    time::Duration,
 };
 
 use common::Table;
-use harness::{Pending, Server, events};
+use harness::{Pending, Server, wait_for_event};
 use serde_json::Value;
 
 fn command(threads: &str) -> Command {
@@ -63,12 +62,6 @@ fn rows(count: u64) -> String {
         .unwrap();
     }
     file
-}
-
-/// Waits for an event of `/progress` that is as wanted. Returns it.
-fn wait_for(server: &Server, wanted: impl FnMut(&Value) -> bool) -> Value {
-    let mut events = events(server.open("/progress"));
-    events.find(wanted).expect("the stream doesn't end")
 }
 
 #[test]
@@ -186,7 +179,7 @@ fn a_client_that_leaves_in_mid_upload_frees_its_slot() {
     let server = Server::start(command.env("QUEUE", "1")).unwrap();
     let mut leaves = server.write(head(1_000_000_000));
     leaves.stream().write_all(rows(100_000).as_bytes()).unwrap();
-    let event = wait_for(&server, |event| {
+    let event = wait_for_event(&server, |event| {
         event["running"][0]["done"].as_u64() > Some(0)
     });
     assert_eq!(event["running"][0]["id"], "it");
@@ -194,14 +187,11 @@ fn a_client_that_leaves_in_mid_upload_frees_its_slot() {
     // Before it has sent anything.
     assert_eq!(split(&server.write(head(100)).wait()).0, 503);
     drop(leaves);
-    let event = wait_for(&server, |event| event["cancelled"] == 1);
+    let event = wait_for_event(&server, |event| event["cancelled"] == 1);
     assert_eq!(event["running"], Value::Array(Vec::new()));
     // The slot is free a moment after the event.
-    let is_free = |_| {
-        thread::sleep(Duration::from_millis(20));
-        upload(&server, b"a;1.0").0 == 200
-    };
-    assert!((0..100).any(is_free));
+    let is_free = || upload(&server, b"a;1.0").0 == 200;
+    harness::wait_for("a free slot", is_free);
 }
 
 #[test]
@@ -240,9 +230,10 @@ fn an_upload_in_progress_is_finished_at_a_shutdown() {
     let (first, rest) = file.as_bytes().split_at(file.len() / 2);
     let mut pending = server.write(head(file.len() as u64));
     pending.stream().write_all(first).unwrap();
-    wait_for(&server, |it| it["running"][0]["done"].as_u64() > Some(0));
+    wait_for_event(&server, |it| it["running"][0]["done"].as_u64() > Some(0));
     server.terminate();
-    thread::sleep(Duration::from_millis(200));
+    let is_told = || server.stderr_so_far().contains("shutting down");
+    harness::wait_for("the signal's line", is_told);
     assert!(!pending.is_answered());
     pending.stream().write_all(rest).unwrap();
     let (status, body) = split(&pending.wait());
@@ -264,7 +255,7 @@ fn a_body_of_unknown_length_is_read_to_its_end() {
     chunked.stream().write_all(b"0\r\n\r\n").unwrap();
     let (status, body) = split(&chunked.wait());
     assert_eq!((status, &*body), (200, "{Oslo=1.0/1.5/2.0}\n"));
-    wait_for(&server, |event| event["done"] == 1);
+    wait_for_event(&server, |event| event["done"] == 1);
 
     // It ends too early; there is no one left to tell.
     let mut early = server.write(head(100));
@@ -273,7 +264,7 @@ fn a_body_of_unknown_length_is_read_to_its_end() {
     let mut answer = String::new();
     early.stream().read_to_string(&mut answer).ok();
     assert!(!answer.starts_with("HTTP/1.1 200"), "{answer}");
-    wait_for(&server, |it| it["running"].as_array().unwrap().is_empty());
+    wait_for_event(&server, |it| it["running"].as_array().unwrap().is_empty());
 }
 
 #[test]
@@ -285,15 +276,15 @@ fn each_upload_is_counted_once_by_how_it_ended() {
                    Transfer-Encoding: chunked\r\n\r\n9\r\nOslo;1.0\n\r\n";
     // There was nothing left to do, but the end of the body never came.
     let mut breaks = server.write(chunked);
-    wait_for(&server, |event| event["running"][0]["total"] == 0);
+    wait_for_event(&server, |event| event["running"][0]["total"] == 0);
     breaks.stream().shutdown(Shutdown::Both).unwrap();
-    wait_for(&server, |event| event["cancelled"] == 1);
+    wait_for_event(&server, |event| event["cancelled"] == 1);
     // The same with a length.
     let mut breaks = server.write(head(100));
     breaks.stream().write_all(b"Oslo;1.0\n").unwrap();
-    wait_for(&server, |event| event["running"][0]["total"] == 100);
+    wait_for_event(&server, |event| event["running"][0]["total"] == 100);
     drop(breaks);
-    wait_for(&server, |event| event["cancelled"] == 2);
+    wait_for_event(&server, |event| event["cancelled"] == 2);
 
     // The client is still there, but sends nothing more.
     let mut stalls = server.write(chunked);
@@ -302,7 +293,7 @@ fn each_upload_is_counted_once_by_how_it_ended() {
     assert_eq!(&response, b"HTTP/1.1 408");
     assert_eq!(upload(&server, b"nonsense").0, 422);
     assert_eq!(upload(&server, b"Oslo;1.0").0, 200);
-    let end = wait_for(&server, |event| event["done"] == 1);
+    let end = wait_for_event(&server, |event| event["done"] == 1);
     assert_eq!((&end["failed"], &end["cancelled"]), (&2.into(), &2.into()));
     assert_eq!(end["running"], Value::Array(Vec::new()));
 }

@@ -1,5 +1,7 @@
 //! No table, however large, keeps the server thread busy for long.
 
+#![cfg(unix)]
+
 #[allow(dead_code)] // No request is admitted or refused here.
 mod pool {
     include!("../src/pool.rs");
@@ -12,18 +14,19 @@ mod summary {
     include!("../src/summary.rs");
 }
 
-use std::{
-    fmt::Write,
-    future::poll_fn,
-    pin::pin,
-    time::{Duration, Instant},
-};
+use std::{fmt::Write, future::poll_fn, pin::pin, time::Duration};
 
 use actix_web::{FromRequest, test::TestRequest};
 use clap::Parser;
 use common::{Upload, UploadSettings};
 use pool::Pool;
 use progress::Requests;
+use rustix::time::{ClockId, clock_gettime};
+
+/// This thread's CPU time: the machine may have other work.
+fn cpu_time() -> Duration {
+    clock_gettime(ClockId::ThreadCPUTime).try_into().unwrap()
+}
 
 /// The longest poll of a summary of `file`.
 async fn longest_poll(
@@ -44,9 +47,9 @@ async fn longest_poll(
         pin!(summary::summarise(settings, pool, &permit, &running, upload));
     let mut longest = Duration::ZERO;
     let result = poll_fn(|context| {
-        let start = Instant::now();
+        let start = cpu_time();
         let poll = summary.as_mut().poll(context);
-        longest = longest.max(start.elapsed());
+        longest = longest.max(cpu_time() - start);
         poll
     });
     result.await.unwrap();
@@ -63,13 +66,8 @@ async fn ten_thousand_names_of_a_hundred_bytes_take_no_poll_longer_than_10_ms()
         writeln!(file, "{:0100};1.0", row % 10_000).unwrap();
     }
     for accept in ["text/plain", "application/json"] {
-        // The shortest of several: the machine may have other work.
-        let mut shortest = Duration::MAX;
-        for _ in 0..5 {
-            let longest = longest_poll(&settings, &pool, &file, accept).await;
-            shortest = shortest.min(longest);
-        }
+        let longest = longest_poll(&settings, &pool, &file, accept).await;
         let limit = Duration::from_millis(10);
-        assert!(shortest < limit, "{accept}: {shortest:?} in one poll");
+        assert!(longest < limit, "{accept}: {longest:?} in one poll");
     }
 }

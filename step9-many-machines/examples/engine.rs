@@ -12,7 +12,7 @@ use std::{fmt::Write, time::Instant};
 
 use figures::{print, three_digits};
 use harness::Server;
-use nats::{Nats, Worker};
+use nats::Nats;
 use serde_json::{Value, json};
 use sysinfo::{Pid, ProcessesToUpdate, System};
 
@@ -99,7 +99,7 @@ fn small(nats: &Nats) -> Vec<Value> {
     ]
 }
 
-fn file(nats: &Nats, workers: &[Worker; 2]) -> Vec<Value> {
+fn file(nats: &Nats, workers: &[Server; 2]) -> Vec<Value> {
     let mut file = String::with_capacity(FILE + 100);
     let mut row_number = 0_u64;
     while file.len() < FILE {
@@ -115,7 +115,7 @@ fn file(nats: &Nats, workers: &[Worker; 2]) -> Vec<Value> {
     let servers = servers(nats, "1000", "2");
     let parties = [
         vec![servers[1].id()],
-        workers.iter().map(Worker::id).collect(),
+        workers.iter().map(Server::id).collect(),
         vec![nats.id()],
         vec![servers[0].id()],
     ];
@@ -165,7 +165,7 @@ fn shares(nats: &Nats, shares: &str) -> Value {
 }
 
 /// In MiB, after a tenth of the requests and after all of them.
-fn memory(nats: &Nats, workers: &[Worker; 2]) -> Vec<Value> {
+fn memory(nats: &Nats, workers: &[Server; 2]) -> Vec<Value> {
     let server = nats.server("1000", "2");
     let request = || seconds(&server, "Result is 1000", None);
     let ids = [server.id(), workers[0].id(), workers[1].id(), nats.id()];

@@ -2,17 +2,15 @@
 //! and the servers and worker processes that use it.
 
 use std::{
-    env,
     fs::{self, File},
-    io::{BufRead, BufReader, Read},
+    io::{BufRead, BufReader, Write},
     net::{TcpListener, TcpStream},
     path::PathBuf,
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicU32, Ordering::Relaxed},
-    thread::{self, JoinHandle},
 };
 
-use harness::{Server, skipped, wait_for, workspace};
+use harness::{Server, missing, wait_for, workspace};
 
 /// A NATS server, which is stopped when it is dropped.
 pub struct Nats {
@@ -23,18 +21,13 @@ pub struct Nats {
     flags: Vec<String>,
 }
 
-/// A worker process, which is stopped when it is dropped, and what it writes to
-/// standard error. A thread keeps reading that: a full pipe would block it.
-pub struct Worker(Child, Option<JoinHandle<String>>);
-
 /// A NATS server, or nothing when `nats-server` isn't there: then the test is
 /// skipped, unless `REQUIRE_NATS=1` says that it must not be.
 pub fn nats(flags: &[&str]) -> Option<Nats> {
     let there = Command::new("nats-server").arg("--version").output();
     if there.is_err() {
-        let required = env::var("REQUIRE_NATS").is_ok_and(|it| it == "1");
-        assert!(!required, "nats-server isn't there, but REQUIRE_NATS=1");
-        skipped(
+        missing(
+            "REQUIRE_NATS",
             "step 9's broker isn't tested: there is no nats-server here; \
              install it (see README.md)",
         );
@@ -47,7 +40,7 @@ pub fn nats(flags: &[&str]) -> Option<Nats> {
 fn program() -> PathBuf {
     let built = option_env!("CARGO_BIN_EXE_step9-many-machines");
     built.map_or_else(
-        || harness::program(env!("CARGO_PKG_NAME"), None).unwrap(),
+        || harness::program("step9-many-machines", None).unwrap(),
         PathBuf::from,
     )
 }
@@ -79,7 +72,7 @@ impl Nats {
         }
     }
 
-    /// Starts it again, and returns when it accepts connections.
+    /// Starts it again, and returns when JetStream replies, if it may.
     pub fn restart(&mut self) {
         self.kill();
         let log = File::create(self.folder.join("log")).unwrap();
@@ -88,10 +81,17 @@ impl Nats {
         command.arg("-sd").arg(&self.folder).args(&self.flags);
         command.stdin(Stdio::null()).stdout(log.try_clone().unwrap());
         self.child = Some(command.stderr(log).spawn().unwrap());
-        let port = self.port;
-        wait_for("the NATS server listens", || {
-            let stream = TcpStream::connect(("127.0.0.1", port));
-            stream.is_ok_and(|mut it| it.read(&mut [0]).is_ok_and(|n| n == 1))
+        let address = ("127.0.0.1", self.port);
+        wait_for("a reply from the NATS server", || {
+            let Ok(mut stream) = TcpStream::connect(address) else {
+                return false;
+            };
+            let asks = "CONNECT {\"headers\":true,\"no_responders\":true}\r\n\
+                        SUB x 1\r\nPUB $JS.API.INFO x 0\r\n\r\n";
+            stream.write_all(asks.as_bytes()).ok();
+            let lines = BufReader::new(stream).lines();
+            let mut lines = lines.map_while(Result::ok);
+            lines.any(|line| line.contains("MSG x ") || line.contains("-ERR"))
         });
     }
 
@@ -118,11 +118,11 @@ impl Nats {
     }
 
     /// A worker process with one thread.
-    pub fn worker(&self) -> Worker {
-        Worker::start(self.command().env("THREADS", "1"))
+    pub fn worker(&self) -> Server {
+        worker(self.command().env("THREADS", "1"))
     }
 
-    pub fn workers(&self) -> [Worker; 2] {
+    pub fn workers(&self) -> [Server; 2] {
         [self.worker(), self.worker()]
     }
 }
@@ -134,46 +134,10 @@ impl Drop for Nats {
     }
 }
 
-impl Worker {
-    /// Returns when it works.
-    pub fn start(command: &mut Command) -> Self {
-        command.arg("work").stdin(Stdio::null()).stdout(Stdio::piped());
-        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        let stdout = child.stdout.as_mut().unwrap();
-        BufReader::new(stdout).read_line(&mut line).unwrap();
-        let mut stderr = child.stderr.take().unwrap();
-        let stderr = thread::spawn(move || {
-            let mut text = String::new();
-            stderr.read_to_string(&mut text).unwrap();
-            text
-        });
-        let worker = Self(child, Some(stderr));
-        let name = format!(" working as process {} (", worker.id());
-        assert!(line.contains(&name), "{line}");
-        worker
-    }
-
-    pub fn id(&self) -> u32 {
-        self.0.id()
-    }
-
-    /// Kills it; returns what it wrote to standard error.
-    pub fn kill(mut self) -> String {
-        self.0.kill().unwrap();
-        self.wait()
-    }
-
-    /// Waits for its end; returns what it wrote to standard error.
-    pub fn wait(mut self) -> String {
-        self.0.wait().unwrap();
-        self.1.take().unwrap().join().unwrap()
-    }
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        self.0.kill().ok();
-        self.0.wait().ok();
-    }
+/// A worker process.
+pub fn worker(command: &mut Command) -> Server {
+    let worker = Server::start(command.arg("work")).unwrap();
+    let name = format!(" working as process {} (", worker.id());
+    assert!(worker.line().contains(&name), "{}", worker.line());
+    worker
 }

@@ -3,7 +3,7 @@ use std::{
     net::TcpStream,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::{Arc, Mutex, Weak},
     time::Duration,
 };
 
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tungstenite::{Message, WebSocket, client::client};
 
-use crate::{Output, PATIENCE, skipped, wait_until};
+use crate::{Output, PATIENCE, locked, missing, wait_until};
 
 /// A tab of a Chromium without a window, driven over the DevTools protocol
 /// (<https://chromedevtools.github.io/devtools-protocol/>).
@@ -125,8 +125,7 @@ impl Browser {
     pub fn start() -> Option<Self> {
         static RUNNING: Mutex<Weak<Program>> = Mutex::new(Weak::new());
         let found = find()?;
-        let mut running =
-            RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut running = locked(&RUNNING);
         let run = || Arc::new(Program::run(&found));
         let program = running.upgrade().unwrap_or_else(run);
         *running = Arc::downgrade(&program);
@@ -421,11 +420,11 @@ impl Browser {
 fn find() -> Option<PathBuf> {
     let found = program();
     if found.is_none() {
-        let none = "the page isn't tested: there is no Chromium, Chrome or \
-                    Edge here; install one, or name one in the variable CHROME";
-        let required = env::var("REQUIRE_BROWSER").is_ok_and(|it| it == "1");
-        assert!(!required, "REQUIRE_BROWSER=1, but {none}");
-        skipped(none);
+        missing(
+            "REQUIRE_BROWSER",
+            "the page isn't tested: there is no Chromium, Chrome or Edge here; \
+             install one, or name one in the variable CHROME",
+        );
     }
     found
 }

@@ -1,6 +1,6 @@
 use std::{
     fs,
-    io::{ErrorKind, Result},
+    io::{Error, ErrorKind, Result},
 };
 
 use crate::Pending;
@@ -9,13 +9,8 @@ use crate::Pending;
 /// Linux reports that for both ends of a connection on this machine
 /// (<https://docs.kernel.org/networking/proc_net_tcp.html>).
 pub fn is_read(pending: &Pending) -> Result<bool> {
-    let has_ended = |peeked: Result<usize>| {
-        peeked.map_or_else(
-            |error| error.kind() != ErrorKind::WouldBlock,
-            |_| true,
-        )
-    };
-    if has_ended(pending.peek()) {
+    let waits = |error: Error| error.kind() == ErrorKind::WouldBlock;
+    if !pending.peek().is_err_and(waits) {
         return Ok(true);
     }
     let client = pending.stream.local_addr()?.port();

@@ -17,7 +17,7 @@ mod events;
 mod workspace;
 
 use std::{
-    fmt,
+    env, fmt,
     io::{self, BufRead, BufReader, ErrorKind, Read, Write},
     net::TcpStream,
     path::Path,
@@ -29,7 +29,7 @@ use std::{
 
 #[cfg(feature = "browser")]
 pub use browser::Browser;
-pub use events::events;
+pub use events::{events, wait_for_event};
 pub use workspace::{
     Group, PROFILE, STEPS, build, has_node, program, programs, workspace,
 };
@@ -44,6 +44,16 @@ pub fn skipped(text: &'static str) {
         // Not eprintln!, whose output is hidden when a test passes.
         io::stderr().write_all(line.as_bytes()).ok();
     }
+}
+
+/// Does that for something that isn't installed here.
+///
+/// # Panics
+/// When the environment variable that requires it is `1`.
+pub fn missing(required: &str, text: &'static str) {
+    let is_required = env::var_os(required).is_some_and(|it| it == "1");
+    assert!(!is_required, "{required}=1, but {text}");
+    skipped(text);
 }
 
 /// How long anything may take before it counts as hanging. Never reached when
@@ -177,23 +187,21 @@ impl Server {
                 || is_closed && server.has_ended()
                 || !wanted()
         });
+        if let Some(url) = url_in(&server.line) {
+            server.url = url.to_owned();
+            return Ok(server);
+        }
         let has_ended = server.has_ended();
-        let line = match url_in(&server.line) {
-            Some(url) => {
-                server.url = url.to_owned();
-                return Ok(server);
-            }
-            None if !server.line.is_empty() => {
-                format!("its first line is: {}", server.line)
-            }
-            None if has_ended => {
-                let Ended { status, stderr, .. } = server.kill();
-                return Err(StartError::Ended { program, status, stderr });
-            }
-            None => "it printed nothing".into(),
+        let line = match &*server.line {
+            "" if has_ended => None,
+            "" => Some("it printed nothing".to_owned()),
+            line => Some(format!("its first line is: {line}")),
         };
-        let stderr = server.kill().stderr;
-        Err(StartError::Mute { program, line, stderr })
+        let Ended { status, stderr, .. } = server.kill();
+        Err(match line {
+            None => StartError::Ended { program, status, stderr },
+            Some(line) => StartError::Mute { program, line, stderr },
+        })
     }
 
     /// The line that it printed when it began to listen.
@@ -277,6 +285,14 @@ impl Server {
     #[cfg(unix)]
     pub fn interrupt(&self) {
         self.signal(rustix::process::Signal::INT);
+    }
+
+    /// Suspends all its threads for that long.
+    #[cfg(unix)]
+    pub fn pause(&self, time: Duration) {
+        self.signal(rustix::process::Signal::STOP);
+        thread::sleep(time);
+        self.signal(rustix::process::Signal::CONT);
     }
 
     #[cfg(unix)]
@@ -466,8 +482,12 @@ pub fn wait_for(what: &str, is_true: impl FnMut() -> bool) {
     assert!(wait_until(PATIENCE, is_true), "never: {what}");
 }
 
-/// The first address in the line that a step prints when it listens.
+/// The first address in the line that a step prints when it listens; step 9's
+/// workers have none.
 fn url_in(line: &str) -> Option<&str> {
+    if line.contains(" working as process ") {
+        return Some("");
+    }
     let (_, rest) = line.split_once(" listening on ")?;
     rest.split(' ').next().filter(|url| url.starts_with("http://"))
 }

@@ -3,10 +3,10 @@ use std::{
     env, io,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::{Mutex, PoisonError},
+    sync::Mutex,
 };
 
-use crate::skipped;
+use crate::{locked, missing};
 
 /// The steps, in order. A new step is included everywhere once it has a line
 /// here.
@@ -128,41 +128,38 @@ pub fn programs(built: &[u8]) -> BTreeMap<String, PathBuf> {
 pub fn has_node() -> bool {
     let version = Command::new("node").arg("--version").output();
     let is_there = version.is_ok_and(|output| output.status.success());
-    let required =
-        env::var_os("REQUIRE_NODE").is_some_and(|value| value == "1");
-    assert!(is_there || !required, "REQUIRE_NODE=1, but there is no node");
     if !is_there {
-        skipped("Node.js isn't tested: there is no node here; install Node.js");
+        let text = "Node.js isn't tested: there is no node here; install it";
+        missing("REQUIRE_NODE", text);
     }
     is_there
 }
 
-/// Builds a step, or one of its examples, once per process. Returns the path of
-/// the program.
+/// The path of a step's program, or of one of its examples, built once per
+/// process. One call of cargo builds all steps.
 ///
 /// # Errors
 /// When cargo can't be run, or can't build it: with its message.
 pub fn program(step: &str, example: Option<&str>) -> Result<PathBuf, String> {
     static BUILT: Mutex<BTreeMap<String, PathBuf>> =
         Mutex::new(BTreeMap::new());
-    let key = format!("{step} {}", example.unwrap_or_default());
-    let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(program) = built.get(&key) {
+    let mut built = locked(&BUILT);
+    let name = example.unwrap_or(step);
+    if let Some(program) = built.get(name) {
         return Ok(program.clone());
     }
-    let mut command = build(example.is_none().then_some(step));
+    let mut command = build(STEPS.into_iter().filter(|_| example.is_none()));
     if let Some(example) = example {
-        command.args(["--package", step, "--example", example]);
+        // In the whole workspace, it has the features it has in all tests.
+        command.args(["--workspace", "--example", example]);
     }
     let output = command.arg("--quiet").output();
     let output = output.map_err(|error| cannot_run(workspace(), &error))?;
-    let name = example.unwrap_or(step);
-    let program = programs(&output.stdout).remove(name).ok_or_else(|| {
+    built.append(&mut programs(&output.stdout));
+    built.get(name).cloned().ok_or_else(|| {
         let error = String::from_utf8_lossy(&output.stderr);
         format!("{name} can't be built: {error}")
-    })?;
-    built.insert(key, program.clone());
-    Ok(program)
+    })
 }
 
 #[cfg(test)]

@@ -4,18 +4,19 @@ use std::{
     collections::BTreeMap,
     env, fs,
     io::{Read, Write},
-    net::{TcpListener, TcpStream},
-    path::Path,
-    process::{Child, Command, ExitCode, Stdio},
+    process::ExitCode,
     sync::{Mutex, PoisonError},
     thread,
     time::{Duration, Instant},
 };
 
-use harness::{Pending, STEPS, Server, command, program, workspace};
+use harness::{Pending, STEPS, Server, command, program};
 use serde_json::{Value, json};
 
-use crate::figures;
+use crate::{
+    figures,
+    nats::{Nats, nats},
+};
 
 /// The first step that has a pool, by its index.
 const FIRST: usize = 3;
@@ -56,11 +57,12 @@ pub fn main() -> ExitCode {
         runs.push((format!("`{step}`"), program, None));
     }
     // The last one hands its shares out, too.
-    let many_machines = runs[runs.len() - 1].1.clone();
-    let broker = Broker::start(&many_machines);
-    if let Some(Broker { url, .. }) = &broker {
+    let broker = nats(&["-js"]);
+    let _workers = broker.as_ref().map(Nats::workers);
+    if let Some(nats) = &broker {
         let name = "the same, with a broker and two workers";
-        runs.push((name.into(), many_machines, Some(url.clone())));
+        let many_machines = runs[runs.len() - 1].1.clone();
+        runs.push((name.into(), many_machines, Some(nats.url())));
     }
     let soaked: Vec<_> = thread::scope(|scope| {
         let all: Vec<_> = runs
@@ -94,51 +96,6 @@ pub fn main() -> ExitCode {
     ];
     figures::print("soak", &columns, rows);
     ExitCode::from(u8::from(good.contains(&false)))
-}
-
-/// A broker with two workers, which are stopped when it is dropped.
-struct Broker {
-    url: String,
-    processes: Vec<Child>,
-}
-
-impl Broker {
-    /// Starts them where `nats-server` is installed.
-    fn start(program: &Path) -> Option<Self> {
-        let port = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let address = port.local_addr().expect("it has one");
-        drop(port);
-        let port = address.port().to_string();
-        let mut broker = Command::new("nats-server");
-        broker.args(["-js", "-a", "127.0.0.1", "-p", &port, "-sd"]);
-        broker.arg(workspace().join("target/tmp/soak")).stderr(Stdio::null());
-        let Ok(broker) = broker.spawn() else {
-            eprintln!("no nats-server: step 9 is soaked without a broker only");
-            return None;
-        };
-        let url = format!("nats://{address}");
-        let mut broker = Self { url, processes: vec![broker] };
-        while TcpStream::connect(address).is_err() {
-            thread::sleep(Duration::from_millis(20));
-        }
-        for _ in 0..2 {
-            let mut worker = command(program);
-            worker.arg("work").env("NATS_URL", &broker.url);
-            // It prints a line for each share, and `/failing` panics there.
-            worker.stdout(Stdio::null()).stderr(Stdio::null());
-            broker.processes.push(worker.spawn().expect("it starts"));
-        }
-        Some(broker)
-    }
-}
-
-impl Drop for Broker {
-    fn drop(&mut self) {
-        for process in &mut self.processes {
-            process.kill().ok();
-            process.wait().ok();
-        }
-    }
 }
 
 /// Soaks a step. Returns its row of the table, and whether all was well.

@@ -14,6 +14,10 @@
 mod figures;
 #[cfg(target_os = "linux")]
 mod linux;
+#[cfg(target_os = "linux")]
+#[path = "../../../../step9-many-machines/tests/nats/mod.rs"]
+#[allow(dead_code)] // Some of it is for tests.
+mod nats;
 
 #[cfg(target_os = "linux")]
 fn main() -> std::process::ExitCode {
