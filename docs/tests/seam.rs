@@ -174,6 +174,29 @@ fn each_step_is_as_small_as_a_lesson_can_be() {
 }
 
 #[test]
+fn no_module_imports_main_or_is_in_a_circle() {
+    for step in STEPS {
+        let mut rest = files(step);
+        rest.remove("main.rs");
+        let mut done = BTreeSet::new();
+        while !rest.is_empty() {
+            let is_done = |text: &String| {
+                let mut imports = text.split("crate::").skip(1);
+                imports.all(|it| done.contains(it.split("::").next().unwrap()))
+            };
+            let next = rest.iter().find(|(_, text)| is_done(text));
+            let next = next.map(|(file, _)| file.to_owned());
+            let left: Vec<_> = rest.keys().cloned().collect();
+            let next = next.unwrap_or_else(|| {
+                panic!("{step}: {left:?} are in a circle, or import `main`")
+            });
+            rest.remove(&next);
+            done.insert(next.trim_end_matches(".rs").to_owned());
+        }
+    }
+}
+
+#[test]
 fn two_workers_differ_from_step_1_in_nothing_else() {
     let example = read("step1-blocking/examples/two-workers.rs").unwrap();
     let code = |source: &str| {
