@@ -59,7 +59,7 @@ pub struct Counting {
     pub reused: bool,
 }
 
-/// A server's thread.
+/// A thread of a server.
 struct Thread {
     id: String,
     name: String,
