@@ -31,12 +31,14 @@ fn main() -> ExitCode {
 async fn until_stopped(options: &Options) -> Result<ExitCode, Failure> {
     // Everything that `compare` has started is killed when it is dropped.
     tokio::select! {
-        outcome = compare(options) => {
-            Ok(ExitCode::from(u8::from(!outcome?)))
-        }
+        // It listens for signals before anything is started.
+        biased;
         Ok(()) = stopped() => {
             common::log("stopped; nothing is left running");
             Ok(ExitCode::from(INTERRUPTED))
+        }
+        outcome = compare(options) => {
+            Ok(ExitCode::from(u8::from(!outcome?)))
         }
     }
 }
