@@ -327,7 +327,7 @@ fn code(task: &Task, what: &str, rest: &str, files: &Files) -> Option<String> {
     }
 }
 
-/// A function, with the comments above it; empty if there is none.
+/// A function's code; empty if there is none.
 fn function(text: &str, name: &str) -> String {
     let lines: Vec<_> = text.lines().collect();
     let begins = |line: &&str| {
@@ -337,11 +337,6 @@ fn function(text: &str, name: &str) -> String {
     let Some(at) = lines.iter().position(begins) else {
         return String::new();
     };
-    let is_above = |line: &&&str| {
-        let starts = ["//", "#", "impl"].map(|it| line.trim().starts_with(it));
-        starts.contains(&true)
-    };
-    let above = lines[..at].iter().rev().take_while(is_above).count();
     let mut depth = 0;
     let ends = |line: &&str| {
         let count = |brace| line.matches(brace).count().cast_signed();
@@ -349,7 +344,7 @@ fn function(text: &str, name: &str) -> String {
         depth <= 0 && line.contains('}')
     };
     let end = lines[at..].iter().position(ends).unwrap_or(0);
-    lines[at - above..=at + end].join("\n")
+    lines[at..=at + end].join("\n")
 }
 
 /// Checks one of a move's other expectations. Returns what's missing.
