@@ -422,10 +422,11 @@ fn a_server_is_frozen_restarted_and_ended_whatever_it_does() {
     open(&mut other, &stage.url);
 
     browser.press(" ");
-    browser.wait_for(
-        "/^frozen for \\d+\\.\\d s$/.test(says(0)) && says(1) == 'alive'
-            && says(2).startsWith('partly frozen for ')",
-    );
+    // Of two server threads, the other answers until all the probes' connections
+    // wait for the first.
+    browser.wait_for("says(2).startsWith('partly frozen for ')");
+    browser.wait_for("/^frozen for \\d+\\.\\d s$/.test(says(0))");
+    browser.wait_for("says(1) == 'alive'");
     // Screen readers announce it, but not ten times a second.
     let spoken =
         "stage.lanes[0].root.querySelector('[role=status]').textContent";
@@ -514,6 +515,19 @@ fn each_thread_has_a_row_that_stays_as_long_as_its_bar(browser: &mut Browser) {
     let one = "1 server,1 worker,1 main";
     let two = "1 server,2 worker,1 main";
     assert_eq!(rows, json!(["1 server,1 main", one, one, one, two]));
+    // A server thread that gets no core: it's a lane's word only if the lane's
+    // other threads have the cores.
+    let words = browser.evaluate(
+        "(() => {
+            const thread = (name, ran, waited) =>
+                [name, { name, pieces: [{ to: stage.heard, ran, waited }] }];
+            const server = thread('server', 1, 20);
+            const lanes = [[server], [server, thread('worker', 9, 90)],
+                [thread('server', 9, 20), thread('worker', 9, 90)]];
+            return lanes.map(all => wantsCore({ threads: new Map(all) }));
+        })()",
+    );
+    assert_eq!(words, json!([false, true, false]));
     browser.evaluate("stage.settings.has_threads = false");
     browser.wait_for("note().includes(`doesn't report what threads do`)");
 }

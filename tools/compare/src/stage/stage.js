@@ -114,17 +114,22 @@ function stateOf(lane) {
   return { kind: "alive", words: ["alive", ...texts].join(", ") };
 }
 
-// Whether the server thread hardly ran lately, because others had the cores.
+// Whether the server thread hardly ran lately, because the lane's other threads
+// had the cores. (Step 1's own thread computes: it is frozen.)
 function wantsCore({ threads }) {
-  let [ran, waited] = [0, 0];
+  let [ran, waited, others] = [0, 0, 0];
   for (const { name, pieces } of threads.values()) {
     for (const piece of pieces) {
-      if (name !== "server" || piece.to < stage.heard - 2000) continue;
-      ran += piece.ran;
-      waited += piece.waited;
+      if (piece.to < stage.heard - 2000) continue;
+      if (name === "server") {
+        ran += piece.ran;
+        waited += piece.waited;
+      } else {
+        others += piece.ran + piece.waited;
+      }
     }
   }
-  return waited > 10 * ran;
+  return waited > 10 * ran && others > waited;
 }
 
 const WAYS = {
