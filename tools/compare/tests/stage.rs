@@ -135,7 +135,7 @@ fn open(browser: &mut Browser, url: &str) {
 
 /// How to get from one state to the next: a key's name, and what is true after
 /// it. It begins with the 50-minute class.
-const STATES: [(&str, &str); 44] = [
+const STATES: [(&str, &str); 45] = [
     ("1", "stage.solo === 0 && stage.lanes[1].root.hidden"),
     ("space", "count(0, '/blocking', 'ok') == 1"),
     ("r", "stage.cleared > latest(0, '/blocking').at"),
@@ -163,7 +163,7 @@ const STATES: [(&str, &str); 44] = [
             latest(lane, '/blocking').at >= latest(lane - 1, '/blocking').end)",
     ),
     // To cancel one lane gives the turn to the next, to cancel all ends it.
-    ("w", "latest(0, '/waiting')?.end === undefined"),
+    ("w", "latest(0, '/waiting') && !latest(0, '/waiting').end"),
     ("1", "stage.solo === 0"),
     ("d", "note() == 'This lane has no step before it.'"),
     (
@@ -182,7 +182,12 @@ const STATES: [(&str, &str); 44] = [
     ("b", "/one lane/.test(note()) && requestsOf(stage.lanes[1]) == 0"),
     ("9", "note() == `Step 9 isn't on this stage.`"),
     ("7", "stage.solo === 3 && !stage.refused"),
-    ("n", "stage.lanes[3].about.state == 'runs'"),
+    ("w", "latest(3, '/waiting') && !latest(3, '/waiting').end"),
+    (
+        "n",
+        "latest(3, '/waiting').outcome == 'cancelled'
+            && stage.lanes[3].about.state == 'runs'",
+    ),
     (
         "b",
         "count(3, '/blocking', '503') > 0
@@ -528,6 +533,17 @@ fn each_thread_has_a_row_that_stays_as_long_as_its_bar(browser: &mut Browser) {
         })()",
     );
     assert_eq!(words, json!([false, true, false]));
+    // A probe that got an error is marked, whichever it was.
+    let drawn = browser.evaluate(
+        "['500', '503', 'failed', 'cancelled'].map(outcome => {
+            let drawn = '';
+            const axis = { em: 1, x: at => at, text: it => drawn = it,
+                bar: () => drawn = 'bar' };
+            drawProbe(axis, 0, 1, outcome, 10, () => 0);
+            return drawn;
+        })",
+    );
+    assert_eq!(drawn, json!(["✕", "✕", "✕", ""]));
     browser.evaluate("stage.settings.has_threads = false");
     browser.wait_for("note().includes(`doesn't report what threads do`)");
 }

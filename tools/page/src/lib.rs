@@ -16,6 +16,9 @@ use actix_web::{
 use common::{About, about};
 use serde_json::{Value, json};
 
+/// The icon of the pages.
+pub const ICON: &str = include_str!("page.svg");
+
 /// The script that draws a time axis, for other pages too: the class `Axis`.
 pub const AXIS_SCRIPT: &str = include_str!("axis.js");
 
@@ -29,7 +32,7 @@ const FILES: [(&str, &str, &str); 6] = [
     ("/axis.css", "text/css; charset=utf-8", AXIS_STYLE),
     ("/axis.js", "text/javascript; charset=utf-8", AXIS_SCRIPT),
     ("/page.js", "text/javascript; charset=utf-8", include_str!("page.js")),
-    ("/page.svg", "image/svg+xml", include_str!("page.svg")),
+    ("/page.svg", "image/svg+xml", ICON),
 ];
 
 /// Routes that the page uses, and that only some of the steps have.
@@ -76,7 +79,11 @@ fn describe(about: &About, has_route: impl Fn(&str) -> bool) -> Value {
     })
 }
 
-fn file(content_type: &str, text: impl MessageBody + 'static) -> HttpResponse {
+/// A file of a page that loads nothing from elsewhere.
+pub fn file(
+    content_type: &str,
+    text: impl MessageBody + 'static,
+) -> HttpResponse {
     HttpResponse::Ok()
         .content_type(content_type)
         .insert_header((
@@ -86,7 +93,7 @@ fn file(content_type: &str, text: impl MessageBody + 'static) -> HttpResponse {
              form-action 'none'; frame-ancestors 'none'",
         ))
         .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        // The next server on this port may be another step.
+        // The next server on this port may have another page.
         .insert_header((header::CACHE_CONTROL, "no-cache"))
         .body(text)
 }

@@ -58,9 +58,10 @@ pub fn findings(results: &Results) -> Vec<String> {
 }
 
 fn verdict(server: &Server, settings: &Settings) -> Option<String> {
-    let (during, name) = (server.during?, &server.name);
-    let (blocking, answered) = (server.blocking?, during.answered?);
-    let waits = answered.worst_ms >= blocking.median_ms / 2.0;
+    let (during, blocking) = (server.during?, server.blocking?);
+    let name = &server.name;
+    let slowest = during.answered.map(|it| it.worst_ms);
+    let waits = slowest.is_none_or(|ms| ms >= blocking.median_ms / 2.0);
     let state = match during.in_time_share() {
         ..=FROZEN if waits => "froze",
         ..LIVE => "stuttered",
@@ -68,12 +69,14 @@ fn verdict(server: &Server, settings: &Settings) -> Option<String> {
     };
     let mut sentence = format!(
         "{name} {state}: {} of {} /non-blocking requests were answered within \
-         {}; the slowest took {}",
+         {}",
         percent(during.in_time_share()),
         during.probes,
         tick(settings.in_time_ms),
-        short(answered.worst_ms),
     );
+    if let Some(ms) = slowest {
+        sentence += &format!("; the slowest took {}", short(ms));
+    }
     let mut probes = server.runs.iter().flat_map(|run| run.during());
     if let Some(error) = probes.find_map(|probe| probe.error.as_ref()) {
         sentence += &format!("; {} failed: {error}", during.failed);
@@ -141,10 +144,12 @@ mod tests {
         results.servers = vec![
             server("step1-blocking", vec![live(1_000.0)]),
             server("step2-single-worker", vec![run(1_000.0, stutters)]),
+            server("step3-multi-worker", vec![run(1_000.0, |_| None)]),
         ];
         results.scaling.clear();
-        let [first, second] = &findings(&results)[..] else { panic!() };
+        let [first, second, third] = &findings(&results)[..] else { panic!() };
         assert!(first.starts_with("step1-blocking stayed live"));
         assert!(second.starts_with("step2-single-worker stuttered"));
+        assert!(third.starts_with("step3-multi-worker froze: 0 % of "));
     }
 }

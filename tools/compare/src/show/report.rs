@@ -61,14 +61,17 @@ fn html(results: &Results) -> Markup {
             body {
                 h1 { "The steps side by side" }
                 p.note { (machine(results)) br; (settings(results)) }
-                h2 { "How long clients wait while /blocking runs" }
-                (timeline(results))
-                p.note {
-                    "Each mark is a request to /non-blocking, one every "
-                    (results.settings.interval_ms) " ms, at the moment when \
-                     it was due. The higher it is, the longer its answer \
-                     took, on a logarithmic scale. Each lane shows the run of \
-                     median length, and /blocking as a bar from 0 s on."
+                @if results.servers.iter().any(|it| !it.runs.is_empty()) {
+                    h2 { "How long clients wait while /blocking runs" }
+                    (timeline(results))
+                    p.note {
+                        "Each mark is a request to /non-blocking, one every "
+                        (results.settings.interval_ms) " ms, at the moment \
+                         when it was due. The higher it is, the longer its \
+                         answer took, on a logarithmic scale. Each lane shows \
+                         the run of median length, and /blocking as a bar \
+                         from 0 s on."
+                    }
                 }
                 h2 { "What you see" }
                 ul {

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -60,7 +60,6 @@ pub struct Lane {
     counts: (u64, u64),
     burst: usize,
     next: AtomicU64,
-    is_missing: AtomicBool,
     landed: Notify,
     again: Notify,
     state: Mutex<State>,
@@ -70,6 +69,8 @@ struct State {
     /// How far the current server counts, or the one being started.
     count: u64,
     is_starting: bool,
+    /// Whether the last probe has no response.
+    is_missing: bool,
     server: Option<Server>,
     target: Option<Arc<Target>>,
     flying: BTreeMap<u64, Flying>,
@@ -107,12 +108,12 @@ impl Lane {
             counts: (count, in_burst.clamp(1, count)),
             burst,
             next: AtomicU64::new(0),
-            is_missing: AtomicBool::new(false),
             landed: Notify::new(),
             again: Notify::new(),
             state: Mutex::new(State {
                 count,
                 is_starting: !matches!(subject.source, Source::Url(_)),
+                is_missing: false,
                 server: None,
                 target: None,
                 flying: BTreeMap::new(),
@@ -235,10 +236,12 @@ impl Lane {
     /// Reports when a server that the stage hasn't started goes away and comes
     /// back.
     fn watch(&self, missing: Option<String>) {
-        let is_missing = missing.is_some();
-        if self.is_missing.swap(is_missing, Ordering::Relaxed) != is_missing {
-            let state = if is_missing { "no answer" } else { "runs" };
-            self.say(state, &missing.unwrap_or_default());
+        // It is held until that is said: the last word is the right one.
+        let mut state = self.state();
+        if state.is_missing != missing.is_some() {
+            state.is_missing = missing.is_some();
+            let word = if state.is_missing { "no answer" } else { "runs" };
+            self.say(word, &missing.unwrap_or_default());
         }
     }
 

@@ -25,7 +25,7 @@ const stage = {
   solo: null,
   turns: false,
   guess: null,
-  // Since when the lanes stay as they are once this has reached the edge.
+  // The lanes stop moving when this moment reaches their left edge.
   held: Infinity,
   cleared: 0,
   skew: null,
@@ -523,7 +523,8 @@ function draw(lane, time) {
 function drawProbe(axis, at, took, outcome, base, above) {
   const late = took > stage.settings.in_time;
   const tip = above(took);
-  if (outcome === "failed" || outcome === "refused") {
+  // A late one that was cancelled looks as if it still waited.
+  if (!["ok", "cancelled", undefined].includes(outcome)) {
     const look = { weight: 700, place: "middle", colour: "wait" };
     axis.text("✕", axis.x(at), base - 0.4 * axis.em, look);
   } else if (outcome === "ok") {

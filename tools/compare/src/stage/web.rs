@@ -11,7 +11,6 @@ use std::{
 
 use actix_web::{
     App, Error, HttpRequest, HttpResponse, HttpServer, Responder,
-    body::MessageBody,
     dev::Server,
     guard::GuardContext,
     http::header,
@@ -21,6 +20,7 @@ use actix_web::{
 use common::EventStream;
 use difference::{Difference, html, tasks};
 use futures::stream;
+use page::file;
 use serde::Deserialize;
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -30,12 +30,13 @@ use super::log::Log;
 const BEAT: Duration = Duration::from_millis(100);
 
 /// Path, content type and text of each of the page's files.
-const FILES: [(&str, &str, &str); 5] = [
+const FILES: [(&str, &str, &str); 6] = [
     ("/", "text/html; charset=utf-8", include_str!("stage.html")),
     ("/stage.css", "text/css; charset=utf-8", include_str!("stage.css")),
     ("/stage.js", "text/javascript; charset=utf-8", include_str!("stage.js")),
     ("/axis.css", "text/css; charset=utf-8", page::AXIS_STYLE),
     ("/axis.js", "text/javascript; charset=utf-8", page::AXIS_SCRIPT),
+    ("/favicon.ico", "image/svg+xml", page::ICON),
 ];
 
 /// What a button or a key asks for.
@@ -150,20 +151,6 @@ fn is_this_page(context: &GuardContext) -> bool {
     let origin = origin.and_then(|it| it.to_str().ok());
     let host = host(context).map(|host| format!("http://{host}"));
     host.is_some() && origin == host.as_deref()
-}
-
-fn file(kind: &str, text: impl MessageBody + 'static) -> HttpResponse {
-    HttpResponse::Ok()
-        .content_type(kind)
-        .insert_header((
-            header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; script-src 'self'; style-src 'self'; \
-             connect-src 'self'; base-uri 'none'; form-action 'none'; \
-             frame-ancestors 'none'",
-        ))
-        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .insert_header((header::CACHE_CONTROL, "no-cache"))
-        .body(text)
 }
 
 async fn page(html: &'static Html) -> HttpResponse {
