@@ -232,11 +232,12 @@ fn look_once(program: &Path, iterations: u64) -> (Seen, bool) {
     (seen, is_clear)
 }
 
-/// The expectations that are checked only if all the others are met, because
-/// they start servers. They come last.
+/// The expectations that are checked only if all the earlier ones are met,
+/// because they start servers.
 const SLOW: [&str; 3] = ["failing", "limited", "stops"];
 
-/// What a task's server doesn't do yet, one sentence per item.
+/// What a task's server doesn't do yet, one sentence per item. `begun` is the
+/// code that the task began with.
 ///
 /// # Panics
 /// With what an exercise's server doesn't do yet, and when a server doesn't
@@ -244,6 +245,7 @@ const SLOW: [&str; 3] = ["failing", "limited", "stops"];
 pub fn missing(
     task: &Task,
     seen: &mut Seen,
+    begun: &Files,
     files: &Files,
     program: &Path,
 ) -> Vec<String> {
@@ -252,7 +254,7 @@ pub fn missing(
         return Vec::new();
     }
     let mut missing = missing_in_code(task, files);
-    if seen.counting.is_none() && is_untouched(task, files) {
+    if seen.counting.is_none() && begun == files {
         missing.push("you haven't changed anything in this move yet.".into());
     }
     for (what, rest) in expectations(task) {
@@ -269,15 +271,6 @@ fn expectations(task: &Task) -> impl Iterator<Item = (&str, &str)> {
     all.map(|it| it.split_once(' ').unwrap_or((it, "")))
 }
 
-/// Whether a move's code still contains each line that the solution replaces.
-fn is_untouched(task: &Task, files: &Files) -> bool {
-    let code = files.values().map(String::as_str).collect::<String>();
-    let replaced =
-        task.difference.lines().filter_map(|it| it.strip_prefix('-'));
-    let mut replaced = replaced.filter(|it| !it.starts_with("-- "));
-    replaced.all(|it| code.contains(it))
-}
-
 /// What a move's code doesn't contain yet.
 pub fn missing_in_code(task: &Task, files: &Files) -> Vec<String> {
     let all = expectations(task);
@@ -287,41 +280,37 @@ pub fn missing_in_code(task: &Task, files: &Files) -> Vec<String> {
 /// Checks one thing that a move expects of the code. Returns what's missing.
 fn code(task: &Task, what: &str, rest: &str, files: &Files) -> Option<String> {
     let (words, place) = rest.split_once(" in ").unwrap_or((rest, ""));
-    let parts = files.iter().map(|(name, text)| match place {
-        "" => text.clone(),
-        file if file == name => text.clone(),
-        name => function(text, name),
+    let parts = files.iter().map(|(name, text)| {
+        // Without comments, which may contain an old version.
+        let code = text.lines().filter_map(|it| it.split("//").next());
+        let code = code.collect::<Vec<_>>().join("\n");
+        match place {
+            "" => code,
+            file if file == name => code,
+            name => function(&code, name),
+        }
     });
-    let parts: Vec<_> = parts.collect();
+    let plain = |text: &str| text.replace(char::is_whitespace, "");
+    let found = plain(&parts.collect::<String>()).contains(&plain(words));
     let place = if place.is_empty() { "your code" } else { place };
     // The lines that the move replaces.
     let is_old = |line: &&str| {
         let mut replaced = task.difference.lines();
         replaced.any(|it| it.strip_prefix('-') == Some(line))
     };
-    let found = || {
-        let plain = |text: &str| text.replace(char::is_whitespace, "");
-        let lines = parts.iter().flat_map(|it| it.lines());
-        let code = lines.filter_map(|it| it.split("//").next());
-        plain(&code.collect::<String>()).contains(&plain(words))
-    };
     match what {
-        "code" if !found() => {
-            Some(format!("there is no `{words}` in {place}."))
-        }
-        "without" if found() => Some(format!("`{words}` is still in {place}.")),
+        "code" if !found => Some(format!("there is no `{words}` in {place}.")),
+        "without" if found => Some(format!("`{words}` is still in {place}.")),
         "header" => {
             let header = files.get("main.rs")?.lines();
             let mut header = header.filter(|it| it.starts_with("//! "));
-            let is_new = header.next().is_some_and(|it| it.starts_with(words));
+            if !header.next().is_some_and(|it| it.starts_with(words)) {
+                return Some(format!(
+                    "the header should begin with `{words}`."
+                ));
+            }
             let old = header.find(is_old);
-            (!is_new || old.is_some()).then(|| {
-                format!(
-                    "the header should begin with `{words}`, and its other \
-                     lines should be new too. {}",
-                    old.unwrap_or_default()
-                )
-            })
+            old.map(|it| format!("the header still has an old line: `{it}`."))
         }
         _ => None,
     }
@@ -373,8 +362,9 @@ fn behaviour(
             let names = names.map(String::as_str).collect::<Vec<_>>();
             let names = names.join(", ");
             (names != rest).then(|| {
+                let shown = if names.is_empty() { "none" } else { &names };
                 format!(
-                    "names of the threads that count: {names}. Expected: \
+                    "names of the threads that count: {shown}. Expected: \
                      {rest}."
                 )
             })
@@ -448,15 +438,14 @@ fn behaviour(
 
 /// Checks how many threads count.
 fn counting(expected: &str, seen: &mut Seen, program: &Path) -> Option<String> {
-    let is_too_few = |it: &Counting| {
-        it.threads > 0 && it.threads.to_string().as_str() < expected
-    };
+    let expected: usize = expected.parse().expect("it is a number");
+    let is_too_few = |it: &Counting| (1..expected).contains(&it.threads);
     if seen.counting.as_ref().is_some_and(is_too_few) {
         // On a busy machine, one thread may take all shares of a short count.
         seen.counting = look(program, 3 * crate::ITERATIONS).counting;
     }
     let counting = seen.counting.as_ref()?;
-    (counting.threads.to_string() != expected).then(|| {
+    (counting.threads != expected).then(|| {
         format!(
             "number of threads that count at once, other than the server \
              thread: {}. Expected: {expected}.",

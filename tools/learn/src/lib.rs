@@ -73,8 +73,9 @@ pub fn try_out(
         compiled();
         let look = || check::look(&program, ITERATIONS);
         let seen = report.seen.insert(check::caught(look)?);
+        let begun = server.progress()?.unwrap_or_default().begun;
         let files = &report.files;
-        let missing = || check::missing(task, seen, files, &program);
+        let missing = || check::missing(task, seen, &begun, files, &program);
         report.missing = check::caught(missing)?;
         Ok(())
     };

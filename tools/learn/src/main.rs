@@ -44,7 +44,8 @@ enum Event {
     Key(Key),
     Saved,
     Compiled,
-    Tried(Box<Report>),
+    /// The result for the task at this place.
+    Tried(usize, Box<Report>),
 }
 
 struct Learner {
@@ -229,10 +230,13 @@ impl Learner {
                     next_key.send(()).ok();
                 }
                 Event::Compiled => self.draw("\n  Checking…\n"),
-                Event::Tried(report) => {
+                Event::Tried(at, report) => {
                     trying = None;
-                    self.tried(*report)?;
-                    self.draw("");
+                    // Otherwise the learner has gone to another task.
+                    if at == self.at {
+                        self.tried(*report)?;
+                        self.draw("");
+                    }
                 }
                 // An editor may write a file in several steps.
                 Event::Saved => thread::sleep(Duration::from_millis(20)),
@@ -256,12 +260,12 @@ impl Learner {
 
     fn start(&mut self, done: &Sender<Event>) -> JoinHandle<()> {
         let server = self.server.clone();
-        let task = self.tasks[self.at].clone();
+        let (at, task) = (self.at, self.tasks[self.at].clone());
         let (done, colour) = (done.clone(), self.colour);
         thread::spawn(move || {
             let compiled = || drop(done.send(Event::Compiled));
             let report = try_out(&server, &task, colour, compiled);
-            done.send(Event::Tried(Box::new(report))).ok();
+            done.send(Event::Tried(at, Box::new(report))).ok();
         })
     }
 
