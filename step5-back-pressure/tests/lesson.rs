@@ -25,7 +25,8 @@ fn figure(server: &Server, name: &str) -> u64 {
 }
 
 fn wait_for(server: &Server, name: &str, value: u64) {
-    harness::wait_for(name, || figure(server, name) == value);
+    let what = format!("{name} {value}");
+    harness::wait_for(&what, || figure(server, name) == value);
 }
 
 #[test]

@@ -86,7 +86,6 @@ fn another_worker_does_the_share_of_one_that_is_killed() {
 #[test]
 fn a_file_is_summarised_exactly_while_a_worker_dies() {
     let Some(nats) = nats(&["-js"]) else { return };
-    let _lives = nats.worker();
     let mut file = String::new();
     for row in 0..300_000_u64 {
         let x = row.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
@@ -105,8 +104,12 @@ fn a_file_is_summarised_exactly_while_a_worker_dies() {
             file.len()
         ));
         upload.stream().write_all(first).unwrap();
+        // It's the only worker, so these shares are its own.
+        let has_one = || dies.stderr_so_far().contains("a share of ");
+        wait_for("a share", has_one);
         dies.kill();
-        // On a busy machine the other worker may be too slow.
+        let _lives = nats.worker();
+        // On a busy machine that one may be too late.
         upload.stream().write_all(rest).ok();
         let answer = upload.wait();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();

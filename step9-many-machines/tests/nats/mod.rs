@@ -36,7 +36,7 @@ pub fn nats(flags: &[&str]) -> Option<Nats> {
     Some(Nats::start(flags))
 }
 
-/// The step's program: cargo has built it for a test, and for an example not.
+/// The step's program: cargo has built it for a test, but not for an example.
 fn program() -> PathBuf {
     let built = option_env!("CARGO_BIN_EXE_step9-many-machines");
     built.map_or_else(
@@ -72,7 +72,7 @@ impl Nats {
         }
     }
 
-    /// Starts it again, and returns when JetStream replies, if it may.
+    /// Starts it again. Returns when it replies, even if only with an error.
     pub fn restart(&mut self) {
         self.kill();
         let log = File::create(self.folder.join("log")).unwrap();

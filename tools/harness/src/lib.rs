@@ -46,7 +46,7 @@ pub fn skipped(text: &'static str) {
     }
 }
 
-/// Does that for something that isn't installed here.
+/// Like [`skipped`], for a program that isn't installed here.
 ///
 /// # Panics
 /// When the environment variable that requires it is `1`.
