@@ -134,8 +134,8 @@ impl SummaryReport {
 
 /// Whether the request prefers JSON to plain text, according to RFC 9110, 12.5.1:
 /// of the ranges that match a type, the most specific one sets its weight. If two
-/// types have the same weight, the one that is named wins; if both are named, the
-/// first.
+/// types have the same weight, the one with the more specific range wins, and
+/// then the one whose range comes first.
 ///
 /// An `Accept` that can't be parsed, or that accepts neither, is ignored.
 fn prefers_json(request: &HttpRequest) -> bool {

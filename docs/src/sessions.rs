@@ -32,7 +32,7 @@ curl() {
     printf '%s\n' "$said"
 }
 wait_until_sent() {
-    while kill -0 $! && ! grep -q '^> ' "$log"; do sleep 0.01; done
+    while kill -0 $! 2>/dev/null && ! grep -q '^> ' "$log"; do sleep 0.01; done
 }
 "#;
 

@@ -163,3 +163,27 @@ fn the_page_shows_what_the_calculation_prints() {
     assert!(said.contains("machines"), "{said}");
     assert!(page.contains(&said), "docs/chapters/how-many.md lacks:\n{said}");
 }
+
+#[test]
+fn the_cost_of_a_share_follows_from_the_measurements() {
+    let figures = read("docs/results/engine.json").unwrap();
+    let figures: Value = serde_json::from_str(&figures).unwrap();
+    let rows = figures["rows"].as_array().unwrap();
+    let cell = |name: &str, column: usize| {
+        let row = rows.iter().find(|row| row[0] == name).expect(name);
+        row[column].as_f64().unwrap()
+    };
+    let small = "two small shares (ms)";
+    let way = cell(small, 2) - cell(small, 1);
+    let count = |n| cell(&format!("4 · 10⁹ rounds in {n} shares (s)"), 2);
+    let longer = count(1024) - count(16);
+    let each = longer * 1e3 / 504.0;
+    let chapter = read("docs/chapters/beyond-one-broker.md").unwrap();
+    for claim in [
+        format!("{way:.1} ms. What follows"),
+        format!("{longer:.2} s longer"),
+        format!("`s` is {each:.1} ms"),
+    ] {
+        assert!(chapter.contains(&claim), "{claim}");
+    }
+}

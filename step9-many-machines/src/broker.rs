@@ -102,7 +102,7 @@ impl Broker {
                     continue
                 }
             };
-            // A worker stops when nobody replies: this future was dropped.
+            // Once nobody is subscribed, the broker tells the worker so.
             if let Some(reply) = report.reply {
                 self.context.client().publish(reply, "".into()).await.ok();
             }
