@@ -10,9 +10,6 @@ use serde_json::Value;
 
 use crate::read;
 
-/// The colours and lines of the charts.
-pub use chart::STYLE;
-
 /// The head of the table of servers: `compare`'s own is for a narrow terminal.
 const SERVERS: [&str; 6] = [
     "server",
@@ -83,7 +80,7 @@ fn compared(results: &Results, part: &str) -> Option<String> {
             let name = part.strip_prefix("99 of 100 of ")?;
             let mut servers = results.servers.iter();
             let server = servers.find(|it| it.name == name)?;
-            whole(short(server.during?.answered?.p99_ms))
+            whole(short(server.latencies()?.percentile(99)))
         }
     })
 }

@@ -2,24 +2,12 @@
 
 use std::time::Duration;
 
-/// Appears where there is no measurement.
-pub const NONE: &str = "–";
-
 /// The most characters of a failure that are shown.
 const LONGEST_FAILURE: usize = 400;
 
 /// Milliseconds: three digits and a unit.
 pub fn short(ms: f64) -> String {
     common::short(Duration::from_secs_f64(ms / 1e3))
-}
-
-/// Milliseconds at a tick of an axis: all digits, and few are needed.
-pub fn tick(ms: f64) -> String {
-    if ms != 0.0 && ms < 1_000.0 {
-        format!("{ms} ms")
-    } else {
-        format!("{} s", ms / 1e3)
-    }
 }
 
 /// As 1 run, or 3 runs.
@@ -34,11 +22,6 @@ pub fn percent(share: f64) -> String {
         tenths => tenths.floor(),
     };
     format!("{} %", tenths / 10.0)
-}
-
-/// How many times as fast.
-pub fn ratio(ratio: Option<f64>) -> String {
-    ratio.map_or(NONE.into(), |ratio| format!("{ratio:.2}"))
 }
 
 /// Another program's output as one line of at most `most` characters, without

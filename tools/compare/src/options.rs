@@ -13,8 +13,6 @@ use clap::{
 use common::{default_threads, parse_port, parse_threads, parsed};
 use harness::STEPS;
 
-use crate::format::sanitized;
-
 /// The first three steps in Node.js, in order.
 pub const NODE: [&str; 3] =
     ["node1-blocking", "node2-single-worker", "node3-multi-worker"];
@@ -50,8 +48,8 @@ pub struct Options {
     /// Also measure a server that is already running and has both
     /// routes; can be repeated
     #[arg(long = "url", value_name = "NAME=URL", verbatim_doc_comment)]
-    #[arg(value_parser = parsed(|text| Ok(text.to_owned())))]
-    urls: Vec<String>,
+    #[arg(value_parser = parsed(peer))]
+    peers: Vec<Subject>,
 
     /// Also run the first three steps in Node.js, from tools/peers/node
     #[arg(long)]
@@ -60,10 +58,6 @@ pub struct Options {
     /// Also run step 1 with two server threads
     #[arg(long)]
     two_workers: bool,
-
-    /// The parsed `urls`.
-    #[arg(skip)]
-    peers: Vec<Subject>,
 
     /// How far /blocking counts
     #[arg(long, value_name = "N", env, default_value = "10_000_000_000")]
@@ -75,7 +69,7 @@ pub struct Options {
     #[arg(hide_env_values = true, value_parser = parsed(parse_threads))]
     pub threads: NonZeroUsize,
 
-    /// How many /blocking requests to keep in flight
+    /// How many /blocking requests to send at once
     #[arg(long, value_name = "K", default_value = "1")]
     #[arg(value_parser = parsed(parse_threads))]
     pub concurrency: NonZeroUsize,
@@ -163,23 +157,27 @@ impl Subject {
 impl Options {
     /// Reads the command line. A mistake in it ends the process with status 2.
     pub fn read() -> Self {
-        let mut options = Self::parse();
-        let checked = match options.diff[..] {
-            [1] => Err("--diff: there is no step before step 1".into()),
-            [before, after] if before == after => {
-                Err(format!("--diff: step {after} doesn't differ from itself"))
-            }
-            _ => peers(&options.urls),
-        };
-        match checked {
-            Ok(peers) => options.peers = peers,
-            // Clap's own message would repeat the value, and a password in it.
-            Err(error) => {
-                let kind = ErrorKind::ValueValidation;
-                Self::command().error(kind, error).exit()
-            }
-        }
+        let options = Self::parse();
+        options.check().unwrap_or_else(|error| error.exit());
         options
+    }
+
+    /// What can't be seen in a single value.
+    fn check(&self) -> Result<(), clap::Error> {
+        let mut names = HashSet::new();
+        let subjects = self.subjects();
+        let twice = subjects.iter().find(|it| !names.insert(&it.name));
+        let mistake = match (&self.diff[..], twice) {
+            ([1], _) => "--diff: there is no step before step 1".into(),
+            ([before, after], _) if before == after => {
+                format!("--diff: step {after} doesn't differ from itself")
+            }
+            (_, Some(Subject { name, .. })) => {
+                format!("--url: two servers can't both be '{name}'")
+            }
+            _ => return Ok(()),
+        };
+        Err(Self::command().error(ErrorKind::ValueValidation, mistake))
     }
 
     /// The two steps whose difference is asked for.
@@ -209,47 +207,25 @@ impl Options {
     }
 }
 
-fn peers(urls: &[String]) -> Result<Vec<Subject>, String> {
-    let names = STEPS.iter().chain(&NODE).chain([&TWO_WORKERS]);
-    let mut names: HashSet<_> = names.map(|name| name.to_string()).collect();
-    let peers = urls.iter().map(|text| {
-        let peer = peer(text)?;
-        if names.insert(peer.name.clone()) {
-            Ok(peer)
-        } else {
-            Err(format!("--url: two servers can't both be '{}'", peer.name))
-        }
-    });
-    peers.collect()
-}
-
 fn peer(text: &str) -> Result<Subject, String> {
-    if text.contains(['@', '?', '#']) {
-        return Err("--url: a user name, a password, a query (after ?) and a \
-                    fragment (after #) aren't sent; leave them out"
-            .into());
-    }
-    let shown = sanitized(text, text.len());
-    let is_harmless = shown == text.trim();
-    named_url(text).filter(|_| is_harmless).ok_or_else(|| {
-        format!(
-            "--url: expected a name, = and a URL that begins with http://, as \
-             in mine=http://localhost:8000, not '{shown}'"
-        )
-    })
+    let error = "expected a name, = and a URL that begins with http://, as in \
+                 mine=http://localhost:8000; a user name, a password, a query \
+                 (after ?) and a fragment (after #) aren't sent";
+    named_url(text).ok_or(error.into())
 }
 
 fn named_url(text: &str) -> Option<Subject> {
     let (name, url) = text.split_once('=')?;
-    let uri: hyper::Uri = url.parse().ok()?;
+    let (name, uri) = (name.trim(), url.parse::<hyper::Uri>().ok()?);
     let authority = uri.authority()?;
     // A port that isn't a number would be dropped in silence.
     let is_whole =
         authority.port().is_some() || authority.as_str() == authority.host();
     let is_http = uri.scheme_str() == Some("http");
+    let is_sent = !text.contains(['@', '?', '#']);
+    let is_name = !name.is_empty() && !name.contains(char::is_control);
     let url = Source::Url(url.trim_end_matches('/').to_owned());
-    let peer = Subject::new(name.trim(), url);
-    (is_whole && is_http && !peer.name.is_empty()).then_some(peer)
+    (is_whole && is_http && is_sent && is_name).then(|| Subject::new(name, url))
 }
 
 fn iterations(text: &str) -> Result<NonZeroU64, String> {
@@ -268,62 +244,61 @@ fn step(text: &str) -> Result<usize, String> {
 mod tests {
     use super::*;
 
+    fn read(options: &[&str]) -> Result<Options, clap::Error> {
+        let words = [&["compare"], options].concat();
+        let options = Options::try_parse_from(words)?;
+        options.check().map(|()| options)
+    }
+
     #[test]
     fn a_bad_value_is_rejected_with_the_accepted_ones() {
-        for (option, accepted) in [
-            ("--only=step0", "step1-blocking"),
-            ("--iterations=0", "from 1 to 18446744073709551615"),
-            ("--iterations=1e10", "whole number"),
-            ("--threads=-1", "from 1 to 1024"),
-            ("--scaling=1,,2", "from 1 to 1024"),
-            ("--diff=0", "1 to 9"),
+        let [unlike, taken] = ["mine=http://localhost:8000", "can't both be"];
+        for (options, accepted) in [
+            (&["--only=step0"][..], "step1-blocking"),
+            (&["--iterations=0"], "from 1 to 18446744073709551615"),
+            (&["--iterations=1e10"], "whole number"),
+            (&["--threads=-1"], "from 1 to 1024"),
+            (&["--scaling=1,,2"], "from 1 to 1024"),
+            (&["--diff=0"], "1 to 9"),
+            (&["--diff=1"], "there is no step before step 1"),
+            (&["--diff", "2", "2"], "doesn't differ from itself"),
+            (&["--diff", "2", "--live"], "cannot be used with"),
+            (&["--url=mine"], unlike),
+            (&["--url==http://localhost:8000"], unlike),
+            (&["--url=a=localhost:8000"], unlike),
+            (&["--url=a\x1b[2J=http://localhost:8000"], unlike),
+            (&["--url=a=https://localhost:8000"], unlike),
+            (&["--url=a=http://localhost:70000"], unlike),
+            (&["--url=a=http://me:secret@localhost:8000"], "aren't sent"),
+            (&["--url=a=http://localhost:8000/?b=c"], "aren't sent"),
+            (&["--url=step1-blocking=http://b"], taken),
+            (&["--url=a=http://b", "--url=a=http://c"], taken),
         ] {
-            let error = Options::try_parse_from(["compare", option]);
-            let error = error.unwrap_err().to_string();
-            let flag = option.split('=').next().unwrap();
-            assert!(error.contains(&format!("'{flag}")), "{error}");
-            assert!(error.contains(accepted), "{option}: {error}");
+            let error = read(options).unwrap_err();
+            assert_eq!(error.exit_code(), 2);
+            let error = error.to_string();
+            let option = options[0].split('=').next().unwrap();
+            assert!(error.contains(option), "{error}");
+            assert!(error.contains(accepted), "{options:?}: {error}");
         }
-        let good = ["compare", "--iterations=10_000", "--runs=1024"];
-        assert!(Options::try_parse_from(good).is_ok());
     }
 
     #[test]
-    fn a_url_is_honoured_or_refused_and_its_password_is_never_repeated() {
-        let [not_sent, unlike] = ["aren't sent", "mine=http://localhost:8000"];
-        for (bad, why) in [
-            ("mine", unlike),
-            ("=http://localhost:8000", unlike),
-            ("a=localhost:8000", unlike),
-            ("a\x1b[2J=http://localhost:8000", unlike),
-            ("a=https://localhost:8000", unlike),
-            ("a=http://localhost:70000", unlike),
-            ("a = http://localhost:8000", unlike),
-            ("a=http://me:secret@localhost:8000", not_sent),
-            ("a=http://localhost:8000/?token=secret", not_sent),
-            ("step1-blocking=http://b", "can't both be 'step1-blocking'"),
-            ("two-workers=http://b", "can't both be 'two-workers'"),
-        ] {
-            let error = peers(&[bad.to_owned()]).unwrap_err();
-            assert!(error.contains(why), "{error}");
-            assert!(!error.contains(['\x1b']), "{error}");
-            assert!(!error.contains("secret"), "{error}");
-        }
-        let good = ["mine =http://[::1]:8000/app/".to_owned()];
-        let [peer] = &peers(&good).unwrap()[..] else { panic!() };
-        assert_eq!(peer.name, "mine");
-        assert_eq!(peer.source, Source::Url("http://[::1]:8000/app".into()));
-    }
-
-    #[test]
-    fn a_difference_is_with_the_step_before_or_between_two_steps() {
+    fn a_good_value_is_taken_and_both_kinds_of_help_are_the_same() {
+        let mut url = read(&["--url=mine =http://[::1]:8000/app/"]).unwrap();
+        let Subject { name, source } = url.peers.remove(0);
+        assert_eq!(name, "mine");
+        assert_eq!(source, Source::Url("http://[::1]:8000/app".into()));
         let diff = |steps: &[&str]| {
-            let words = [&["compare", "--diff"], steps].concat();
-            Options::try_parse_from(words).map(|options| options.diff())
+            read(&[&["--diff"], steps].concat()).unwrap().diff().unwrap()
         };
-        assert_eq!(diff(&["4"]).unwrap(), Some((3, 4)));
-        assert_eq!(diff(&["1", "4"]).unwrap(), Some((1, 4)));
-        assert!(diff(&["1", "2", "3"]).is_err());
-        assert!(diff(&["2", "--live"]).is_err());
+        assert_eq!([diff(&["4"]), diff(&["1", "4"])], [(3, 4), (1, 4)]);
+        assert_eq!(
+            read(&["--iterations=10_000"]).unwrap().iterations.get(),
+            10_000
+        );
+        let [short, long] = ["-h", "--help"]
+            .map(|option| read(&[option]).unwrap_err().to_string());
+        assert_eq!(short, long);
     }
 }

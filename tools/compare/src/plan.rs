@@ -56,6 +56,11 @@ impl Plan {
         }
     }
 
+    /// Whether servers come from there.
+    pub fn has(&self, source: &Source) -> bool {
+        self.subjects.iter().any(|subject| subject.source == *source)
+    }
+
     /// The steps that have to be built.
     pub fn steps(&self) -> BTreeSet<&str> {
         let subjects = self.subjects.iter();

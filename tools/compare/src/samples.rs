@@ -33,14 +33,14 @@ pub fn run(took_ms: f64, latency_ms: impl Fn(f64) -> Option<f64>) -> Run {
         }
     };
     Run {
-        blocking: vec![Request { sent_ms: 0.0, took_ms, counted: ITERATIONS }],
+        blocking: vec![Request { took_ms, counted: ITERATIONS }],
         until_ms: took_ms,
         probes: (-100..last).map(probe).collect(),
     }
 }
 
 pub fn server(name: &str, runs: Vec<Run>) -> Server {
-    Server::new(name, runs, None)
+    Server { name: name.into(), error: None, runs }
 }
 
 /// Two steps and four peers: one died, one counts further, one was disturbed,
@@ -54,14 +54,24 @@ pub fn comparison() -> Results {
     further.blocking[0].counted *= 2;
     let died = "failed in run 2 of 3: it ended (signal: 9); its last words: \
                 thread 'main' panicked at <main.rs>:17: out of & luck";
-    Results::new(
-        Machine {
+    let mut early = server(
+        "died <early>",
+        vec![run(2_000.0, |at| (at < 1_000.0).then_some(30.0))],
+    );
+    early.error = Some(died.into());
+    let scaled = |threads, runs_ms: &[f64]| Scaled {
+        threads,
+        error: runs_ms.is_empty().then(|| "no thread is free".into()),
+        runs_ms: runs_ms.to_vec(),
+    };
+    Results {
+        machine: Machine {
             cpu: "A CPU".into(),
             cores: 2,
             os: "An OS".into(),
             profile: "release".into(),
         },
-        Settings {
+        settings: Settings {
             iterations: ITERATIONS,
             threads: 2,
             concurrency: 1,
@@ -69,22 +79,18 @@ pub fn comparison() -> Results {
             interval_ms: 10,
             in_time_ms: IN_TIME_MS,
         },
-        vec![
+        servers: vec![
             server("step1-blocking", vec![frozen(3_010.0), frozen(3_400.0)]),
             server("step2-single-worker", vec![live(3_020.0), live(3_030.0)]),
-            Server::new(
-                "died <early>",
-                vec![run(2_000.0, |at| (at < 1_000.0).then_some(30.0))],
-                Some(died.into()),
-            ),
+            early,
             server("a-peer-with-a-long-name", vec![further]),
             server("disturbed", vec![live(1_000.0), late]),
             server("short", vec![run(4.0, |_| Some(0.4))]),
         ],
-        vec![
-            Scaled::new(1, vec![3_000.0, 3_010.0, 2_990.0], None),
-            Scaled::new(2, vec![1_530.0, 1_500.0, 1_510.0], None),
-            Scaled::new(8, vec![], Some("no thread is free".into())),
+        scaling: vec![
+            scaled(1, &[3_000.0, 3_010.0, 2_990.0]),
+            scaled(2, &[1_530.0, 1_500.0, 1_510.0]),
+            scaled(8, &[]),
         ],
-    )
+    }
 }

@@ -41,8 +41,7 @@ impl Compare {
             .arg("--report")
             .arg(&report)
             .env_remove("ITERATIONS")
-            .env_remove("THREADS")
-            .env_remove("CLICOLOR_FORCE");
+            .env_remove("THREADS");
         Self { command, report }
     }
 
@@ -87,16 +86,17 @@ fn assert_first_froze(results: &Results, names: &[&str], stdout: &str) {
 #[test]
 fn step_1_answers_nobody_in_time_and_the_others_do() {
     let has_node = harness::has_node();
-    let mut arguments =
-        vec!["--runs=1", "--scaling=2", "--iterations=500_000_000"];
+    let mut arguments = vec!["--runs=1", "--scaling=2", "--concurrency=2"];
+    arguments.push("--iterations=500_000_000");
     arguments.extend(has_node.then_some("--node"));
     let outcome = Compare::new("steps", &arguments).run();
     let Outcome { stdout, stderr, status, results } = outcome;
     assert_eq!(status, Some(0), "{stdout}\n{stderr}");
     let results = results.unwrap();
 
-    let names: Vec<&str> =
-        results.servers.iter().map(|server| server.name.as_str()).collect();
+    let servers = results.servers.iter();
+    assert!(servers.clone().all(|it| it.runs[0].blocking.len() == 2));
+    let names: Vec<&str> = servers.map(|it| it.name.as_str()).collect();
     let numbers: String = names[..4].iter().map(|name| &name[..5]).collect();
     assert_eq!(numbers, "step1step2step3step7");
     assert_first_froze(&results, &names[..4], &stdout);
@@ -104,7 +104,6 @@ fn step_1_answers_nobody_in_time_and_the_others_do() {
         assert_eq!(names[4..], compare::options::NODE);
         assert_first_froze(&results, &names[4..], &stdout);
     }
-    assert!(!stdout.contains('\x1b'), "colour where there is no terminal");
     assert!(stderr.contains("step7-cancellation, run 1: "), "{stderr}");
     assert!(stderr.contains("threads: 2, run 1: "), "{stderr}");
 
@@ -156,23 +155,19 @@ fn good(path: &str) -> Option<String> {
 fn peers_that_misbehave_are_named_and_the_others_are_still_measured() {
     let dies =
         peer(false, |path| (path == "/non-blocking").then(|| FINE.to_owned()));
-    let wrong =
-        peer(true, |_| Some("HTTP/1.1 404 None\r\n\r\nno such page".into()));
     // A window title and its bell, a cleared screen, a C1 sequence.
     let hostile = peer(true, |_| {
         let body = "\x1b]0;owned\x07\x1b[2J\u{9b}31m";
-        Some(format!("HTTP/1.1 200 OK\r\n\r\n{body}"))
+        Some(format!("HTTP/1.1 404 None\r\n\r\n{body}"))
     });
     let peers = [
         ("frozen", peer(false, good), ""),
         ("live", peer(true, good) + "/", ""),
         ("dies", dies, "no answer to /blocking"),
-        ("wrong", wrong, "answered 404 Not Found no such page"),
+        ("hostile", hostile, "answered 404 Not Found \u{fffd}]0;owned"),
         ("mute", peer(true, |_| None), "connection closed"),
-        ("smtp", peer(true, |_| Some("220 mail\r\n".into())), "HTTP version"),
         ("other", peer(true, |_| Some(FINE.replace("non-", ""))), "answered `"),
         ("nobody", "http://127.0.0.1:1".into(), "127.0.0.1:1: Connection refu"),
-        ("hostile", hostile, "]0;owned"),
     ];
     let mut compare =
         Compare::new("peers", &["--runs=1", "--only=step2-single-worker"]);
@@ -197,55 +192,17 @@ fn peers_that_misbehave_are_named_and_the_others_are_still_measured() {
         assert_eq!(row, error.is_some(), "{name}: {stdout}");
     }
     assert_first_froze(&results, &["frozen", "live"], &stdout);
-    // There is no step 1 to compare them with.
-    assert!(results.servers.iter().all(|it| it.speed_up.is_none()));
 }
 
 #[test]
-fn requests_stay_in_flight_and_rounds_continue_while_there_is_time() {
-    let url = format!("--url=peer={}", peer(true, good));
-    let arguments = [
-        "--only=step1-blocking",
-        "--concurrency=3",
-        "--iterations",
-        COUNT,
-        &url,
-    ];
-    let outcome = Compare::new("concurrency", &arguments).run();
-    assert_eq!(outcome.status, Some(0), "{}", outcome.stderr);
-    let results = outcome.results.unwrap();
-    let is_told = outcome.stderr.contains("half a minute is over");
-    assert_eq!(is_told, results.settings.runs < 3, "{}", outcome.stderr);
-    for server in &results.servers {
-        assert_eq!(server.runs.len(), results.settings.runs);
-        let mut requests = server.runs[0].blocking.clone();
-        requests.sort_by(|a, b| a.sent_ms.total_cmp(&b.sent_ms));
-        // Three are sent at once; the others come later. Times are whole
-        // microseconds.
-        let ends = requests[..3]
-            .iter()
-            .map(|request| request.sent_ms + request.took_ms);
-        let last = ends.fold(0.0, f64::max);
-        let until = server.runs[0].until_ms;
-        assert!((until - last).abs() < 0.01, "{until}, {requests:?}");
-    }
-}
-
-#[test]
-fn a_difference_is_shown_and_a_mistake_gives_status_2_and_a_sentence() {
-    for (option, code, text) in [
-        ("--diff=3", 0, "── main.rs: step2-single-worker → step3-multi-worker"),
-        ("--diff=1", 2, "--diff: there is no step before step 1"),
-        ("--threads=0", 2, "expected a whole number from 1 to 1024"),
-    ] {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_compare"));
-        let Output { status, stdout, stderr } =
-            command.arg(option).output().unwrap();
-        assert_eq!(status.code(), Some(code), "{option}");
-        let printed = if code == 0 { &stdout } else { &stderr };
-        let printed = String::from_utf8_lossy(printed);
-        assert!(printed.contains(text), "{option}: {printed}");
-    }
+fn a_difference_is_shown_instead() {
+    let mut compare = Command::new(env!("CARGO_BIN_EXE_compare"));
+    let Output { status, stdout, .. } =
+        compare.arg("--diff=3").output().unwrap();
+    let shown = String::from_utf8_lossy(&stdout);
+    assert!(status.success());
+    let title = "── main.rs: step2-single-worker → step3-multi-worker";
+    assert!(shown.contains(title), "{shown}");
 }
 
 #[cfg(target_os = "linux")]
@@ -284,20 +241,18 @@ mod linux {
             (path == "/non-blocking").then(|| FINE.to_owned())
         });
         let step = format!(
-            "echo step listening on {url}; echo >&2 no memory is left; exit 3"
+            "echo >&2 no memory is left; echo step listening on {url}; exit 3"
         );
         replace_step(&mut compare, &step, None);
         fs::create_dir_all(compare.report.join("report.html")).unwrap();
         let Outcome { stdout, stderr, status, results } = compare.run();
         assert_eq!(status, Some(1), "{stdout}\n{stderr}");
-        let expected = "failed in run 1: it ended (exit status: 3); its last \
-                        words: no memory is left";
-        assert_eq!(
-            results.unwrap().servers[0].error.as_deref(),
-            Some(expected)
+        let error = results.unwrap().servers[0].error.take().unwrap();
+        assert!(
+            error.ends_with("its last words: no memory is left"),
+            "{error}"
         );
-        let shown = stdout.replace("\n  ", " ");
-        assert!(shown.contains(expected), "{stdout}");
+        assert!(stdout.replace("\n  ", " ").contains(&error), "{stdout}");
         let last = stderr.lines().last().unwrap();
         assert!(last.contains("report.html"), "{stderr}");
         assert!(last.contains("--report"), "{stderr}");

@@ -14,7 +14,7 @@ use common::log;
 use crate::{
     format::{counted, failure, short},
     plan::Plan,
-    results::{Latencies, Results, Run, Server},
+    results::{Results, Run, Server},
 };
 pub use probe::Failure;
 pub use ready::is_ready;
@@ -33,55 +33,70 @@ const TIME: Duration = Duration::from_secs(30);
 /// results, with the reason.
 pub async fn carry_out(plan: &Plan) -> Result<Results, Failure> {
     let programs = programs::find(plan).await?;
-    let none_yet = |_| (Vec::new(), None);
-    let mut measured: Vec<_> = plan.subjects.iter().map(none_yet).collect();
+    let subjects = plan.subjects.iter();
+    let none_yet = subjects.map(|subject| Server {
+        name: subject.name.clone(),
+        error: None,
+        runs: Vec::new(),
+    });
+    let mut servers: Vec<_> = none_yet.collect();
+    let mut settings = plan.settings.clone();
     let start = Instant::now();
-    let mut rounds = 0;
-    let mut is_last = false;
-    while !is_last {
-        rounds += 1;
-        let begin = Instant::now();
-        for (subject, (runs, error)) in plan.subjects.iter().zip(&mut measured)
-        {
-            let name = &subject.name;
+    for round in 1.. {
+        for (subject, server) in plan.subjects.iter().zip(&mut servers) {
+            let Server { name, error, runs } = server;
             if error.is_some() {
                 continue;
             }
             match server::run(subject, plan, &programs).await {
                 Ok(run) => {
-                    log(format!("{name}, run {rounds}: {}", summary(&run)));
+                    log(format!("{name}, run {round}: {}", summary(&run)));
                     runs.push(run);
                 }
                 Err(why) => {
-                    let why = failure(format!("failed in run {rounds}: {why}"));
-                    log(format_args!("{name} {}", error.insert(why)));
+                    let why = failure(format!("failed in run {round}: {why}"));
+                    log(format!("{name} {}", error.insert(why)));
                 }
             }
         }
-        let next = start.elapsed() + begin.elapsed();
-        is_last = match plan.runs {
-            Some(runs) => rounds >= runs,
-            None => rounds == MOST_ROUNDS || next > TIME,
-        };
+        settings.runs = round;
+        if is_last(round, plan.runs, start.elapsed()) {
+            break;
+        }
     }
-    if plan.runs.is_none() && rounds < MOST_ROUNDS {
-        let runs = counted(rounds, "run");
-        log(format_args!("{runs} each: half a minute is over (see --runs)"));
+    if plan.runs.is_none() && settings.runs < MOST_ROUNDS {
+        let runs = counted(settings.runs, "run");
+        log(format!("{runs} each: half a minute is over (see --runs)"));
     }
-    let mut settings = plan.settings.clone();
-    settings.runs = rounds;
-    let scaling = scaling::carry_out(plan, rounds, &programs).await;
-    let servers = plan.subjects.iter().zip(measured);
-    let servers = servers.map(|(subject, (runs, error))| {
-        Server::new(&subject.name, runs, error)
-    });
-    Ok(Results::new(machine::this(), settings, servers.collect(), scaling))
+    let scaling = scaling::measure(plan, settings.runs, &programs).await;
+    Ok(Results { machine: machine::this(), settings, servers, scaling })
+}
+
+/// Whether no round follows this one, the so many-th, after this time.
+fn is_last(round: usize, asked: Option<usize>, elapsed: Duration) -> bool {
+    let next = elapsed + elapsed / round as u32;
+    asked.map_or(round >= MOST_ROUNDS || next > TIME, |asked| round >= asked)
 }
 
 fn summary(run: &Run) -> String {
-    let during = Latencies::new(run.during());
-    let (in_time, all) =
-        during.map_or((0, 0), |during| (during.in_time, during.probes));
-    let took = short(run.until_ms);
+    let in_time = run.during().filter(|probe| probe.is_in_time()).count();
+    let (took, all) = (short(run.until_ms), run.during().count());
     format!("/blocking {took}, {in_time} of {all} probes in time")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_are_up_to_three_rounds_in_half_a_minute_or_as_many_as_asked_for() {
+        let seconds = Duration::from_secs;
+        assert!(!is_last(1, None, seconds(15)));
+        assert!(is_last(1, None, seconds(16)));
+        assert!(!is_last(2, None, seconds(20)));
+        assert!(is_last(2, None, seconds(21)));
+        assert!(is_last(3, None, seconds(3)));
+        assert!(!is_last(3, Some(4), seconds(99)));
+        assert!(is_last(4, Some(4), seconds(4)));
+    }
 }

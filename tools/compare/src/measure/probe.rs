@@ -40,7 +40,7 @@ pub type Failure = Box<dyn Error + Send + Sync>;
 
 /// An answer whose status isn't 200.
 #[derive(Debug, thiserror::Error)]
-#[error("{path} answered {status}{line}")]
+#[error("{path} answered {status} {line}")]
 pub struct Unsuccessful {
     path: String,
     /// Its status.
@@ -77,7 +77,10 @@ impl Target {
         let port = uri.port_u16().unwrap_or(80);
         // A literal IPv6 address is in brackets.
         let bare = name.trim_matches(['[', ']']);
-        let address = TcpStream::connect((bare, port)).await?.peer_addr()?;
+        let connection = TcpStream::connect((bare, port)).await;
+        let address = connection
+            .and_then(|connection| connection.peer_addr())
+            .map_err(|error| format!("can't connect to {url}: {error}"))?;
         let host = format!("{name}:{port}");
         let path = uri.path().trim_end_matches('/').to_owned();
         Ok(Self { address, host, path, patience, count })
@@ -129,8 +132,8 @@ impl Target {
         if status == StatusCode::OK {
             return Ok(body);
         }
-        let line = format!(" {}", line(&body)).trim_end().to_owned();
-        Err(Unsuccessful { path: path.to_owned(), status, line }.into())
+        let (path, line) = (path.to_owned(), line(&body));
+        Err(Unsuccessful { path, status, line }.into())
     }
 
     async fn exchange(

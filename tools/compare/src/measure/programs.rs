@@ -12,7 +12,7 @@ use tokio::task::spawn_blocking;
 
 use super::probe::{Failure, Target};
 use crate::{
-    options::TWO_WORKERS,
+    options::{NODE, TWO_WORKERS},
     plan::{Plan, Source, Subject},
 };
 
@@ -26,16 +26,14 @@ pub type Programs = BTreeMap<String, PathBuf>;
 /// # Errors
 /// When cargo fails, or Node.js is missing or too old.
 pub async fn find(plan: &Plan) -> Result<Programs, Failure> {
-    let subjects = plan.subjects.iter();
-    let stages = subjects.filter(|subject| subject.source == Source::Node);
-    if stages.clone().count() > 0 {
+    if plan.has(&Source::Node) {
         spawn_blocking(check_node).await??;
     }
     let mut programs = build(plan).await?;
     let folder = harness::workspace().join("tools/peers/node");
-    programs.extend(stages.map(|Subject { name, .. }| {
-        (name.clone(), folder.join(format!("{name}.mjs")))
-    }));
+    programs.extend(
+        NODE.map(|name| (name.to_owned(), folder.join(format!("{name}.mjs")))),
+    );
     Ok(programs)
 }
 
@@ -56,7 +54,7 @@ fn check_node() -> Result<(), String> {
 async fn build(plan: &Plan) -> Result<Programs, Failure> {
     let mut command = harness::build(plan.steps());
     command.args(plan.offline.then_some("--offline")).stdout(Stdio::piped());
-    if plan.subjects.iter().any(|subject| subject.source == Source::Example) {
+    if plan.has(&Source::Example) {
         command.args(["--package", EXAMPLE_OF, "--example", TWO_WORKERS]);
     }
     let (cargo, group) = Group::spawn(&mut command)?;

@@ -16,35 +16,44 @@ use crate::{
 
 /// Measures each number of threads `runs` times. Nothing is probed during that
 /// time: that would take time from the threads.
-pub async fn carry_out(
+pub async fn measure(
     plan: &Plan,
     runs: usize,
     programs: &Programs,
 ) -> Vec<Scaled> {
-    let mut all: Vec<Scaled> = Vec::new();
+    let mut all = Vec::new();
     for &threads in &plan.scaling {
-        let name = format!("{SCALED}, threads: {threads}");
-        let mut runs_ms = Vec::new();
-        let outcome = async {
-            let iterations = plan.settings.iterations;
-            let server = programs::start(programs, SCALED, iterations, threads);
-            let server = server.await?;
-            let (url, patience) = (server.url(), plan.patience());
-            let target = Target::find(url, patience, Some(iterations)).await?;
-            for run in 1..=runs {
-                let start = Instant::now();
-                target.blocking().await?;
-                let took = milliseconds(start.elapsed());
-                log(format!("{name}, run {run}: /blocking {}", short(took)));
-                runs_ms.push(took);
-            }
-            Ok::<_, Failure>(())
-        };
-        let error = outcome.await.err().map(failure);
-        if let Some(error) = &error {
-            log(format!("{name}: {error}"));
+        let mut scaled = Scaled { threads, error: None, runs_ms: Vec::new() };
+        let measured = run(&mut scaled, plan, runs, programs).await;
+        if let Err(error) = measured {
+            let error = scaled.error.insert(failure(error));
+            log(format!("{SCALED}, threads: {threads}: {error}"));
         }
-        all.push(Scaled::new(threads, runs_ms, error));
+        all.push(scaled);
     }
     all
+}
+
+async fn run(
+    Scaled { threads, runs_ms, .. }: &mut Scaled,
+    plan: &Plan,
+    runs: usize,
+    programs: &Programs,
+) -> Result<(), Failure> {
+    let iterations = plan.settings.iterations;
+    let server =
+        programs::start(programs, SCALED, iterations, *threads).await?;
+    let patience = plan.patience();
+    let target = Target::find(server.url(), patience, Some(iterations)).await?;
+    for run in 1..=runs {
+        let start = Instant::now();
+        target.blocking().await?;
+        let took = milliseconds(start.elapsed());
+        let took_short = short(took);
+        log(format!(
+            "{SCALED}, threads: {threads}, run {run}: /blocking {took_short}"
+        ));
+        runs_ms.push(took);
+    }
+    Ok(())
 }

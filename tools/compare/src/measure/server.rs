@@ -6,10 +6,8 @@ use std::{
 };
 
 use common::milliseconds;
-use tokio::{
-    task::{JoinSet, spawn_blocking},
-    time::sleep,
-};
+use futures::future::try_join_all;
+use tokio::{task::spawn_blocking, time::sleep};
 
 use super::{
     probe::{self, Failure, Target, probe_until},
@@ -17,34 +15,30 @@ use super::{
 };
 use crate::{
     format::{failure, last_line},
-    plan::{AFTER, BEFORE, Plan, Source, Subject},
+    plan::{AFTER, BEFORE, Plan, Subject},
     results::{Probe, Request, Run},
 };
-
-/// How long a process that has just broken a connection may take to be gone.
-const LAST_BREATH: Duration = Duration::from_secs(1);
 
 /// Starts the server unless it runs already, measures it once, and stops it.
 ///
 /// # Errors
-/// When it can't be measured.
+/// When it can't be measured: why, and what the server printed last.
 pub async fn run(
     subject: &Subject,
     plan: &Plan,
     programs: &Programs,
 ) -> Result<Run, Failure> {
     let count = plan.settings.iterations;
-    let outcome = async {
-        let (server, target) = reach(subject, plan, programs, count).await?;
-        match load_and_probe(target, plan).await {
-            Ok(run) => Ok(run),
-            Err(error) => Err(last_words(server, error).await),
-        }
+    let (server, target) = reach(subject, plan, programs, count).await?;
+    let measured = load_and_probe(target, plan).await;
+    let (Err(error), Some(server)) = (&measured, server) else {
+        return measured;
     };
-    outcome.await.map_err(|error| match &subject.source {
-        Source::Url(url) => format!("{url}: {error}").into(),
-        _ => error,
-    })
+    let printed = spawn_blocking(|| server.kill().stderr).await?;
+    match last_line(&printed) {
+        Some(line) => Err(format!("{error}; its last words: {line}").into()),
+        None => measured,
+    }
 }
 
 async fn load_and_probe(target: Target, plan: &Plan) -> Result<Run, Failure> {
@@ -55,54 +49,22 @@ async fn load_and_probe(target: Target, plan: &Plan) -> Result<Run, Failure> {
         // Then half of the interval, so that no probe is sent at the same
         // moment as /blocking.
         sleep(BEFORE + interval / 2).await;
-        let load = load(&target, plan.settings.concurrency).await;
-        sleep(AFTER).await;
-        load
-    };
-    let (load, probes) = probe_until(load, &target, interval).await;
-    let (start, mut run) = load?;
-    let sample = |probe| sample(probe, start);
-    run.probes = probes.into_iter().map(sample).collect();
-    Ok(run)
-}
-
-/// Keeps `concurrency` requests to /blocking in flight until each of the
-/// first is answered, and waits for the rest. Returns when it began, and a run
-/// that lacks its probes.
-async fn load(
-    target: &Arc<Target>,
-    concurrency: usize,
-) -> Result<(Instant, Run), Failure> {
-    let mut flying = JoinSet::new();
-    let request = |is_first: bool| {
-        let (target, sent) = (target.clone(), Instant::now());
-        async move { (is_first, sent, target.blocking().await, Instant::now()) }
-    };
-    let start = Instant::now();
-    let (blocking, probes) = Default::default();
-    let mut run = Run { blocking, until_ms: 0.0, probes };
-    let mut waiting = concurrency;
-    for _ in 0..concurrency {
-        flying.spawn(request(true));
-    }
-    while let Some(answer) = flying.join_next().await {
-        let (is_first, sent, answer, answered) = answer?;
-        let counted = answer?;
-        if waiting == 0 {
-            continue;
-        }
-        run.blocking.push(Request {
-            sent_ms: milliseconds(sent - start),
-            took_ms: milliseconds(answered - sent),
-            counted,
+        let start = Instant::now();
+        let requests = (0..plan.settings.concurrency).map(|_| async {
+            let counted = target.blocking().await?;
+            let took_ms = milliseconds(start.elapsed());
+            Ok::<_, Failure>(Request { took_ms, counted })
         });
-        run.until_ms = milliseconds(answered - start);
-        waiting -= usize::from(is_first);
-        if waiting > 0 {
-            flying.spawn(request(false));
-        }
-    }
-    Ok((start, run))
+        let blocking = try_join_all(requests).await;
+        sleep(AFTER).await;
+        (start, blocking)
+    };
+    let ((start, blocking), probes) =
+        probe_until(load, &target, interval).await;
+    let blocking = blocking?;
+    let until_ms = blocking.iter().map(|it| it.took_ms).fold(0.0, f64::max);
+    let probes = probes.into_iter().map(|probe| sample(probe, start));
+    Ok(Run { blocking, until_ms, probes: probes.collect() })
 }
 
 /// A probe of a run that began at `start`.
@@ -116,28 +78,4 @@ fn sample(probe: probe::Probe, start: Instant) -> Probe {
         latency_ms: latency.ok().map(|time| milliseconds(*time)),
         error: latency.err().map(failure),
     }
-}
-
-/// Why a server failed: if it has ended, how, and its last line.
-async fn last_words(
-    server: Option<harness::Server>,
-    error: Failure,
-) -> Failure {
-    let Some(mut server) = server else { return error };
-    let start = Instant::now();
-    while !server.has_ended() {
-        if start.elapsed() > LAST_BREATH {
-            return error;
-        }
-        sleep(Duration::from_millis(10)).await;
-    }
-    let ended = match spawn_blocking(|| server.kill()).await {
-        Ok(ended) => ended,
-        Err(error) => return error.into(),
-    };
-    let last = match last_line(&ended.stderr) {
-        Some(line) => format!("its last words: {line}"),
-        None => "it printed nothing".into(),
-    };
-    format!("it ended ({}); {last}", ended.status).into()
 }

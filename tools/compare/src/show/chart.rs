@@ -9,8 +9,8 @@ use crate::{
     results::Results,
 };
 
-/// The colours, for light, dark and paper.
-pub const STYLE: &str = include_str!("chart.css");
+/// The look of the book's drawings.
+pub const STYLE: &str = include_str!("../../../../docs/theme/drawing.css");
 
 /// What the chart shows.
 pub const EXPLAINED: &str = "How many times as fast as with one thread, by the \
@@ -18,87 +18,68 @@ pub const EXPLAINED: &str = "How many times as fast as with one thread, by the \
     can be divided. Nothing was probed during that time.";
 
 /// The shares of the work for which Amdahl's law is drawn.
-const DIVISIBLE: [f64; 3] = [0.5, 0.8, 0.95];
+const DIVISIBLE: [f64; 3] = [0.5, 0.8, 0.9];
 
 /// The speed-up against the number of threads, next to the ideal one and the
 /// one according to Amdahl's law.
 pub fn scaling(results: &Results) -> Markup {
-    const WIDTH: f64 = 640.0;
-    const HEIGHT: f64 = 400.0;
-    const LEFT: f64 = 44.0;
-    const RIGHT: f64 = WIDTH - 112.0;
-    const BOTTOM: f64 = HEIGHT - 56.0;
-    const TOP: f64 = 44.0;
-    let points: Vec<_> = results
-        .scaling
-        .iter()
-        .filter_map(|scaled| Some((scaled.threads as f64, scaled.speed_up?)))
-        .collect();
+    let speed_ups = results.scaling.iter().filter_map(|scaled| {
+        Some((scaled.threads as f64, results.scaled_speed_up(scaled)?))
+    });
+    let measured: Vec<_> = speed_ups.collect();
     let most =
-        points.iter().fold(2.0, |most: f64, (n, s)| most.max(*n).max(*s));
-    let x = |n: f64| LEFT + (n - 1.0) / (most - 1.0) * (RIGHT - LEFT);
-    let y = |n: f64| BOTTOM - n / most * (BOTTOM - TOP);
-    let line = |points: &[(f64, f64)]| {
-        let point = |(n, s): &(f64, f64)| format!("{:.1},{:.1}", x(*n), y(*s));
-        points.iter().map(point).collect::<Vec<_>>().join(" ")
-    };
-    let law = |p: f64| {
-        let n = (0..=60).map(|i| 1.0 + f64::from(i) / 60.0 * (most - 1.0));
-        n.map(|n| (n, 1.0 / (1.0 - p + p / n))).collect::<Vec<_>>()
-    };
+        measured.iter().fold(2.0, |most: f64, (n, s)| most.max(*n).max(*s));
     let cores = results.machine.cores as f64;
-    let end = px(x(most) + 10.0);
+    let x = |n: f64| format!("{:.1}", 44.0 + (n - 1.0) / (most - 1.0) * 356.0);
+    let y = |s: f64| format!("{:.1}", 280.0 - s / most * 240.0);
+    let line = |points: &[(f64, f64)]| {
+        let points =
+            points.iter().map(|(n, s)| format!(" {},{}", x(*n), y(*s)));
+        format!("M{}", points.collect::<String>())
+    };
+    let law = |p: f64, n: f64| 1.0 / (1.0 - p + p / n);
+    let curve = |p: f64| {
+        let n = (0..=60).map(|i| 1.0 + f64::from(i) / 60.0 * (most - 1.0));
+        line(&n.map(|n| (n, law(p, n))).collect::<Vec<_>>())
+    };
     html! {
-        svg.chart xmlns="http://www.w3.org/2000/svg"
-            viewBox={ "0 0 " (WIDTH) " " (HEIGHT) }
+        svg.drawing xmlns="http://www.w3.org/2000/svg" viewBox="0 0 480 330"
             role="img" aria-labelledby="scaling" {
             style { (PreEscaped(STYLE)) }
             title id="scaling" {
                 "Speed-up of /blocking against the number of threads"
             }
-            @for (n, _) in &points {
-                line.grid x1=(px(x(1.0))) x2=(px(x(most)))
-                    y1=(px(y(*n))) y2=(px(y(*n))) {}
-                text.axis x=(LEFT - 8.0) y=(px(y(*n) + 5.0)) { (n) " ×" }
-                text.tick x=(px(x(*n))) y=(BOTTOM + 22.0) { (n) }
+            @for speed_up in [0.0, 0.25, 0.5, 0.75, 1.0].map(|it| it * most) {
+                path stroke-opacity="0.2"
+                    d=(line(&[(1.0, speed_up), (most, speed_up)])) {}
+                text.note.end x="36" y=(y(speed_up)) dy="5" { (speed_up) " ×" }
             }
-            text.tick x=(px(x(most.midpoint(1.0)))) y=(BOTTOM + 44.0) {
-                "threads"
+            @for (n, _) in &measured {
+                text.note.middle x=(x(*n)) y="300" { (n) }
             }
+            text.note.middle x="222" y="322" { "threads" }
             @if cores <= most {
-                line.cores x1=(px(x(cores))) x2=(px(x(cores)))
-                    y1="8" y2=(BOTTOM) {}
-                text x=(px(x(cores) + 8.0)) y="22" {
+                path stroke-dasharray="1 4" d=(line(&[(cores, 0.0), (cores, most)])) {}
+                text.note x=(x(cores)) y="24" {
                     (counted(results.machine.cores, "core"))
                 }
             }
-            line.base x1=(px(x(1.0))) x2=(px(x(most)))
-                y1=(BOTTOM) y2=(BOTTOM) {}
             @for p in DIVISIBLE {
-                @let law = law(p);
-                polyline.law points=(line(&law)) {}
-                @if let Some((_, speed_up)) = law.last() {
-                    text x=(end) y=(px(y(*speed_up) + 5.0)) {
-                        "p = " (percent(p))
-                    }
-                }
+                path.late d=(curve(p)) {}
+                text.note x="408" y=(y(law(p, most))) dy="5" { "p = " (percent(p)) }
             }
-            polyline.ideal points=(line(&[(1.0, 1.0), (most, most)])) {}
-            text x=(end) y=(px(y(most) + 5.0)) { "ideal" }
-            polyline.measured points=(line(&points)) {}
-            @for point in &points {
-                circle.point cx=(px(x(point.0))) cy=(px(y(point.1))) r="6" {}
+            path d=(line(&[(1.0, 1.0), (most, most)])) {}
+            text.note x="408" y=(y(most)) dy="5" { "ideal" }
+            path style="stroke: var(--busy); stroke-width: 3"
+                d=(line(&measured)) {}
+            @for (n, speed_up) in &measured {
+                circle.busy cx=(x(*n)) cy=(y(*speed_up)) r="5" {}
             }
-            @if let Some((n, speed_up)) = points.last() {
-                text.value x=(px(x(*n))) y=(px(y(*speed_up) - 14.0)) {
+            @if let Some((n, speed_up)) = measured.last() {
+                text.end x=(x(*n)) y=(y(*speed_up)) dy="-12" {
                     (format!("{speed_up:.2} × measured"))
                 }
             }
         }
     }
-}
-
-/// A coordinate: a tenth of a pixel is exact enough.
-fn px(value: f64) -> String {
-    format!("{value:.1}")
 }

@@ -1,8 +1,8 @@
 //! What the measurements show, in sentences.
 
 use crate::{
-    format::{counted, percent, short, tick},
-    results::{Results, Server, Settings},
+    format::{counted, percent, short},
+    results::{BASELINE, Results, Server, Settings, Times},
 };
 
 /// A server that answers at least this share in time is live.
@@ -14,6 +14,12 @@ const FROZEN: f64 = 0.1;
 
 /// Runs that differ by more than this were disturbed.
 const DISTURBED: f64 = 0.25;
+
+/// It runs the same loop as step 1, on one thread too.
+const SAME_LOOP: &str = "step2-single-worker";
+
+/// If these two differ by more than this, it is the machine that differs.
+const CHANGED: f64 = 0.5;
 
 /// A prober that runs later than this is mentioned.
 const LATE_MS: f64 = 1.0;
@@ -52,34 +58,42 @@ pub fn findings(results: &Results) -> Vec<String> {
         let error = scaled.error.as_ref();
         findings.extend(error.map(|error| format!("{threads}: {error}")));
     }
-    findings.extend(disturbance(results));
+    // Requests that are in flight together wait for each other.
+    if results.settings.concurrency == 1 {
+        findings.extend(disturbance(results));
+        findings.extend(change_of_speed(results));
+    }
     findings.extend(lateness(results));
     findings
 }
 
 fn verdict(server: &Server, settings: &Settings) -> Option<String> {
-    let (during, blocking) = (server.during?, server.blocking?);
-    let name = &server.name;
-    let slowest = during.answered.map(|it| it.worst_ms);
-    let waits = slowest.is_none_or(|ms| ms >= blocking.median_ms / 2.0);
-    let state = match during.in_time_share() {
+    let (name, blocking) = (&server.name, server.blocking()?);
+    let probes = server.during().count();
+    if probes == 0 {
+        return None;
+    }
+    let in_time = server.during().filter(|probe| probe.is_in_time()).count();
+    let share = in_time as f64 / probes as f64;
+    let slowest = server.latencies().map(|times| times.percentile(100));
+    let waits = slowest.is_none_or(|ms| ms >= blocking.median() / 2.0);
+    let state = match share {
         ..=FROZEN if waits => "froze",
         ..LIVE => "stuttered",
         _ => "stayed live",
     };
     let mut sentence = format!(
-        "{name} {state}: {} of {} /non-blocking requests were answered within \
-         {}",
-        percent(during.in_time_share()),
-        during.probes,
-        tick(settings.in_time_ms),
+        "{name} {state}: {} of {probes} /non-blocking requests were answered \
+         within {} ms",
+        percent(share),
+        settings.in_time_ms,
     );
     if let Some(ms) = slowest {
         sentence += &format!("; the slowest took {}", short(ms));
     }
-    let mut probes = server.runs.iter().flat_map(|run| run.during());
-    if let Some(error) = probes.find_map(|probe| probe.error.as_ref()) {
-        sentence += &format!("; {} failed: {error}", during.failed);
+    let mut errors = server.during().filter_map(|probe| probe.error.as_ref());
+    if let Some(error) = errors.next() {
+        sentence += &format!("; {} failed: {error}", 1 + errors.count());
     }
     if !server.counts_to(settings.iterations) {
         sentence += "; it counts to a different number, so its times can't be \
@@ -93,7 +107,7 @@ fn lack(server: &Server) -> Option<String> {
     let name = &server.name;
     match &server.error {
         Some(error) => Some(format!("{name} {error}")),
-        None if server.during.is_none() => Some(format!(
+        None if !server.is_complete() => Some(format!(
             "{name} was too fast: /blocking was over before it could be \
              probed; raise --iterations"
         )),
@@ -103,12 +117,8 @@ fn lack(server: &Server) -> Option<String> {
 
 /// Whether the machine had other work.
 fn disturbance(results: &Results) -> Option<String> {
-    // Requests that are in flight together wait for each other.
-    if results.settings.concurrency > 1 {
-        return None;
-    }
-    let times = results.servers.iter().filter_map(|server| server.blocking);
-    let most = times.map(|it| it.max_ms / it.min_ms - 1.0).fold(0.0, f64::max);
+    let times = results.servers.iter().filter_map(Server::blocking);
+    let most = times.map(|times| longer(&times)).fold(0.0, f64::max);
     (most > DISTURBED).then(|| {
         format!(
             "The same server took up to {:.0} % longer in one run than in \
@@ -118,10 +128,37 @@ fn disturbance(results: &Results) -> Option<String> {
     })
 }
 
+/// Whether the machine itself became slower or faster, as a shared or a hot one
+/// does.
+fn change_of_speed(results: &Results) -> Option<String> {
+    let median = |name| {
+        let server = results.servers.iter().find(|it| it.name == name);
+        Some(server?.blocking()?.median())
+    };
+    let both = [median(BASELINE)?, median(SAME_LOOP)?];
+    let more = longer(&Times::new(both.into_iter())?);
+    (more > CHANGED).then(|| {
+        format!(
+            "Steps 1 and 2 run the same loop on one thread, but one took \
+             {:.0} % longer than the other: the machine changed its speed. \
+             Measure again on a quiet machine.",
+            more * 100.0
+        )
+    })
+}
+
+/// How much longer the longest took than the shortest: 1 is twice as long.
+fn longer(times: &Times) -> f64 {
+    times.percentile(100) / times.percentile(0) - 1.0
+}
+
 /// How late the prober itself was, if at all.
 fn lateness(results: &Results) -> Option<String> {
-    let during = results.servers.iter().filter_map(|server| server.during);
-    let worst = during.map(|during| during.late.p99_ms).fold(0.0, f64::max);
+    let late = results.servers.iter().filter_map(|server| {
+        let late = Times::new(server.during().map(|probe| probe.late_ms))?;
+        Some(late.percentile(99))
+    });
+    let worst = late.fold(0.0, f64::max);
     (worst >= LATE_MS).then(|| {
         format!(
             "The prober needs a core too and didn't always get one: it was up \
@@ -143,7 +180,7 @@ mod tests {
             |at: f64| Some(if at % 100.0 < 50.0 { 40.0 } else { 1.0 });
         results.servers = vec![
             server("step1-blocking", vec![live(1_000.0)]),
-            server("step2-single-worker", vec![run(1_000.0, stutters)]),
+            server("step2-single-worker", vec![run(1_490.0, stutters)]),
             server("step3-multi-worker", vec![run(1_000.0, |_| None)]),
         ];
         results.scaling.clear();
@@ -151,5 +188,11 @@ mod tests {
         assert!(first.starts_with("step1-blocking stayed live"));
         assert!(second.starts_with("step2-single-worker stuttered"));
         assert!(third.starts_with("step3-multi-worker froze: 0 % of "));
+
+        results.servers[1].runs = vec![live(1_510.0)];
+        let doubt = findings(&results).pop().unwrap();
+        assert!(doubt.contains("one took 51 % longer"), "{doubt}");
+        results.settings.concurrency = 2;
+        assert_eq!(findings(&results).len(), 3, "step 1 counts one by one");
     }
 }

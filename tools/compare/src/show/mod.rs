@@ -4,10 +4,9 @@ pub mod chart;
 mod findings;
 mod report;
 pub mod table;
-mod timeline;
 
 use std::{
-    io::{ErrorKind, Write},
+    io::{self, ErrorKind, Write},
     path::Path,
 };
 
@@ -25,30 +24,25 @@ const WIDTH: usize = 80;
 /// printed.
 pub fn all(results: &Results, folder: &Path) -> Result<(), String> {
     let written = report::write(results, folder);
-    print(results, written.as_deref().ok())?;
-    written.map(|_| ())
-}
-
-/// `NO_COLOR` and `CLICOLOR_FORCE` control colours.
-fn print(results: &Results, report: Option<&Path>) -> Result<(), String> {
-    let mut parts = parts(results);
-    parts.extend(report.map(|report| report.display().to_string()));
-    match writeln!(anstream::stdout(), "{}", parts.join("\n\n")) {
+    let mut text = parts(results).join("\n\n");
+    if let Ok(page) = &written {
+        text += &format!("\n\nA timeline of each server:\n{}", page.display());
+    }
+    match writeln!(io::stdout(), "{text}") {
         // The reader has seen enough.
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             Err(format!("can't print the results: {error}"))
         }
-        _ => Ok(()),
+        _ => written.map(|_| ()),
     }
 }
 
-/// What the terminal shows, with the escape sequences for its colours.
+/// What the terminal shows.
 fn parts(results: &Results) -> Vec<String> {
     let mut parts = vec![
         lines([machine(results), settings(results)]),
         table::EXPLAINED.to_owned(),
         table::text(table::SERVERS, &table::servers(results)),
-        timeline::timeline(results),
     ];
     if !results.scaling.is_empty() {
         parts.push(table::text(table::SCALING, &table::scaling(results)));
@@ -70,15 +64,12 @@ fn lines(sentences: impl IntoIterator<Item = String>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use anstream::adapter::strip_str;
-
     use super::*;
     use crate::samples::comparison;
 
     #[test]
     fn everything_that_is_printed_fits_into_a_terminal() {
         let text = parts(&comparison()).join("\n\n");
-        let text = strip_str(&text).to_string();
         let widest = text.lines().map(|line| line.chars().count()).max();
         assert!(widest <= Some(WIDTH), "{text}");
         insta::assert_snapshot!(text);

@@ -11,13 +11,13 @@ use super::{
     chart,
     findings::{findings, machine, settings},
     table,
-    timeline::{Span, WAITS, lanes, wait_of},
 };
 use crate::{
-    format::{short, tick},
-    results::Results,
+    format::short,
+    results::{Probe, Results},
 };
 
+/// What isn't drawn.
 const STYLE: &str = include_str!("report.css");
 
 /// Writes both files into this folder, and makes it if there is none. Returns
@@ -56,47 +56,22 @@ fn html(results: &Results) -> Markup {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width";
                 title { "The steps side by side" }
-                style { (PreEscaped(STYLE)) }
+                style { (PreEscaped(chart::STYLE)) (PreEscaped(STYLE)) }
             }
             body {
                 h1 { "The steps side by side" }
-                p.note { (machine(results)) br; (settings(results)) }
-                @if results.servers.iter().any(|it| !it.runs.is_empty()) {
-                    h2 { "How long clients wait while /blocking runs" }
-                    (timeline(results))
-                    p.note {
-                        "Each mark is a request to /non-blocking, one every "
-                        (results.settings.interval_ms) " ms, at the moment \
-                         when it was due. The higher it is, the longer its \
-                         answer took, on a logarithmic scale. Each lane shows \
-                         the run of median length, and /blocking as a bar \
-                         from 0 s on."
-                    }
-                }
-                h2 { "What you see" }
-                ul {
-                    @for finding in findings(results) {
-                        // The part before a colon can be read from the back row.
-                        @let (head, rest) = finding.split_at(finding.find(':').unwrap_or(0));
-                        li { strong { (head) } (rest) }
-                    }
-                }
+                p { (machine(results)) br; (settings(results)) }
+                h2 { "How long clients wait while /blocking runs" }
+                (timeline(results))
+                ul { @for finding in findings(results) { li { (finding) } } }
                 h2 { "The numbers" }
                 (table(table::SERVERS, table::servers(results)))
-                p.note { (table::EXPLAINED) }
+                p { (table::EXPLAINED) }
                 @if !results.scaling.is_empty() {
                     h2 { "What each thread gains" }
                     (chart::scaling(results))
-                    p.note { (chart::EXPLAINED) }
+                    p { (chart::EXPLAINED) }
                     (table(table::SCALING, table::scaling(results)))
-                }
-                h2 { "How it was measured" }
-                p {
-                    "Probes are sent on a fixed schedule, whether or not \
-                     earlier ones are answered, and a latency counts from \
-                     the moment when the probe was due. So a server that \
-                     freezes can't hide that. All samples are in "
-                    a href="results.json" { "results.json" } "."
                 }
             }
         }
@@ -106,48 +81,47 @@ fn html(results: &Results) -> Markup {
 /// A lane per server: a mark for each probe, a bar for /blocking. Their
 /// horizontal positions are milliseconds.
 fn timeline(results: &Results) -> Markup {
-    let lanes = lanes(results);
-    let span = Span::new(&lanes);
-    let width = span.to - span.from;
+    let servers = results.servers.iter();
+    let lanes =
+        servers.filter_map(|server| Some((server, server.runs.last()?)));
+    let lanes: Vec<_> = lanes.collect();
+    let longest = lanes.iter().map(|(_, run)| run.until_ms).fold(0.0, f64::max);
     let mark = results.settings.interval_ms as f64 * 0.8;
     html! {
-        div.axis {
-            @for ms in span.ticks() {
-                span style=(format!("left: {:.2}%", span.part(ms) * 100.0)) {
-                    (tick(ms))
-                }
-            }
-        }
         @for (server, run) in lanes {
-            h3 { (server.name) span { (short(run.until_ms)) } }
-            svg.lane viewBox=(format!("{:.1} 0 {width:.1} 7", span.from))
-                preserveAspectRatio="none" {
+            h3 { (server.name) ": /blocking " (short(run.until_ms)) }
+            svg.drawing.run preserveAspectRatio="none"
+                viewBox=(format!("{:.1} 0 {:.1} 7", -0.1 * longest, 1.2 * longest)) {
                 @for probe in &run.probes {
-                    @let height = height(probe.latency_ms);
-                    rect.(WAITS[wait_of(probe)].class)
+                    @let height = height(probe);
+                    rect.(if probe.is_in_time() { "quick" } else { "waits" })
                         x=(probe.at_ms) y=(format!("{:.2}", 6.0 - height))
                         width=(mark) height=(format!("{height:.2}")) {}
                 }
-                rect.blocking y="6.2" width=(run.until_ms) height="0.6" {}
+                rect.busy y="6.2" width=(run.until_ms) height="0.6" {}
             }
         }
-        p.legend {
-            @for wait in &WAITS { span.(wait.class) { (wait.meaning) } }
+        p {
+            "The bar shows how long /blocking took, in the last run. Each mark \
+             above it is a request to /non-blocking, at the moment when it was \
+             due; the longer its answer took, the higher it is: ten times as \
+             long is one step. Green ones were answered within "
+            (results.settings.in_time_ms) " ms."
         }
     }
 }
 
 /// How tall a mark is: from 0.1 ms on, one step for ten times as long. One that
 /// failed is as tall as can be.
-fn height(latency_ms: Option<f64>) -> f64 {
+fn height(probe: &Probe) -> f64 {
     let steps = |ms: f64| (ms / 0.1).log10().clamp(0.2, 6.0);
-    latency_ms.map_or(6.0, steps)
+    probe.latency_ms.map_or(6.0, steps)
 }
 
 fn table<const N: usize>(head: [&str; N], rows: Vec<[String; N]>) -> Markup {
     html! {
         table {
-            thead { tr { @for cell in head { th scope="col" { (cell) } } } }
+            tr { @for cell in head { th scope="col" { (cell) } } }
             @for row in rows {
                 tr { @for cell in row { td { (cell) } } }
             }
@@ -157,11 +131,6 @@ fn table<const N: usize>(head: [&str; N], rows: Vec<[String; N]>) -> Markup {
 
 #[cfg(test)]
 mod tests {
-    use std::{env, process};
-
-    use harness::Browser;
-    use serde_json::json;
-
     use super::*;
     use crate::samples::comparison;
 
@@ -171,41 +140,14 @@ mod tests {
         assert!(page.contains("died &lt;early&gt;"));
         assert!(page.contains("out of &amp; luck"));
         assert!(!page.contains("<early>"));
-        // Every 10 ms of the 3.01 s: above 1 s, 100 ms and 10 ms.
         let marks =
             |class| page.matches(&format!("<rect class=\"{class}\"")).count();
-        assert_eq!(marks("frozen"), 201);
-        assert_eq!(marks("long"), 90);
-        assert_eq!(marks("failed"), 100 + 30);
+        assert_eq!(marks("busy"), 6);
+        // Each of step 1's but the last, and of the one that died.
+        assert_eq!(marks("waits"), 339 + 330);
+        // As a file of the book, the chart has to be XML: each tag has its end.
+        let chart = chart::scaling(&comparison()).into_string();
+        let ends = chart.matches("</").count();
+        assert_eq!(chart.matches('<').count(), 2 * ends, "{chart}");
     }
-
-    #[test]
-    fn the_freeze_is_seen_in_a_narrow_window_too() {
-        let Some(mut browser) = Browser::start() else { return };
-        let folder = env::temp_dir().join(format!("report-{}", process::id()));
-        let page = write(&comparison(), &folder).unwrap();
-        for width in [400, 1280] {
-            browser.look(width, 900, "light");
-            browser.open(&format!("file://{}", page.display()));
-            let over = "document.documentElement.scrollWidth > innerWidth";
-            assert_eq!(browser.evaluate(over), false, "{width}: it scrolls");
-            let freeze = browser.evaluate(FREEZE).as_f64().unwrap();
-            assert!(freeze > 0.2 * f64::from(width), "{width}: {freeze}");
-        }
-        fs::remove_dir_all(folder).unwrap();
-        // The chart is a file of the book, too.
-        let chart = json!(chart::scaling(&comparison()).into_string());
-        let error = browser.evaluate(&format!(
-            "new DOMParser().parseFromString({chart}, 'image/svg+xml')
-                .querySelector('parsererror')?.textContent ?? ''"
-        ));
-        assert_eq!(error, "");
-    }
-
-    /// The width of all marks of probes that waited for more than a second.
-    const FREEZE: &str = "(() => {
-        const all = [...document.querySelectorAll('rect.frozen')]
-            .map(it => it.getBoundingClientRect());
-        return Math.min(innerWidth, all.at(-1).right) - all[0].left;
-    })()";
 }

@@ -1,12 +1,12 @@
 //! The tables: on the terminal, in the report, in the book.
 
 use crate::{
-    format::{NONE, ratio, sanitized, short},
-    results::{Results, Spread},
+    format::{sanitized, short},
+    results::{Results, Times},
 };
 
 /// The longest name, in characters; the rest is cut off.
-pub const LONGEST_NAME: usize = 21;
+const LONGEST_NAME: usize = 21;
 
 /// The head of [`servers`].
 pub const SERVERS: [&str; 6] =
@@ -25,42 +25,53 @@ pub fn servers(results: &Results) -> Vec<[String; 6]> {
     let servers = results.servers.iter();
     let measured = servers.filter(|server| !server.runs.is_empty());
     let row = measured.map(|server| {
-        let answered = server.during.and_then(|during| during.answered);
-        let [p50, p99, worst] = match answered {
-            Some(it) => [it.p50_ms, it.p99_ms, it.worst_ms].map(short),
-            None => [NONE; 3].map(String::from),
-        };
+        let latencies = server.latencies();
+        let [p50, p99, worst] = [50, 99, 100].map(|percent| {
+            let times = latencies.as_ref();
+            or_none(times.map(|times| short(times.percentile(percent))))
+        });
         let name = sanitized(&server.name, LONGEST_NAME);
-        let speed_up = ratio(server.speed_up);
-        [name, spread(server.blocking), speed_up, p50, p99, worst]
+        let speed_up = ratio(results.speed_up(server));
+        [name, spread(server.blocking()), speed_up, p50, p99, worst]
     });
     row.collect()
 }
 
-/// A row per number of threads of step 3.
+/// A row per number of threads of step 3. The efficiency is the speed-up per
+/// thread: 1 is ideal.
 pub fn scaling(results: &Results) -> Vec<[String; 4]> {
     let row = results.scaling.iter().map(|scaled| {
+        let speed_up = results.scaled_speed_up(scaled);
         [
             scaled.threads.to_string(),
-            spread(scaled.blocking),
-            ratio(scaled.speed_up),
-            ratio(scaled.efficiency()),
+            spread(scaled.blocking()),
+            ratio(speed_up),
+            ratio(speed_up.map(|it| it / scaled.threads as f64)),
         ]
     });
     row.collect()
 }
 
+fn or_none(figure: Option<String>) -> String {
+    figure.unwrap_or("–".into())
+}
+
+fn ratio(ratio: Option<f64>) -> String {
+    or_none(ratio.map(|ratio| format!("{ratio:.2}")))
+}
+
 /// The median, and from the least to the greatest.
-fn spread(spread: Option<Spread>) -> String {
-    let Some(Spread { median_ms, min_ms, max_ms }) = spread else {
-        return NONE.into();
-    };
-    let [median, min, max] = [median_ms, min_ms, max_ms].map(short);
-    let least = match (min.split_once(' '), max.split_once(' ')) {
-        (Some((number, unit)), Some((_, same))) if unit == same => number,
-        _ => &min,
-    };
-    format!("{median} ({least}–{max})")
+fn spread(times: Option<Times>) -> String {
+    or_none(times.map(|times| {
+        let median = short(times.median());
+        let [min, max] =
+            [0, 100].map(|percent| short(times.percentile(percent)));
+        let least = match (min.split_once(' '), max.split_once(' ')) {
+            (Some((number, unit)), Some((_, same))) if unit == same => number,
+            _ => &min,
+        };
+        format!("{median} ({least}–{max})")
+    }))
 }
 
 /// A table as plain text: measurements are aligned at the right.

@@ -64,12 +64,10 @@ fn without_node_or_with_an_old_one_a_sentence_names_the_version_needed() {
     compare.command.env("PATH", &compare.report);
     fs::create_dir_all(&compare.report).unwrap();
     for why in ["can't run node: ", "node is too old"] {
-        let Outcome { stdout, stderr, status, .. } = compare.run();
+        let Outcome { stderr, status, .. } = compare.run();
         assert_eq!(status, Some(1), "{stderr}");
         assert!(stderr.contains(why), "{stderr}");
-        let needed = "; --node needs Node.js 18.14 or newer";
-        assert!(stderr.contains(needed), "{stderr}");
-        assert!(stdout.is_empty());
+        assert!(stderr.contains("needs Node.js 18.14 or newer"), "{stderr}");
         let node = compare.report.join("node");
         fs::write(&node, "#!/bin/sh\nexit 1\n").unwrap();
         fs::set_permissions(node, fs::Permissions::from_mode(0o755)).unwrap();
