@@ -5,8 +5,7 @@
 //!
 //! | module | what it contains |
 //! |---|---|
-//! | [`options`] | the command line |
-//! | [`plan`] | what is measured, in which order, for how long |
+//! | [`options`] | the command line: what is measured, and with what |
 //! | [`measure`] | starts the servers and probes them |
 //! | [`results`] | facts: the content of `results.json` |
 //! | [`show`] | the terminal, the report and its charts, from results only |
@@ -16,7 +15,6 @@
 pub mod format;
 pub mod measure;
 pub mod options;
-pub mod plan;
 pub mod results;
 #[cfg(test)]
 mod samples;

@@ -3,9 +3,8 @@
 use std::process::ExitCode;
 
 use compare::{
-    measure::{Failure, carry_out, is_ready},
+    measure::{Failure, carry_out},
     options::Options,
-    plan::Plan,
     show, stage,
 };
 use tokio::signal;
@@ -13,46 +12,39 @@ use tokio::signal;
 /// As a shell reports it for a program that Ctrl-C ended.
 const INTERRUPTED: u8 = 130;
 
-fn main() -> ExitCode {
-    let options = Options::read();
-    let outcome = match options.diff() {
-        Some((before, after)) => difference::print(before, after)
-            .map(|()| ExitCode::SUCCESS)
-            .map_err(Into::into),
-        None => until_stopped(&options),
-    };
-    outcome.unwrap_or_else(|error: Failure| {
-        common::log(format_args!("compare: {error}"));
-        ExitCode::FAILURE
-    })
-}
-
 #[tokio::main(flavor = "current_thread")]
-async fn until_stopped(options: &Options) -> Result<ExitCode, Failure> {
+async fn main() -> ExitCode {
+    let options = Options::read();
     // Everything that `compare` has started is killed when it is dropped.
-    tokio::select! {
+    let outcome = tokio::select! {
         // It listens for signals before anything is started.
         biased;
         Ok(()) = stopped() => {
             common::log("stopped; nothing is left running");
-            Ok(ExitCode::from(INTERRUPTED))
+            return ExitCode::from(INTERRUPTED);
         }
-        outcome = compare(options) => {
-            Ok(ExitCode::from(u8::from(!outcome?)))
-        }
-    }
+        outcome = run(&options) => outcome,
+    };
+    let is_complete = outcome.unwrap_or_else(|error| {
+        common::log(format!("compare: {error}"));
+        false
+    });
+    ExitCode::from(u8::from(!is_complete))
 }
 
-/// Measures, and returns whether everything could be measured.
-async fn compare(options: &Options) -> Result<bool, Failure> {
+/// Does what is asked for, and returns whether all of it could be done.
+async fn run(options: &Options) -> Result<bool, Failure> {
+    if let Some((before, after)) = options.diff() {
+        difference::print(before, after)?;
+        return Ok(true);
+    }
     if options.live {
         return stage::run(options).await;
     }
-    let plan = Plan::new(options);
+    let results = carry_out(options).await?;
     if options.ready {
-        return is_ready(&plan).await;
+        return Ok(show::is_ready(&results));
     }
-    let results = carry_out(&plan).await?;
     show::all(&results, &options.report)?;
     Ok(results.is_complete())
 }

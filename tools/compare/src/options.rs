@@ -4,6 +4,7 @@ use std::{
     collections::HashSet,
     num::{NonZeroU64, NonZeroUsize},
     path::PathBuf,
+    time::Duration,
 };
 
 use clap::{
@@ -32,6 +33,9 @@ const DEFAULT: [&str; 4] = [
     "step7-cancellation",
 ];
 
+/// How far servers count to show that they are ready: a fraction of a second.
+const TRIAL: u64 = 100_000_000;
+
 /// The command line's options. Each line of `--help` fits into 80 columns: clap
 /// wraps them only with another crate.
 #[derive(Debug, Parser)]
@@ -53,38 +57,38 @@ pub struct Options {
 
     /// Also run the first three steps in Node.js, from tools/peers/node
     #[arg(long)]
-    node: bool,
+    pub node: bool,
 
     /// Also run step 1 with two server threads
     #[arg(long)]
-    two_workers: bool,
+    pub two_workers: bool,
 
     /// How far /blocking counts
     #[arg(long, value_name = "N", env, default_value = "10_000_000_000")]
     #[arg(hide_env_values = true, value_parser = parsed(iterations))]
-    pub iterations: NonZeroU64,
+    pub iterations: u64,
 
     /// How many threads to divide the count among
-    #[arg(long, value_name = "N", env, default_value_t = default_threads())]
-    #[arg(hide_env_values = true, value_parser = parsed(parse_threads))]
-    pub threads: NonZeroUsize,
+    #[arg(long, value_name = "N", env, default_value_t = default_threads().get())]
+    #[arg(hide_env_values = true, value_parser = parsed(number))]
+    pub threads: usize,
 
     /// How many /blocking requests to send at once
     #[arg(long, value_name = "K", default_value = "1")]
-    #[arg(value_parser = parsed(parse_threads))]
-    pub concurrency: NonZeroUsize,
+    #[arg(value_parser = parsed(number))]
+    pub concurrency: usize,
 
     /// Also measure step 3 with these thread counts, and with one,
     /// to show what each extra thread adds
     #[arg(long, value_name = "N,…", value_delimiter = ',')]
-    #[arg(value_parser = parsed(parse_threads), verbatim_doc_comment)]
-    pub scaling: Vec<NonZeroUsize>,
+    #[arg(value_parser = parsed(number), verbatim_doc_comment)]
+    pub scaling: Vec<usize>,
 
     /// How many times to measure each server
     /// [default: up to 3, within half a minute in all]
     #[arg(long, value_name = "N", verbatim_doc_comment)]
-    #[arg(value_parser = parsed(parse_threads))]
-    pub runs: Option<NonZeroUsize>,
+    #[arg(value_parser = parsed(number))]
+    pub runs: Option<usize>,
 
     /// The folder for report.html and results.json [default: target/compare]
     #[arg(long, value_name = "DIR", hide_default_value = true)]
@@ -158,12 +162,16 @@ impl Options {
     /// Reads the command line. A mistake in it ends the process with status 2.
     pub fn read() -> Self {
         let options = Self::parse();
-        options.check().unwrap_or_else(|error| error.exit());
-        options
+        options.checked().unwrap_or_else(|error| error.exit())
     }
 
-    /// What can't be seen in a single value.
-    fn check(&self) -> Result<(), clap::Error> {
+    /// What follows from several values, and what can't be seen in a single one.
+    fn checked(mut self) -> Result<Self, clap::Error> {
+        if self.ready {
+            self.two_workers = true;
+            self.iterations = TRIAL;
+            self.runs = Some(1);
+        }
         let mut names = HashSet::new();
         let subjects = self.subjects();
         let twice = subjects.iter().find(|it| !names.insert(&it.name));
@@ -175,7 +183,7 @@ impl Options {
             (_, Some(Subject { name, .. })) => {
                 format!("--url: two servers can't both be '{name}'")
             }
-            _ => return Ok(()),
+            _ => return Ok(self),
         };
         Err(Self::command().error(ErrorKind::ValueValidation, mistake))
     }
@@ -198,12 +206,25 @@ impl Options {
         };
         let steps = STEPS.into_iter().filter(is_chosen);
         let steps = steps.map(|step| Subject::new(step, Source::Step));
-        let example = (self.two_workers || self.ready)
+        let example = self
+            .two_workers
             .then(|| Subject::new(TWO_WORKERS, Source::Example));
         let stages = NODE.into_iter().filter(|_| self.node);
         let stages = stages.map(|stage| Subject::new(stage, Source::Node));
         let peers = self.peers.iter().cloned();
         steps.chain(example).chain(stages).chain(peers).collect()
+    }
+
+    /// The time from one probe to the next.
+    pub fn interval(&self) -> Duration {
+        Duration::from_millis(if self.live { 50 } else { 10 })
+    }
+
+    /// How long a response may take before it counts as missing. A minute per
+    /// billion rounds is more than any server needs.
+    pub fn patience(&self) -> Duration {
+        let billions = self.iterations / 1_000_000_000;
+        Duration::from_secs(60 * (1 + billions) * self.concurrency as u64)
     }
 }
 
@@ -216,21 +237,24 @@ fn peer(text: &str) -> Result<Subject, String> {
 
 fn named_url(text: &str) -> Option<Subject> {
     let (name, url) = text.split_once('=')?;
-    let (name, uri) = (name.trim(), url.parse::<hyper::Uri>().ok()?);
-    let authority = uri.authority()?;
-    // A port that isn't a number would be dropped in silence.
-    let is_whole =
-        authority.port().is_some() || authority.as_str() == authority.host();
-    let is_http = uri.scheme_str() == Some("http");
-    let is_sent = !text.contains(['@', '?', '#']);
+    let (name, url) = (name.trim(), url.trim_end_matches('/'));
+    let uri: hyper::Uri = url.parse().ok()?;
+    let port = uri.port_u16().map_or("".into(), |port| format!(":{port}"));
+    let sent = format!("http://{}{port}{}", uri.host()?, uri.path());
+    let is_sent = sent.trim_end_matches('/') == url;
     let is_name = !name.is_empty() && !name.contains(char::is_control);
-    let url = Source::Url(url.trim_end_matches('/').to_owned());
-    (is_whole && is_http && is_sent && is_name).then(|| Subject::new(name, url))
+    let url = Source::Url(url.to_owned());
+    (is_sent && is_name).then(|| Subject::new(name, url))
 }
 
-fn iterations(text: &str) -> Result<NonZeroU64, String> {
+fn iterations(text: &str) -> Result<u64, String> {
+    let number = text.replace('_', "").parse().map(NonZeroU64::get);
     let range = format!("expected a whole number from 1 to {}", u64::MAX);
-    text.replace('_', "").parse().map_err(|_| range)
+    number.map_err(|_| range)
+}
+
+fn number(text: &str) -> Result<usize, String> {
+    parse_threads(text).map(NonZeroUsize::get)
 }
 
 fn step(text: &str) -> Result<usize, String> {
@@ -246,8 +270,7 @@ mod tests {
 
     fn read(options: &[&str]) -> Result<Options, clap::Error> {
         let words = [&["compare"], options].concat();
-        let options = Options::try_parse_from(words)?;
-        options.check().map(|()| options)
+        Options::try_parse_from(words)?.checked()
     }
 
     #[test]
@@ -293,10 +316,7 @@ mod tests {
             read(&[&["--diff"], steps].concat()).unwrap().diff().unwrap()
         };
         assert_eq!([diff(&["4"]), diff(&["1", "4"])], [(3, 4), (1, 4)]);
-        assert_eq!(
-            read(&["--iterations=10_000"]).unwrap().iterations.get(),
-            10_000
-        );
+        assert_eq!(read(&["--iterations=10_000"]).unwrap().iterations, 10_000);
         let [short, long] = ["-h", "--help"]
             .map(|option| read(&[option]).unwrap_err().to_string());
         assert_eq!(short, long);

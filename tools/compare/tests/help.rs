@@ -1,22 +1,8 @@
-//! What `--help` prints, in every program that has it.
+//! What `--help` prints. Examples have the settings of the steps.
 
 use harness::{STEPS, build, command, programs};
 
-/// The tools, and the examples whose settings clap reads.
-const OTHERS: [&str; 12] = [
-    "compare",
-    "docs",
-    "learn",
-    "cure-actix",
-    "cure-axum",
-    "cure-rayon",
-    "rayon",
-    "spawn_blocking",
-    "thumbnail",
-    "two-workers",
-    "watched",
-    "web_block",
-];
+const TOOLS: [&str; 3] = ["compare", "docs", "learn"];
 
 #[test]
 fn help_begins_with_one_line_and_fits_into_a_terminal() {
@@ -24,7 +10,7 @@ fn help_begins_with_one_line_and_fits_into_a_terminal() {
     // With the examples, these have the features they have in all tests.
     let output = build.args(["--workspace", "--bins", "--examples"]).output();
     let programs = programs(&output.unwrap().stdout);
-    for name in STEPS.into_iter().chain(OTHERS) {
+    for name in STEPS.into_iter().chain(TOOLS) {
         let output = command(&programs[name]).arg("--help").output().unwrap();
         let help = String::from_utf8(output.stdout).unwrap();
         let (about, _) = help.split_once("\n\nUsage: ").expect(name);

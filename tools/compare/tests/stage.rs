@@ -562,7 +562,7 @@ fn a_machine_is_ready_when_everything_the_class_needs_answers() {
     assert_eq!(bad.status.code(), Some(1), "{bad:?}");
     assert_eq!(bad.stdout, b"not ready: 1 of 3 servers\n");
     let said = String::from_utf8_lossy(&bad.stderr).into_owned();
-    assert!(said.contains("gone: "), "{said}");
+    assert!(said.contains("gone failed"), "{said}");
 }
 
 /// A server that has one page, for as long as it answers at all.

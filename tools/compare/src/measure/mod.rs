@@ -3,7 +3,6 @@
 mod machine;
 pub(crate) mod probe;
 pub(crate) mod programs;
-mod ready;
 mod scaling;
 mod server;
 
@@ -13,11 +12,10 @@ use common::log;
 
 use crate::{
     format::{counted, failure, short},
-    plan::Plan,
-    results::{Results, Run, Server},
+    options::Options,
+    results::{IN_TIME_MS, Results, Run, Server, Settings},
 };
 pub use probe::Failure;
-pub use ready::is_ready;
 
 /// Without --runs, each server is measured at most this often …
 const MOST_ROUNDS: usize = 3;
@@ -25,51 +23,64 @@ const MOST_ROUNDS: usize = 3;
 /// … and again only if the round ends within this time.
 const TIME: Duration = Duration::from_secs(30);
 
-/// Carries the plan out. It prints a line for each run on standard error. Dropping
-/// this future ends everything that it has started.
+/// Measures what is asked for: the servers, each once in every round, then step 3
+/// with more and more threads. It prints a line for each run on standard error.
+/// Dropping this future ends everything that it has started.
 ///
 /// # Errors
 /// When the steps can't be built. A server that can't be measured is among the
 /// results, with the reason.
-pub async fn carry_out(plan: &Plan) -> Result<Results, Failure> {
-    let programs = programs::find(plan).await?;
-    let subjects = plan.subjects.iter();
-    let none_yet = subjects.map(|subject| Server {
+pub async fn carry_out(options: &Options) -> Result<Results, Failure> {
+    let programs = programs::find(options).await?;
+    let subjects = options.subjects();
+    let none_yet = subjects.iter().map(|subject| Server {
         name: subject.name.clone(),
         error: None,
         runs: Vec::new(),
     });
     let mut servers: Vec<_> = none_yet.collect();
-    let mut settings = plan.settings.clone();
+    let mut runs = 0;
     let start = Instant::now();
-    for round in 1.. {
-        for (subject, server) in plan.subjects.iter().zip(&mut servers) {
-            let Server { name, error, runs } = server;
-            if error.is_some() {
-                continue;
-            }
-            match server::run(subject, plan, &programs).await {
-                Ok(run) => {
-                    log(format!("{name}, run {round}: {}", summary(&run)));
-                    runs.push(run);
-                }
-                Err(why) => {
-                    let why = failure(format!("failed in run {round}: {why}"));
-                    log(format!("{name} {}", error.insert(why)));
-                }
+    loop {
+        runs += 1;
+        for (subject, server) in subjects.iter().zip(&mut servers) {
+            if server.error.is_none() {
+                let run = server::run(subject, options, &programs).await;
+                add(run, runs, server);
             }
         }
-        settings.runs = round;
-        if is_last(round, plan.runs, start.elapsed()) {
+        if is_last(runs, options.runs, start.elapsed()) {
             break;
         }
     }
-    if plan.runs.is_none() && settings.runs < MOST_ROUNDS {
-        let runs = counted(settings.runs, "run");
+    if options.runs.is_none() && runs < MOST_ROUNDS {
+        let runs = counted(runs, "run");
         log(format!("{runs} each: half a minute is over (see --runs)"));
     }
-    let scaling = scaling::measure(plan, settings.runs, &programs).await;
+    let settings = Settings {
+        iterations: options.iterations,
+        threads: options.threads,
+        concurrency: options.concurrency,
+        runs,
+        interval_ms: options.interval().as_millis() as usize,
+        in_time_ms: IN_TIME_MS,
+    };
+    let scaling = scaling::measure(options, runs, &programs).await;
     Ok(Results { machine: machine::this(), settings, servers, scaling })
+}
+
+fn add(run: Result<Run, Failure>, number: usize, server: &mut Server) {
+    let Server { name, error, runs } = server;
+    match run {
+        Ok(run) => {
+            log(format!("{name}, run {number}: {}", summary(&run)));
+            runs.push(run);
+        }
+        Err(why) => {
+            let why = failure(format!("failed in run {number}: {why}"));
+            log(format!("{name} {}", error.insert(why)));
+        }
+    }
 }
 
 /// Whether no round follows this one, the so many-th, after this time.

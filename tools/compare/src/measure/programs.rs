@@ -10,26 +10,26 @@ use std::{
 use harness::{Group, Server};
 use tokio::task::spawn_blocking;
 
-use super::probe::{Failure, Target};
-use crate::{
-    options::{NODE, TWO_WORKERS},
-    plan::{Plan, Source, Subject},
+use super::{
+    probe::{Failure, Target},
+    scaling::SCALED,
 };
+use crate::options::{NODE, Options, Source, TWO_WORKERS};
 
 const EXAMPLE_OF: &str = "step1-blocking";
 
 /// Programs by name; those of Node.js are scripts.
 pub type Programs = BTreeMap<String, PathBuf>;
 
-/// The programs that the plan needs. Steps are built.
+/// The programs that are needed. Steps are built.
 ///
 /// # Errors
 /// When cargo fails, or Node.js is missing or too old.
-pub async fn find(plan: &Plan) -> Result<Programs, Failure> {
-    if plan.has(&Source::Node) {
+pub async fn find(options: &Options) -> Result<Programs, Failure> {
+    if options.node {
         spawn_blocking(check_node).await??;
     }
-    let mut programs = build(plan).await?;
+    let mut programs = build(options).await?;
     let folder = harness::workspace().join("tools/peers/node");
     programs.extend(
         NODE.map(|name| (name.to_owned(), folder.join(format!("{name}.mjs")))),
@@ -37,24 +37,26 @@ pub async fn find(plan: &Plan) -> Result<Programs, Failure> {
     Ok(programs)
 }
 
-fn check_node() -> Result<(), String> {
-    let needed = "--node needs Node.js 18.14 or newer; install it \
-                  (https://nodejs.org), or leave out --node";
+fn check_node() -> Result<(), &'static str> {
     // The first version with this function is 18.14.
     let script = "require('os').availableParallelism()";
     match Command::new("node").args(["--eval", script]).output() {
         Ok(output) if output.status.success() => Ok(()),
-        Ok(_) => Err(format!("node is too old; {needed}")),
-        Err(error) => Err(format!("can't run node: {error}; {needed}")),
+        _ => Err("--node needs Node.js 18.14 or newer, and there is none; \
+                  install it (https://nodejs.org), or leave out --node"),
     }
 }
 
-/// Builds the plan's steps. Cargo's messages go to standard error. Dropping this
-/// future ends cargo and all compilers that it has started.
-async fn build(plan: &Plan) -> Result<Programs, Failure> {
-    let mut command = harness::build(plan.steps());
-    command.args(plan.offline.then_some("--offline")).stdout(Stdio::piped());
-    if plan.has(&Source::Example) {
+/// Builds the steps. Cargo's messages go to standard error. Dropping this future
+/// ends cargo and all compilers that it has started.
+async fn build(options: &Options) -> Result<Programs, Failure> {
+    let subjects = options.subjects();
+    let steps = subjects.iter().filter(|it| it.source == Source::Step);
+    let scaled = (!options.scaling.is_empty()).then_some(SCALED);
+    let steps = steps.map(|step| &*step.name).chain(scaled);
+    let mut command = harness::build(steps);
+    command.args(options.ready.then_some("--offline")).stdout(Stdio::piped());
+    if options.two_workers {
         command.args(["--package", EXAMPLE_OF, "--example", TWO_WORKERS]);
     }
     let (cargo, group) = Group::spawn(&mut command)?;
@@ -93,23 +95,20 @@ pub async fn start(
     Ok(spawn_blocking(start).await??)
 }
 
-/// Starts a server that counts this far, unless it runs already, and finds out
-/// where it can be reached. It is killed when its handle is dropped.
+/// Starts a server with so many threads, and finds out where it can be reached.
+/// It is killed when its handle is dropped.
 ///
 /// # Errors
 /// When it can't be started or reached.
-pub async fn reach(
-    Subject { name, source }: &Subject,
-    plan: &Plan,
+pub async fn serve(
+    options: &Options,
     programs: &Programs,
-    iterations: u64,
-) -> Result<(Option<Server>, Target), Failure> {
-    let patience = plan.patience();
-    if let Source::Url(url) = source {
-        return Ok((None, Target::find(url, patience, None).await?));
-    }
-    let threads = plan.settings.threads;
-    let server = start(programs, name, iterations, threads).await?;
-    let target = Target::find(server.url(), patience, Some(iterations)).await?;
-    Ok((Some(server), target))
+    name: &str,
+    threads: usize,
+) -> Result<(Server, Target), Failure> {
+    let count = options.iterations;
+    let server = start(programs, name, count, threads).await?;
+    let (url, patience) = (server.url(), options.patience());
+    let target = Target::find(url, patience, Some(count)).await?;
+    Ok((server, target))
 }

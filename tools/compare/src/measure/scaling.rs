@@ -1,59 +1,53 @@
 //! The time of step 3 against its number of threads.
 
-use std::time::Instant;
+use std::{collections::BTreeSet, time::Instant};
 
 use common::{log, milliseconds};
 
 use super::{
-    probe::{Failure, Target},
-    programs::{self, Programs},
+    Failure,
+    programs::{Programs, serve},
 };
 use crate::{
     format::{failure, short},
-    plan::{Plan, SCALED},
+    options::Options,
     results::Scaled,
 };
 
+/// The step whose time is measured against its number of threads.
+pub const SCALED: &str = "step3-multi-worker";
+
 /// Measures each number of threads `runs` times. Nothing is probed during that
-/// time: that would take time from the threads.
+/// time: that would take time from the threads. One is always among them: the
+/// speed-up is relative to it.
 pub async fn measure(
-    plan: &Plan,
+    options: &Options,
     runs: usize,
     programs: &Programs,
 ) -> Vec<Scaled> {
     let mut all = Vec::new();
-    for &threads in &plan.scaling {
+    let one = (!options.scaling.is_empty()).then_some(1);
+    let counts = options.scaling.iter().copied().chain(one);
+    for threads in counts.collect::<BTreeSet<_>>() {
+        let name = format!("{SCALED}, threads: {threads}");
         let mut scaled = Scaled { threads, error: None, runs_ms: Vec::new() };
-        let measured = run(&mut scaled, plan, runs, programs).await;
-        if let Err(error) = measured {
+        let measured = async {
+            let served = serve(options, programs, SCALED, threads);
+            let (_server, target) = served.await?;
+            for run in 1..=runs {
+                let start = Instant::now();
+                target.blocking().await?;
+                let took = milliseconds(start.elapsed());
+                log(format!("{name}, run {run}: /blocking {}", short(took)));
+                scaled.runs_ms.push(took);
+            }
+            Ok::<_, Failure>(())
+        };
+        if let Err(error) = measured.await {
             let error = scaled.error.insert(failure(error));
-            log(format!("{SCALED}, threads: {threads}: {error}"));
+            log(format!("{name}: {error}"));
         }
         all.push(scaled);
     }
     all
-}
-
-async fn run(
-    Scaled { threads, runs_ms, .. }: &mut Scaled,
-    plan: &Plan,
-    runs: usize,
-    programs: &Programs,
-) -> Result<(), Failure> {
-    let iterations = plan.settings.iterations;
-    let server =
-        programs::start(programs, SCALED, iterations, *threads).await?;
-    let patience = plan.patience();
-    let target = Target::find(server.url(), patience, Some(iterations)).await?;
-    for run in 1..=runs {
-        let start = Instant::now();
-        target.blocking().await?;
-        let took = milliseconds(start.elapsed());
-        let took_short = short(took);
-        log(format!(
-            "{SCALED}, threads: {threads}, run {run}: /blocking {took_short}"
-        ));
-        runs_ms.push(took);
-    }
-    Ok(())
 }

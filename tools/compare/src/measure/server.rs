@@ -11,13 +11,19 @@ use tokio::{task::spawn_blocking, time::sleep};
 
 use super::{
     probe::{self, Failure, Target, probe_until},
-    programs::{Programs, reach},
+    programs::{Programs, serve},
 };
 use crate::{
     format::{failure, last_line},
-    plan::{AFTER, BEFORE, Plan, Subject},
+    options::{Options, Source, Subject},
     results::{Probe, Request, Run},
 };
+
+/// How long a server is probed idle, before /blocking is sent.
+const BEFORE: Duration = Duration::from_millis(500);
+
+/// How long it is still probed after /blocking was answered.
+const AFTER: Duration = Duration::from_millis(300);
 
 /// Starts the server unless it runs already, measures it once, and stops it.
 ///
@@ -25,12 +31,21 @@ use crate::{
 /// When it can't be measured: why, and what the server printed last.
 pub async fn run(
     subject: &Subject,
-    plan: &Plan,
+    options: &Options,
     programs: &Programs,
 ) -> Result<Run, Failure> {
-    let count = plan.settings.iterations;
-    let (server, target) = reach(subject, plan, programs, count).await?;
-    let measured = load_and_probe(target, plan).await;
+    let (server, target) = match &subject.source {
+        Source::Url(url) => {
+            (None, Target::find(url, options.patience(), None).await?)
+        }
+        _ => {
+            let threads = options.threads;
+            let served = serve(options, programs, &subject.name, threads);
+            let (server, target) = served.await?;
+            (Some(server), target)
+        }
+    };
+    let measured = load_and_probe(target, options).await;
     let (Err(error), Some(server)) = (&measured, server) else {
         return measured;
     };
@@ -41,16 +56,19 @@ pub async fn run(
     }
 }
 
-async fn load_and_probe(target: Target, plan: &Plan) -> Result<Run, Failure> {
+async fn load_and_probe(
+    target: Target,
+    options: &Options,
+) -> Result<Run, Failure> {
     let target = Arc::new(target);
     target.non_blocking().await?;
-    let interval = Duration::from_millis(plan.settings.interval_ms as u64);
+    let interval = options.interval();
     let load = async {
         // Then half of the interval, so that no probe is sent at the same
         // moment as /blocking.
         sleep(BEFORE + interval / 2).await;
         let start = Instant::now();
-        let requests = (0..plan.settings.concurrency).map(|_| async {
+        let requests = (0..options.concurrency).map(|_| async {
             let counted = target.blocking().await?;
             let took_ms = milliseconds(start.elapsed());
             Ok::<_, Failure>(Request { took_ms, counted })

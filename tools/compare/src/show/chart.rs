@@ -14,7 +14,7 @@ pub const STYLE: &str = include_str!("../../../../docs/theme/drawing.css");
 
 /// What the chart shows.
 pub const EXPLAINED: &str = "How many times as fast as with one thread, by the \
-    medians: ideal, measured, and by Amdahl's law if the share p of the work \
+    medians: ideal, measured (thick), and by Amdahl's law if the share p of the work \
     can be divided. Nothing was probed during that time.";
 
 /// The shares of the work for which Amdahl's law is drawn.
@@ -74,11 +74,6 @@ pub fn scaling(results: &Results) -> Markup {
                 d=(line(&measured)) {}
             @for (n, speed_up) in &measured {
                 circle.busy cx=(x(*n)) cy=(y(*speed_up)) r="5" {}
-            }
-            @if let Some((n, speed_up)) = measured.last() {
-                text.end x=(x(*n)) y=(y(*speed_up)) dy="-12" {
-                    (format!("{speed_up:.2} × measured"))
-                }
             }
         }
     }

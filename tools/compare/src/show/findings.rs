@@ -15,8 +15,8 @@ const FROZEN: f64 = 0.1;
 /// Runs that differ by more than this were disturbed.
 const DISTURBED: f64 = 0.25;
 
-/// It runs the same loop as step 1, on one thread too.
-const SAME_LOOP: &str = "step2-single-worker";
+/// They run the same loop, each on one thread.
+const ONE_LOOP: [&str; 2] = [BASELINE, "step2-single-worker"];
 
 /// If these two differ by more than this, it is the machine that differs.
 const CHANGED: f64 = 0.5;
@@ -58,12 +58,7 @@ pub fn findings(results: &Results) -> Vec<String> {
         let error = scaled.error.as_ref();
         findings.extend(error.map(|error| format!("{threads}: {error}")));
     }
-    // Requests that are in flight together wait for each other.
-    if results.settings.concurrency == 1 {
-        findings.extend(disturbance(results));
-        findings.extend(change_of_speed(results));
-    }
-    findings.extend(lateness(results));
+    findings.extend(doubts(results));
     findings
 }
 
@@ -115,57 +110,50 @@ fn lack(server: &Server) -> Option<String> {
     }
 }
 
-/// Whether the machine had other work.
-fn disturbance(results: &Results) -> Option<String> {
+/// The reasons to doubt the measurements.
+fn doubts(results: &Results) -> Vec<String> {
+    let mut doubts = Vec::new();
     let times = results.servers.iter().filter_map(Server::blocking);
-    let most = times.map(|times| longer(&times)).fold(0.0, f64::max);
-    (most > DISTURBED).then(|| {
-        format!(
+    let more = times.map(|times| longer(&times)).fold(0.0, f64::max);
+    // Requests that are in flight together wait for each other.
+    let is_alone = results.settings.concurrency == 1;
+    if is_alone && more > DISTURBED {
+        doubts.push(format!(
             "The same server took up to {:.0} % longer in one run than in \
              another: the machine had other work. End that, and measure again.",
-            most * 100.0
-        )
-    })
-}
-
-/// Whether the machine itself became slower or faster, as a shared or a hot one
-/// does.
-fn change_of_speed(results: &Results) -> Option<String> {
-    let median = |name| {
-        let server = results.servers.iter().find(|it| it.name == name);
-        Some(server?.blocking()?.median())
-    };
-    let both = [median(BASELINE)?, median(SAME_LOOP)?];
-    let more = longer(&Times::new(both.into_iter())?);
-    (more > CHANGED).then(|| {
-        format!(
+            more * 100.0
+        ));
+    }
+    let both =
+        results.servers.iter().filter(|it| ONE_LOOP.contains(&&*it.name));
+    let medians = both.filter_map(|server| Some(server.blocking()?.median()));
+    let more = Times::new(medians).map_or(0.0, |times| longer(&times));
+    if is_alone && more > CHANGED {
+        doubts.push(format!(
             "Steps 1 and 2 run the same loop on one thread, but one took \
              {:.0} % longer than the other: the machine changed its speed. \
              Measure again on a quiet machine.",
             more * 100.0
-        )
-    })
+        ));
+    }
+    let late = results.servers.iter().filter_map(|server| {
+        let late = Times::new(server.during().map(|probe| probe.late_ms))?;
+        Some(late.percentile(99))
+    });
+    let late = late.fold(0.0, f64::max);
+    if late >= LATE_MS {
+        doubts.push(format!(
+            "The prober needs a core too and didn't always get one: it was up \
+             to {} late (p99). The latencies include that.",
+            short(late)
+        ));
+    }
+    doubts
 }
 
 /// How much longer the longest took than the shortest: 1 is twice as long.
 fn longer(times: &Times) -> f64 {
     times.percentile(100) / times.percentile(0) - 1.0
-}
-
-/// How late the prober itself was, if at all.
-fn lateness(results: &Results) -> Option<String> {
-    let late = results.servers.iter().filter_map(|server| {
-        let late = Times::new(server.during().map(|probe| probe.late_ms))?;
-        Some(late.percentile(99))
-    });
-    let worst = late.fold(0.0, f64::max);
-    (worst >= LATE_MS).then(|| {
-        format!(
-            "The prober needs a core too and didn't always get one: it was up \
-             to {} late (p99). The latencies include that.",
-            short(worst)
-        )
-    })
 }
 
 #[cfg(test)]

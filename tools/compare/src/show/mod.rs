@@ -6,13 +6,13 @@ mod report;
 pub mod table;
 
 use std::{
-    io::{self, ErrorKind, Write},
+    io::{self, Write},
     path::Path,
 };
 
 pub use findings::{machine, settings};
 
-use crate::results::Results;
+use crate::{format::counted, results::Results};
 
 /// All output fits into this many columns.
 const WIDTH: usize = 80;
@@ -20,21 +20,31 @@ const WIDTH: usize = 80;
 /// Prints what was measured, whether or not it can be kept in the folder.
 ///
 /// # Errors
-/// When a file of the report can't be written, or the results can't be
-/// printed.
+/// When a file of the report can't be written.
 pub fn all(results: &Results, folder: &Path) -> Result<(), String> {
     let written = report::write(results, folder);
     let mut text = parts(results).join("\n\n");
     if let Ok(page) = &written {
         text += &format!("\n\nA timeline of each server:\n{}", page.display());
     }
-    match writeln!(io::stdout(), "{text}") {
-        // The reader has seen enough.
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(format!("can't print the results: {error}"))
-        }
-        _ => written.map(|_| ()),
+    print(&text);
+    written.map(|_| ())
+}
+
+/// Prints whether every server has answered, and returns that.
+pub fn is_ready(results: &Results) -> bool {
+    let servers = counted(results.servers.len(), "server");
+    let failed = results.servers.iter().filter(|it| it.error.is_some());
+    match failed.count() {
+        0 => print(&format!("ready: {servers} start and answer")),
+        failed => print(&format!("not ready: {failed} of {servers}")),
     }
+    results.servers.iter().all(|server| server.error.is_none())
+}
+
+/// A reader who has seen enough is no error.
+fn print(text: &str) {
+    writeln!(io::stdout(), "{text}").ok();
 }
 
 /// What the terminal shows.

@@ -29,7 +29,7 @@ use crate::{
         probe::{Target, Unsuccessful, connections, probe, schedule},
         programs::{self, Programs},
     },
-    plan::{Plan, Source, Subject},
+    options::{Options, Source, Subject},
 };
 
 const PROBE: &str = "/non-blocking";
@@ -92,10 +92,10 @@ impl Lane {
     pub fn new(
         (number, subject): (usize, &Subject),
         log: &Arc<Log>,
-        plan: &Plan,
+        options: &Options,
         in_burst: u64,
     ) -> Self {
-        let count = plan.settings.iterations;
+        let count = options.iterations;
         let (in_burst, burst) = match subject.source {
             Source::Node => (in_burst / NODE_TAKES, BURST_IN_NODE),
             _ => (in_burst, BURST),
@@ -104,7 +104,7 @@ impl Lane {
             number,
             subject: subject.clone(),
             log: log.clone(),
-            patience: plan.patience(),
+            patience: options.patience(),
             counts: (count, in_burst.clamp(1, count)),
             burst,
             next: AtomicU64::new(0),

@@ -11,7 +11,7 @@ use common::milliseconds;
 use serde_json::{Value, json};
 
 use super::threads;
-use crate::{format::sanitized, plan::Plan};
+use crate::{format::sanitized, options::Options, results::IN_TIME_MS};
 
 /// How long an event is kept for browsers that connect later.
 const KEPT: Duration = Duration::from_secs(20);
@@ -44,15 +44,16 @@ struct LaneState {
 }
 
 impl Log {
-    pub fn new(plan: &Plan) -> Self {
+    pub fn new(options: &Options) -> Self {
         let lane = |name: &str| LaneState {
             about: json!({ "name": sanitized(name, 80), "state": "starting" }),
             flying: Vec::new(),
         };
-        let lanes = plan.subjects.iter().map(|it| lane(&it.name)).collect();
+        let lanes =
+            options.subjects().iter().map(|it| lane(&it.name)).collect();
         let settings = json!({
-            "interval": plan.settings.interval_ms,
-            "in_time": plan.settings.in_time_ms,
+            "interval": options.interval().as_millis(),
+            "in_time": IN_TIME_MS,
             "cores": thread::available_parallelism().map_or(1, |it| it.get()),
             "most": MOST,
             "has_threads": threads::are_reported(),

@@ -26,7 +26,6 @@ use tokio::{
 use crate::{
     measure::{Failure, programs},
     options::Options,
-    plan::Plan,
 };
 use lane::Lane;
 use log::Log;
@@ -38,19 +37,18 @@ use web::{Order, To};
 /// # Errors
 /// When a program can't be built, or the page can't be served.
 pub async fn run(options: &Options) -> Result<bool, Failure> {
-    let plan = Plan::new(options);
-    let programs = Arc::new(programs::find(&plan).await?);
-    let log = Arc::new(Log::new(&plan));
-    let interval = Duration::from_millis(plan.settings.interval_ms as u64);
+    let programs = Arc::new(programs::find(options).await?);
+    let log = Arc::new(Log::new(options));
+    let interval = options.interval();
     let (orders, mut received) = unbounded_channel();
     let in_burst = spawn_blocking(|| rounds_in(lane::IN_BURST)).await?;
     let (address, server) = web::serve(options.live_port, &log, orders)?;
     spawn_blocking(|| [&web::DIFFERENCE, &web::MOVES].map(LazyLock::force));
     let mut running = JoinSet::new();
     let mut lanes = Lanes(Vec::new());
-    for subject in plan.subjects.iter().enumerate() {
-        let lane = Arc::new(Lane::new(subject, &log, &plan, in_burst));
-        let threads = plan.settings.threads;
+    for subject in options.subjects().iter().enumerate() {
+        let lane = Arc::new(Lane::new(subject, &log, options, in_burst));
+        let threads = options.threads;
         running.spawn(lane.clone().run(programs.clone(), threads, interval));
         lanes.0.push(lane);
     }

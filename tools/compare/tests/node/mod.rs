@@ -55,21 +55,11 @@ fn a_request_whose_worker_fails_or_exits_silently_gets_a_500() {
     }
 }
 
-#[cfg(unix)]
 #[test]
-fn without_node_or_with_an_old_one_a_sentence_names_the_version_needed() {
-    use std::os::unix::fs::PermissionsExt;
-
+fn without_node_a_sentence_names_the_version_needed() {
     let mut compare = Compare::new("no-node", &["--node"]);
     compare.command.env("PATH", &compare.report);
-    fs::create_dir_all(&compare.report).unwrap();
-    for why in ["can't run node: ", "node is too old"] {
-        let Outcome { stderr, status, .. } = compare.run();
-        assert_eq!(status, Some(1), "{stderr}");
-        assert!(stderr.contains(why), "{stderr}");
-        assert!(stderr.contains("needs Node.js 18.14 or newer"), "{stderr}");
-        let node = compare.report.join("node");
-        fs::write(&node, "#!/bin/sh\nexit 1\n").unwrap();
-        fs::set_permissions(node, fs::Permissions::from_mode(0o755)).unwrap();
-    }
+    let Outcome { stderr, status, .. } = compare.run();
+    assert_eq!(status, Some(1), "{stderr}");
+    assert!(stderr.contains("needs Node.js 18.14 or newer"), "{stderr}");
 }
