@@ -2,9 +2,6 @@
 
 use std::time::Duration;
 
-/// The most characters of a failure that are shown.
-const LONGEST_FAILURE: usize = 400;
-
 /// Milliseconds: three digits and a unit.
 pub fn short(ms: f64) -> String {
     common::short(Duration::from_secs_f64(ms / 1e3))
@@ -37,14 +34,9 @@ pub fn sanitized(text: &str, most: usize) -> String {
     harmless.take(most).chain(cut.chars()).collect()
 }
 
-/// Why something failed: the first and last line of a long message.
+/// Why something failed, in one line.
 pub fn failure(message: impl ToString) -> String {
-    let message = message.to_string();
-    let first = message.lines().next().unwrap_or("");
-    match last_line(&message).filter(|last| *last != first.trim()) {
-        Some(last) => sanitized(&format!("{first}; {last}"), LONGEST_FAILURE),
-        None => sanitized(first, LONGEST_FAILURE),
-    }
+    sanitized(&message.to_string(), 400)
 }
 
 /// The last line that isn't empty and isn't a panic's hint about backtraces.

@@ -52,13 +52,11 @@ pub fn comparison() -> Results {
     }
     let mut further = live(6_200.0);
     further.blocking[0].counted *= 2;
-    let died = "failed in run 2 of 3: it ended (signal: 9); its last words: \
-                thread 'main' panicked at <main.rs>:17: out of & luck";
-    let mut early = server(
-        "died <early>",
-        vec![run(2_000.0, |at| (at < 1_000.0).then_some(30.0))],
-    );
-    early.error = Some(died.into());
+    let died = run(2_000.0, |at| (at < 1_000.0).then_some(30.0));
+    let mut died = server("died <early>", vec![died]);
+    let error = "failed in run 2 of 3: it ended (signal: 9); its last words: \
+                 thread 'main' panicked at <main.rs>:17: out of & luck";
+    died.error = Some(error.into());
     let scaled = |threads, runs_ms: &[f64]| Scaled {
         threads,
         error: runs_ms.is_empty().then(|| "no thread is free".into()),
@@ -82,7 +80,7 @@ pub fn comparison() -> Results {
         servers: vec![
             server("step1-blocking", vec![frozen(3_010.0), frozen(3_400.0)]),
             server("step2-single-worker", vec![live(3_020.0), live(3_030.0)]),
-            early,
+            died,
             server("a-peer-with-a-long-name", vec![further]),
             server("disturbed", vec![live(1_000.0), late]),
             server("short", vec![run(4.0, |_| Some(0.4))]),

@@ -140,10 +140,13 @@ fn good(path: &str) -> Option<String> {
     Some(format!("HTTP/1.1 200 OK\r\n\r\nresult is {COUNT}"))
 }
 
+/// The response of a server that doesn't survive having to count.
+fn dies(path: &str) -> Option<String> {
+    (path == "/non-blocking").then(|| FINE.into())
+}
+
 #[test]
 fn peers_that_misbehave_are_named_and_the_others_are_still_measured() {
-    let dies =
-        peer(false, |path| (path == "/non-blocking").then(|| FINE.to_owned()));
     // A window title and its bell, a cleared screen, a C1 sequence.
     let hostile = peer(true, |_| {
         let body = "\x1b]0;owned\x07\x1b[2J\u{9b}31m";
@@ -152,7 +155,7 @@ fn peers_that_misbehave_are_named_and_the_others_are_still_measured() {
     let peers = [
         ("frozen", peer(false, good), ""),
         ("live", peer(true, good) + "/", ""),
-        ("dies", dies, "no answer to /blocking"),
+        ("dies", peer(false, dies), "no answer to /blocking"),
         ("hostile", hostile, "answered 404 Not Found \u{fffd}]0;owned"),
         ("mute", peer(true, |_| None), "connection closed"),
         ("other", peer(true, |_| Some(FINE.replace("non-", ""))), "answered `"),
@@ -226,9 +229,7 @@ mod linux {
     #[test]
     fn last_words_of_a_step_are_shown_even_if_the_report_cannot_be_written() {
         let mut compare = Compare::new("dies", &["--only=step1-blocking"]);
-        let url = peer(false, |path| {
-            (path == "/non-blocking").then(|| FINE.to_owned())
-        });
+        let url = peer(false, dies);
         let step = format!(
             "echo >&2 no memory is left; echo step listening on {url}; exit 3"
         );

@@ -58,6 +58,7 @@ pub struct Target {
     path: String,
     patience: Duration,
     count: Option<u64>,
+    connections: Semaphore,
 }
 
 impl Target {
@@ -83,7 +84,8 @@ impl Target {
             .map_err(|error| format!("can't connect to {url}: {error}"))?;
         let host = format!("{name}:{port}");
         let path = uri.path().trim_end_matches('/').to_owned();
-        Ok(Self { address, host, path, patience, count })
+        let connections = Semaphore::new(MOST_CONNECTIONS);
+        Ok(Self { address, host, path, patience, count, connections })
     }
 
     /// Requests /non-blocking.
@@ -106,12 +108,14 @@ impl Target {
         let body = self.get("/blocking").await?;
         let text = body.trim().to_lowercase();
         let count = text.strip_prefix("result is ");
-        let count = count.and_then(|count| count.parse().ok());
-        let right = self.count.or(count);
-        count.filter(|_| count == right).ok_or_else(|| {
-            let right = right.map_or("…".into(), |right| right.to_string());
-            wrong("/blocking", &body, &format!("Result is {right}"))
-        })
+        match (count.and_then(|count| count.parse().ok()), self.count) {
+            (Some(count), None) => Ok(count),
+            (Some(count), Some(right)) if count == right => Ok(count),
+            (_, right) => {
+                let right = right.map_or("…".into(), |it| it.to_string());
+                Err(wrong("/blocking", &body, &format!("Result is {right}")))
+            }
+        }
     }
 
     /// Sends a GET on a fresh connection. Returns the body.
@@ -189,17 +193,12 @@ pub async fn probe_until<T>(
 ) -> (T, Vec<Probe>) {
     let mut moments = schedule(interval);
     let mut flying = JoinSet::new();
-    let connections = connections();
     tokio::pin!(work);
     let outcome = loop {
         tokio::select! {
             outcome = &mut work => break outcome,
             Some(intended) = moments.recv() => {
-                flying.spawn(probe(
-                    intended,
-                    target.clone(),
-                    connections.clone(),
-                ));
+                flying.spawn(probe(intended, target.clone()));
             }
         }
     };
@@ -208,20 +207,14 @@ pub async fn probe_until<T>(
     (outcome, probes)
 }
 
-/// As many connections as may be open to one server.
-pub fn connections() -> Arc<Semaphore> {
-    Arc::new(Semaphore::new(MOST_CONNECTIONS))
-}
-
 /// Sends one probe, once a connection is free.
 pub fn probe(
     intended: Instant,
     target: Arc<Target>,
-    connections: Arc<Semaphore>,
 ) -> impl Future<Output = Probe> {
     let late = intended.elapsed();
     async move {
-        let _permit = connections.acquire().await;
+        let _permit = target.connections.acquire().await;
         let answer = target.non_blocking().await;
         let latency = answer.map(|()| intended.elapsed());
         Probe { intended, late, latency }

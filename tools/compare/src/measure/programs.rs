@@ -14,7 +14,7 @@ use super::{
     probe::{Failure, Target},
     scaling::SCALED,
 };
-use crate::options::{NODE, Options, Source, TWO_WORKERS};
+use crate::options::{NODE, Options, Source, Subject, TWO_WORKERS};
 
 const EXAMPLE_OF: &str = "step1-blocking";
 
@@ -95,20 +95,22 @@ pub async fn start(
     Ok(spawn_blocking(start).await??)
 }
 
-/// Starts a server with so many threads, and finds out where it can be reached.
-/// It is killed when its handle is dropped.
+/// Starts a server with so many threads, unless it runs already, and finds out
+/// where it can be reached. It is killed when its handle is dropped.
 ///
 /// # Errors
 /// When it can't be started or reached.
-pub async fn serve(
+pub async fn reach(
+    Subject { name, source }: &Subject,
+    threads: usize,
     options: &Options,
     programs: &Programs,
-    name: &str,
-    threads: usize,
-) -> Result<(Server, Target), Failure> {
-    let count = options.iterations;
+) -> Result<(Option<Server>, Target), Failure> {
+    let (count, patience) = (options.iterations, options.patience());
+    if let Source::Url(url) = source {
+        return Ok((None, Target::find(url, patience, None).await?));
+    }
     let server = start(programs, name, count, threads).await?;
-    let (url, patience) = (server.url(), options.patience());
-    let target = Target::find(url, patience, Some(count)).await?;
-    Ok((server, target))
+    let target = Target::find(server.url(), patience, Some(count)).await?;
+    Ok((Some(server), target))
 }

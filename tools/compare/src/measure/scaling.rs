@@ -6,25 +6,22 @@ use common::{log, milliseconds};
 
 use super::{
     Failure,
-    programs::{Programs, serve},
+    programs::{Programs, reach},
 };
 use crate::{
     format::{failure, short},
-    options::Options,
+    options::{Options, Source, Subject},
     results::Scaled,
 };
 
 /// The step whose time is measured against its number of threads.
 pub const SCALED: &str = "step3-multi-worker";
 
-/// Measures each number of threads `runs` times. Nothing is probed during that
+/// Measures each number of threads. Nothing is probed during that
 /// time: that would take time from the threads. One is always among them: the
 /// speed-up is relative to it.
-pub async fn measure(
-    options: &Options,
-    runs: usize,
-    programs: &Programs,
-) -> Vec<Scaled> {
+pub async fn measure(options: &Options, programs: &Programs) -> Vec<Scaled> {
+    let step = Subject { name: SCALED.into(), source: Source::Step };
     let mut all = Vec::new();
     let one = (!options.scaling.is_empty()).then_some(1);
     let counts = options.scaling.iter().copied().chain(one);
@@ -32,9 +29,9 @@ pub async fn measure(
         let name = format!("{SCALED}, threads: {threads}");
         let mut scaled = Scaled { threads, error: None, runs_ms: Vec::new() };
         let measured = async {
-            let served = serve(options, programs, SCALED, threads);
-            let (_server, target) = served.await?;
-            for run in 1..=runs {
+            let reached = reach(&step, threads, options, programs);
+            let (_server, target) = reached.await?;
+            for run in 1..=options.runs {
                 let start = Instant::now();
                 target.blocking().await?;
                 let took = milliseconds(start.elapsed());

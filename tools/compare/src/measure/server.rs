@@ -11,11 +11,11 @@ use tokio::{task::spawn_blocking, time::sleep};
 
 use super::{
     probe::{self, Failure, Target, probe_until},
-    programs::{Programs, serve},
+    programs::{Programs, reach},
 };
 use crate::{
     format::{failure, last_line},
-    options::{Options, Source, Subject},
+    options::{Options, Subject},
     results::{Probe, Request, Run},
 };
 
@@ -34,17 +34,8 @@ pub async fn run(
     options: &Options,
     programs: &Programs,
 ) -> Result<Run, Failure> {
-    let (server, target) = match &subject.source {
-        Source::Url(url) => {
-            (None, Target::find(url, options.patience(), None).await?)
-        }
-        _ => {
-            let threads = options.threads;
-            let served = serve(options, programs, &subject.name, threads);
-            let (server, target) = served.await?;
-            (Some(server), target)
-        }
-    };
+    let reached = reach(subject, options.threads, options, programs);
+    let (server, target) = reached.await?;
     let measured = load_and_probe(target, options).await;
     let (Err(error), Some(server)) = (&measured, server) else {
         return measured;

@@ -24,27 +24,25 @@ const STYLE: &str = include_str!("report.css");
 /// the path of the page.
 ///
 /// # Errors
-/// When a file can't be written; the other is written all the same.
+/// When a file can't be written.
 pub fn write(results: &Results, folder: &Path) -> Result<PathBuf, String> {
     let folder = absolute(folder).unwrap_or_else(|_| folder.into());
     let json = serde_json::to_string(results).map_err(|it| it.to_string())?;
-    let page = html(results).into_string();
     let write = |name, text| {
         let path = folder.join(name);
         fs::create_dir_all(&folder)
             .and_then(|()| fs::write(&path, text))
             .map_err(|error| {
+                let path = path.display();
                 format!(
-                    "can't write {}: {error}; choose another folder with \
-                     --report",
-                    path.display()
+                    "can't write {path}: {error}; choose another folder with \
+                     --report"
                 )
             })?;
         Ok(path)
     };
-    let written = write("results.json", json + "\n");
-    let page = write("report.html", page);
-    written.and(page)
+    write("results.json", json + "\n")?;
+    write("report.html", html(results).into_string())
 }
 
 /// The page: one file that needs no other.

@@ -26,7 +26,7 @@ use crate::{
     format::{failure, last_line},
     measure::{
         Failure,
-        probe::{Target, Unsuccessful, connections, probe, schedule},
+        probe::{Target, Unsuccessful, probe, schedule},
         programs::{self, Programs},
     },
     options::{Options, Source, Subject},
@@ -261,9 +261,8 @@ impl Lane {
         self.landed.notify_waiters();
         then.into_iter().for_each(|what| self.obey(what));
         let mut moments = schedule(interval);
-        let connections = connections();
         while let Some(intended) = moments.recv().await {
-            let probe = probe(intended, target.clone(), connections.clone());
+            let probe = probe(intended, target.clone());
             let answer = async { probe.await.latency.map(drop) };
             self.fly(PROBE, intended, answer);
         }
