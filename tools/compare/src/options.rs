@@ -52,7 +52,9 @@ pub struct Options {
     /// Also measure a server that is already running and has both
     /// routes; can be repeated
     #[arg(long = "url", value_name = "NAME=URL", verbatim_doc_comment)]
-    #[arg(value_parser = parsed(peer))]
+    urls: Vec<String>,
+
+    #[arg(skip)]
     peers: Vec<Subject>,
 
     /// Also run the first three steps in Node.js, from tools/peers/node
@@ -85,9 +87,10 @@ pub struct Options {
     pub scaling: Vec<usize>,
 
     /// How many times to measure each server
-    #[arg(long, value_name = "N", default_value = "3")]
-    #[arg(value_parser = parsed(number))]
-    pub runs: usize,
+    /// [default: 3, or as often as half a minute allows]
+    #[arg(long, value_name = "N", value_parser = parsed(number))]
+    #[arg(verbatim_doc_comment)]
+    pub runs: Option<usize>,
 
     /// The folder for report.html and results.json [default: target/compare]
     #[arg(long, value_name = "DIR", hide_default_value = true)]
@@ -112,7 +115,7 @@ pub struct Options {
     /// Instead of measuring, show how a step differs from the one
     /// before it, or how two steps differ
     #[arg(long, value_name = "STEP", num_args = 1..=2, exclusive = true)]
-    #[arg(verbatim_doc_comment)]
+    #[arg(value_parser = parsed(step), verbatim_doc_comment)]
     diff: Vec<usize>,
 }
 
@@ -166,26 +169,34 @@ impl Options {
 
     /// What follows from several values, and what can't be seen in a single one.
     fn checked(mut self) -> Result<Self, clap::Error> {
+        let wrong =
+            |why| Self::command().error(ErrorKind::ValueValidation, why);
         if self.ready {
             self.two_workers = true;
             self.iterations = TRIAL;
-            self.runs = 1;
+            self.runs = Some(1);
         }
+        if let [1] = self.diff[..] {
+            return Err(wrong("--diff: there is no step before step 1".into()));
+        }
+        // Clap's own message would repeat the value, and a password in it.
+        let peers = self.urls.iter().map(|url| peer(url).ok_or(NOT_A_PEER));
+        self.peers =
+            peers.collect::<Result<_, _>>().map_err(|it| wrong(it.into()))?;
         let mut names = HashSet::new();
         let subjects = self.subjects();
         match subjects.iter().find(|it| !names.insert(&it.name)) {
             None => Ok(self),
-            Some(Subject { name, .. }) => Err(Self::command().error(
-                ErrorKind::ValueValidation,
-                format!("--url: two servers can't both be '{name}'"),
-            )),
+            Some(Subject { name, .. }) => {
+                Err(wrong(format!("--url: two servers can't both be '{name}'")))
+            }
         }
     }
 
     /// The two steps whose difference is asked for.
     pub fn diff(&self) -> Option<(usize, usize)> {
         match self.diff[..] {
-            [after] => Some((after.saturating_sub(1), after)),
+            [after] => Some((after - 1, after)),
             [before, after] => Some((before, after)),
             _ => None,
         }
@@ -222,14 +233,12 @@ impl Options {
     }
 }
 
-fn peer(text: &str) -> Result<Subject, String> {
-    let error = "expected a name, = and a URL that begins with http://, as in \
-                 mine=http://localhost:8000; a user name, a password, a query \
-                 (after ?) and a fragment (after #) aren't sent";
-    named_url(text).ok_or(error.into())
-}
+const NOT_A_PEER: &str = "--url: expected a name, = and a URL that begins with \
+    http://, as in mine=http://localhost:8000; a user name, a password, a query \
+    (after ?) and a fragment (after #) aren't sent";
 
-fn named_url(text: &str) -> Option<Subject> {
+/// A server with a name; none unless all of its URL can be sent.
+fn peer(text: &str) -> Option<Subject> {
     let (name, url) = text.split_once('=')?;
     let (name, url) = (name.trim(), url.trim_end_matches('/'));
     let uri: hyper::Uri = url.parse().ok()?;
@@ -251,6 +260,13 @@ fn number(text: &str) -> Result<usize, String> {
     parse_threads(text).map(NonZeroUsize::get)
 }
 
+fn step(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(step) if (1..=STEPS.len()).contains(&step) => Ok(step),
+        _ => Err(format!("the steps are 1 to {}", STEPS.len())),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -269,6 +285,8 @@ mod tests {
             (&["--iterations=1e10"], "whole number"),
             (&["--threads=-1"], "from 1 to 1024"),
             (&["--scaling=1,,2"], "from 1 to 1024"),
+            (&["--diff=0"], "1 to 9"),
+            (&["--diff=1"], "no step before"),
             (&["--diff", "2", "--live"], "cannot be used with"),
             (&["--url=mine"], unlike),
             (&["--url==http://localhost:8000"], unlike),
@@ -287,6 +305,7 @@ mod tests {
             let option = options[0].split('=').next().unwrap();
             assert!(error.contains(option), "{error}");
             assert!(error.contains(accepted), "{options:?}: {error}");
+            assert!(!error.contains("secret"), "{error}");
         }
     }
 

@@ -6,14 +6,22 @@ pub(crate) mod programs;
 mod scaling;
 mod server;
 
+use std::time::{Duration, Instant};
+
 use common::log;
 
 use crate::{
-    format::{failure, short},
+    format::{counted, failure, short},
     options::Options,
     results::{IN_TIME_MS, Results, Run, Server, Settings},
 };
 pub use probe::Failure;
+
+/// Without --runs, each server is measured at most this often …
+const MOST_RUNS: usize = 3;
+
+/// … and again only if that is done within this time.
+const TIME: Duration = Duration::from_secs(30);
 
 /// Measures what is asked for: the servers, each once in every round, then step 3
 /// with more and more threads. It prints a line for each run on standard error.
@@ -31,23 +39,36 @@ pub async fn carry_out(options: &Options) -> Result<Results, Failure> {
         runs: Vec::new(),
     });
     let mut servers: Vec<_> = none_yet.collect();
-    for round in 1..=options.runs {
+    let wanted = options.runs.unwrap_or(MOST_RUNS);
+    let start = Instant::now();
+    let mut runs = 0;
+    while runs < wanted {
+        runs += 1;
+        let begin = Instant::now();
         for (subject, server) in subjects.iter().zip(&mut servers) {
             if server.error.is_none() {
                 let run = server::run(subject, options, &programs).await;
-                add(run, round, server);
+                add(run, runs, server);
             }
         }
+        let next = start.elapsed() + begin.elapsed();
+        if options.runs.is_none() && next > TIME {
+            break;
+        }
+    }
+    if runs < wanted {
+        let runs = counted(runs, "run");
+        log(format!("{runs} each: half a minute is over (see --runs)"));
     }
     let settings = Settings {
         iterations: options.iterations,
         threads: options.threads,
         concurrency: options.concurrency,
-        runs: options.runs,
+        runs,
         interval_ms: options.interval().as_millis() as usize,
         in_time_ms: IN_TIME_MS,
     };
-    let scaling = scaling::measure(options, &programs).await;
+    let scaling = scaling::measure(options, runs, &programs).await;
     Ok(Results { machine: machine::this(), settings, servers, scaling })
 }
 

@@ -20,7 +20,11 @@ pub const SCALED: &str = "step3-multi-worker";
 /// Measures each number of threads. Nothing is probed during that
 /// time: that would take time from the threads. One is always among them: the
 /// speed-up is relative to it.
-pub async fn measure(options: &Options, programs: &Programs) -> Vec<Scaled> {
+pub async fn measure(
+    options: &Options,
+    runs: usize,
+    programs: &Programs,
+) -> Vec<Scaled> {
     let step = Subject { name: SCALED.into(), source: Source::Step };
     let mut all = Vec::new();
     let one = (!options.scaling.is_empty()).then_some(1);
@@ -31,7 +35,7 @@ pub async fn measure(options: &Options, programs: &Programs) -> Vec<Scaled> {
         let measured = async {
             let reached = reach(&step, threads, options, programs);
             let (_server, target) = reached.await?;
-            for run in 1..=options.runs {
+            for run in 1..=runs {
                 let start = Instant::now();
                 target.blocking().await?;
                 let took = milliseconds(start.elapsed());

@@ -4,6 +4,7 @@ pub mod chart;
 mod findings;
 mod report;
 pub mod table;
+mod timeline;
 
 use std::{
     io::{self, Write},
@@ -25,7 +26,7 @@ pub fn all(results: &Results, folder: &Path) -> Result<(), String> {
     let written = report::write(results, folder);
     let mut text = parts(results).join("\n\n");
     if let Ok(page) = &written {
-        text += &format!("\n\nA timeline of each server:\n{}", page.display());
+        text += &format!("\n\n{}", page.display());
     }
     print(&text);
     written.map(|_| ())
@@ -53,11 +54,13 @@ fn parts(results: &Results) -> Vec<String> {
         lines([machine(results), settings(results)]),
         table::EXPLAINED.to_owned(),
         table::text(table::SERVERS, &table::servers(results)),
+        timeline::timeline(results),
     ];
     if !results.scaling.is_empty() {
         parts.push(table::text(table::SCALING, &table::scaling(results)));
     }
     parts.push(lines(findings::findings(results)));
+    parts.retain(|part| !part.is_empty());
     parts
 }
 

@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// The longest name, in characters; the rest is cut off.
-const LONGEST_NAME: usize = 21;
+pub const LONGEST_NAME: usize = 21;
 
 /// The head of [`servers`].
 pub const SERVERS: [&str; 6] =
