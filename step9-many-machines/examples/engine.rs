@@ -168,9 +168,8 @@ fn memory(nats: &Nats, workers: &[Server; 2]) -> Vec<Value> {
     let server = nats.server("1000", "2");
     let request = || seconds(&server, "Result is 1000", None);
     let ids = [server.id(), workers[0].id(), workers[1].id(), nats.id()];
-    let used = || {
-        ids.map(|id| three_digits(number(id, "smaps_rollup", 7) / 1024.0))
-    };
+    let used =
+        || ids.map(|id| three_digits(number(id, "smaps_rollup", 7) / 1024.0));
     for _ in 0..MANY / 10 {
         request();
     }
