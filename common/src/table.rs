@@ -298,7 +298,7 @@ impl Serialize for Summary {
 
 #[cfg(test)]
 mod tests {
-    use proptest::{collection::vec, prelude::*};
+    use fastrand::Rng;
 
     use super::*;
 
@@ -318,32 +318,46 @@ mod tests {
         Ok(whole.summary().unwrap().to_string())
     }
 
-    proptest! {
-        #[test]
-        fn any_division_gives_the_same_result(
-            good in vec("[a-cé☃]{1,2};-?[0-9]{1,2}[.][0-9]\n", 0..40),
-            any in vec("[a;]{0,2};?-?[0-9;]{0,2}[.]?[0-9-]{0,2}\n", 1..3),
-            ends_bad: bool,
-            size in 1_usize..9,
-            tables in 1_usize..5,
-        ) {
-            let lines = if ends_bad { [good, any].concat() } else { good };
-            let pieces: Vec<_> = lines.chunks(size).map(<[_]>::concat).collect();
-            let file = lines.concat();
-            let whole: &[_] = if lines.is_empty() { &[] } else { &[file] };
-            prop_assert_eq!(summarise(&pieces, tables), summarise(whole, 1));
-        }
+    /// Up to `most` of these characters, at random.
+    fn some(random: &mut Rng, of: &str, most: usize) -> String {
+        let of: Vec<char> = of.chars().collect();
+        let length = random.usize(..=most);
+        (0..length).map(|_| *random.choice(&of).unwrap()).collect()
+    }
 
-        #[test]
-        fn an_error_shows_little_of_any_bytes_and_nothing_that_a_terminal_obeys(
-            piece: Vec<u8>,
-        ) {
-            if let Err(bad) = Table::default().add(&piece) {
-                let text = bad.to_string();
-                let (_, shown) = text.split_once("begins with: ").unwrap();
-                prop_assert!(shown.chars().count() <= SHOWN);
-                prop_assert!(!shown.chars().any(char::is_control));
+    #[test]
+    fn any_division_gives_the_same_result() {
+        for seed in 0..2_000 {
+            let mut random = Rng::with_seed(seed);
+            let mut lines = Vec::new();
+            for _ in 0..random.usize(..40) {
+                let name = some(&mut random, "abé☃", 1);
+                let value = f64::from(random.i32(-999..1000)) / 10.0;
+                lines.push(format!("a{name};{value:.1}\n"));
             }
+            if random.bool() {
+                lines.push(some(&mut random, "a;-.0\n", 6) + "\n");
+            }
+            let tables = random.usize(1..5);
+            let size = random.usize(1..9);
+            let pieces = lines.chunks(size).map(<[_]>::concat);
+            let divided = summarise(&pieces.collect::<Vec<_>>(), tables);
+            let file = lines.concat();
+            let whole: &[_] = if file.is_empty() { &[] } else { &[&file] };
+            assert_eq!(divided, summarise(whole, 1), "seed {seed}: {file:?}");
+        }
+    }
+
+    #[test]
+    fn an_error_shows_little_of_any_bytes_and_nothing_that_a_terminal_obeys() {
+        for seed in 0..2_000 {
+            let mut random = Rng::with_seed(seed);
+            let mut piece = vec![0; random.usize(1..100)];
+            random.fill(&mut piece);
+            let bad = Table::default().add(&piece).unwrap_err().to_string();
+            let (_, shown) = bad.split_once("begins with: ").unwrap();
+            assert!(shown.chars().count() <= SHOWN, "seed {seed}: {bad}");
+            assert!(!shown.chars().any(char::is_control), "seed {seed}: {bad}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! A JPEG or PNG comes in, a small one goes out: one picture, one job. The number,
+//! A photograph comes in, a small one goes out: one picture, one job. The number,
 //! size and time of uploads are limited, and the number, memory and time of
 //! decoders.
 //! Try: curl --data-binary @photo.jpg -o small.jpg localhost:3000/thumbnail/400
@@ -18,9 +18,7 @@ use actix_web::{
 };
 use clap::Parser;
 use common::stop_signal;
-use image::{
-    DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, RgbImage,
-};
+use image::{DynamicImage, ImageFormat, RgbImage, metadata::Orientation};
 use tokio::{sync::Semaphore, sync::SemaphorePermit, task::spawn_blocking};
 use tokio_util::sync::CancellationToken;
 use zune_jpeg::{JpegDecoder, zune_core::options::DecoderOptions};
@@ -28,7 +26,7 @@ use zune_jpeg::{JpegDecoder, zune_core::options::DecoderOptions};
 /// The memory that all decoders share.
 const MEMORY_MIB: u64 = 1024;
 
-/// A JPEG or PNG comes in, a small one goes out.
+/// A photograph comes in, a small one goes out.
 #[derive(Parser)]
 #[command(next_line_help = true)]
 struct Settings {
@@ -53,7 +51,7 @@ struct Refusal(u16, &'static str);
 
 const TOO_SLOW: Refusal = Refusal(408, "Timed out waiting for the picture.");
 const TOO_LARGE: Refusal = Refusal(413, "The picture is too large.");
-const OTHER_FORMAT: Refusal = Refusal(415, "Send a JPEG or a PNG.");
+const OTHER_FORMAT: Refusal = Refusal(415, "Send a JPEG.");
 const DAMAGED: Refusal = Refusal(422, "The picture is damaged.");
 const FAILED: Refusal = Refusal(500, "The worker failed.");
 const BUSY: Refusal = Refusal(503, "The server is busy. Try again later.");
@@ -110,8 +108,8 @@ async fn thumbnail(
         shrink(Upload { bytes, stop }, *size, &shared)
     });
     let work = timeout(state.limit, work).await;
-    let (format, bytes) = work.map_err(|_| TIMED_OUT)??;
-    Ok(HttpResponse::Ok().content_type(format.to_mime_type()).body(bytes))
+    let jpeg = work.map_err(|_| TIMED_OUT)??;
+    Ok(HttpResponse::Ok().content_type("image/jpeg").body(jpeg))
 }
 
 /// Runs `work` on another thread, once one is free.
@@ -128,44 +126,37 @@ async fn on_a_thread<T: Send + 'static>(
     work.await.unwrap_or(Err(FAILED))
 }
 
-/// The whole job: decodes a picture, shrinks it and turns it upright.
+/// The whole job: decodes a photograph, shrinks it and turns it upright.
 fn shrink(
     upload: Upload,
     size: u32,
     state: &State,
-) -> Result<(ImageFormat, Vec<u8>), Refusal> {
-    let mut limits = Limits::no_limits();
-    // For what isn't pixels, such as a colour profile.
-    limits.max_alloc = Some(8 << 20);
-    let read = || BufReader::new(upload.clone());
-    let mut reader = ImageReader::new(read());
-    reader.limits(limits);
-    let reader = reader.with_guessed_format().map_err(|_| DAMAGED)?;
-    let format = reader.format().filter(ImageFormat::reading_enabled);
-    let format = format.ok_or(OTHER_FORMAT)?;
-    let mut decoder = reader.into_decoder().map_err(|_| DAMAGED)?;
-    // So far only the header is decoded.
-    let (width, height) = decoder.dimensions();
+) -> Result<Vec<u8>, Refusal> {
+    if !upload.bytes.get_ref().starts_with(b"\xff\xd8") {
+        return Err(OTHER_FORMAT);
+    }
+    // Otherwise half a JPEG is a picture whose rest is grey.
+    let options = DecoderOptions::default()
+        .set_strict_mode(true)
+        .set_max_width(usize::MAX)
+        .set_max_height(usize::MAX);
+    let mut decoder =
+        JpegDecoder::new_with_options(BufReader::new(upload), options);
+    decoder.decode_headers().map_err(|_| DAMAGED)?;
+    let header = decoder.info().ok_or(DAMAGED)?;
+    let (width, height) = (u32::from(header.width), u32::from(header.height));
     let _memory = state.take_memory(u64::from(width) * u64::from(height))?;
-    let orientation = decoder.orientation().map_err(|_| DAMAGED)?;
-    let image: DynamicImage = if format == ImageFormat::Jpeg {
-        // Otherwise half a JPEG is a picture whose rest is grey.
-        let options = DecoderOptions::default()
-            .set_strict_mode(true)
-            .set_max_width(usize::MAX)
-            .set_max_height(usize::MAX);
-        let mut decoder = JpegDecoder::new_with_options(read(), options);
-        let pixels = decoder.decode().map_err(|_| DAMAGED)?;
-        RgbImage::from_raw(width, height, pixels).ok_or(DAMAGED)?.into()
-    } else {
-        DynamicImage::from_decoder(decoder).map_err(|_| DAMAGED)?
-    };
+    let pixels = decoder.decode().map_err(|_| DAMAGED)?;
+    let photo = RgbImage::from_raw(width, height, pixels).ok_or(DAMAGED)?;
     let size = size.clamp(1, 1000).min(width.max(height));
-    let mut small = image.thumbnail(size, size);
-    small.apply_orientation(orientation);
+    let mut small = DynamicImage::from(photo).thumbnail(size, size);
+    let exif = header.exif_data.as_deref();
+    if let Some(orientation) = exif.and_then(Orientation::from_exif_chunk) {
+        small.apply_orientation(orientation);
+    }
     let mut bytes = Cursor::new(Vec::new());
-    small.write_to(&mut bytes, format).map_err(|_| FAILED)?;
-    Ok((format, bytes.into_inner()))
+    small.write_to(&mut bytes, ImageFormat::Jpeg).map_err(|_| FAILED)?;
+    Ok(bytes.into_inner())
 }
 
 impl State {
@@ -181,7 +172,6 @@ impl State {
 }
 
 /// A picture's bytes. Reading fails once its handler is gone: the decoder stops.
-#[derive(Clone)]
 struct Upload {
     bytes: Cursor<Bytes>,
     stop: CancellationToken,

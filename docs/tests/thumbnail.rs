@@ -16,10 +16,7 @@ use actix_web::{
 };
 use futures::FutureExt;
 use harness::{Server, command, program};
-use image::{
-    ExtendedColorType, ImageEncoder, ImageFormat, Rgb, RgbImage,
-    codecs::png::PngEncoder, load_from_memory,
-};
+use image::{ImageFormat, Rgb, RgbImage, load_from_memory};
 use tokio::sync::Semaphore;
 
 use super::{
@@ -54,12 +51,12 @@ fn post(
 }
 
 /// Red on the left, blue on the right.
-fn flag(format: ImageFormat) -> Vec<u8> {
+fn flag() -> Vec<u8> {
     let flag = RgbImage::from_fn(80, 40, |x, _| {
         if x < 40 { Rgb([255, 0, 0]) } else { Rgb([0, 0, 255]) }
     });
     let mut bytes = Cursor::new(Vec::new());
-    flag.write_to(&mut bytes, format).unwrap();
+    flag.write_to(&mut bytes, ImageFormat::Jpeg).unwrap();
     bytes.into_inner()
 }
 
@@ -84,24 +81,20 @@ fn grey(width: u16, height: u16) -> Vec<u8> {
 }
 
 #[test]
-fn a_picture_comes_back_smaller_and_in_its_format() {
-    let server = start("30");
-    for format in [ImageFormat::Jpeg, ImageFormat::Png] {
-        let flag = flag(format);
-        let (status, head, small) = post(&server, flag.len(), &flag);
-        assert_eq!(status, 200);
-        assert!(head.contains(format.to_mime_type()), "{head}");
-        assert_eq!(image::guess_format(&small).unwrap(), format);
-        let small = load_from_memory(&small).unwrap().to_rgb8();
-        assert_eq!(small.dimensions(), (20, 10));
-        assert!(small.get_pixel(2, 5).0[0] > 200, "red on the left");
-        assert!(small.get_pixel(17, 5).0[2] > 200, "blue on the right");
-    }
+fn a_picture_comes_back_smaller() {
+    let flag = flag();
+    let (status, head, small) = post(&start("30"), flag.len(), &flag);
+    assert_eq!(status, 200);
+    assert!(head.contains("image/jpeg"), "{head}");
+    let small = load_from_memory(&small).unwrap().to_rgb8();
+    assert_eq!(small.dimensions(), (20, 10));
+    assert!(small.get_pixel(2, 5).0[0] > 200, "red on the left");
+    assert!(small.get_pixel(17, 5).0[2] > 200, "blue on the right");
 }
 
 #[test]
 fn a_picture_is_turned_upright() {
-    let mut jpeg = flag(ImageFormat::Jpeg);
+    let mut jpeg = flag();
     // The camera was held with its left side up.
     let exif = b"\xff\xe1\0\x22Exif\0\0MM\0\x2a\0\0\0\x08\0\x01\
                  \x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
@@ -115,42 +108,26 @@ fn a_picture_is_turned_upright() {
 #[test]
 fn a_file_that_is_no_picture_or_half_of_one_or_too_large_is_rejected() {
     let server = start("30");
-    let half = |picture: Vec<u8>| picture[..picture.len() / 2].to_vec();
-    let mut lying = grey(64, 64);
-    let frame = lying.windows(2).position(|marker| marker == [0xff, 0xc0]);
-    lying[frame.unwrap() + 5..][..4].fill(0xff);
+    let mut half = grey(800, 600);
+    half.truncate(half.len() / 2);
+    let mut bomb = grey(8, 8);
+    let frame = bomb.windows(2).position(|marker| marker == [0xff, 0xc0]);
+    bomb[frame.unwrap() + 5..][..4].fill(0xff);
+    assert_eq!(bomb.len(), 141);
     for (what, picture, expected) in [
         ("nothing", Vec::new(), 415),
         ("a PDF", b"%PDF-1.7".to_vec(), 415),
         ("a GIF", b"GIF89a\x08\0\x08\0".to_vec(), 415),
-        ("half a JPEG", half(grey(800, 600)), 422),
-        ("half a PNG", half(flag(ImageFormat::Png)), 422),
+        ("a PNG", b"\x89PNG\r\n\x1a\n".to_vec(), 415),
+        ("half a JPEG", half, 422),
         ("20 MiB and a byte", vec![0; (20 << 20) + 1], 413),
-        ("a JPEG of 65,535 by 65,535", lying, 413),
+        ("a JPEG of 65,535 by 65,535", bomb, 413),
     ] {
         let (status, _, text) = post(&server, picture.len(), &picture);
         let text = String::from_utf8(text).unwrap();
         assert_eq!(status, expected, "{what}: {text}");
         assert!(text.ends_with('.') && text.len() < 60, "{what}: {text}");
     }
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn a_bomb_takes_no_memory() {
-    let server = start("30");
-    let harmless = flag(ImageFormat::Png);
-    assert_eq!(post(&server, harmless.len(), &harmless).0, 200);
-    let before = server.status("VmHWM:");
-    // A colour profile that is zero for 32 MiB.
-    let mut bomb = Vec::new();
-    let mut encoder = PngEncoder::new(&mut bomb);
-    encoder.set_icc_profile(vec![0; 32 << 20]).unwrap();
-    encoder.write_image(&[0; 64], 8, 8, ExtendedColorType::L8).unwrap();
-    assert!(bomb.len() < 100_000);
-    assert_eq!(post(&server, bomb.len(), &bomb).0, 200);
-    let grown = (server.status("VmHWM:") - before) >> 10;
-    assert!(grown < 24, "{grown} MiB more");
 }
 
 fn state(limit: Duration) -> Data<State> {
@@ -228,11 +205,11 @@ fn uploads_have_a_limit_and_a_client_that_leaves_frees_its_slot() {
     let uploads = || state.uploads.available_permits();
     System::new().block_on(async {
         let _busy = state.threads.acquire_many(2).await.unwrap();
-        let mut queued = Box::pin(reply(state.clone(), flag(ImageFormat::Png)));
+        let mut queued = Box::pin(reply(state.clone(), flag()));
         assert_eq!(queued.as_mut().now_or_never(), None);
         assert_eq!(uploads(), 1);
         let other = state.uploads.acquire().await;
-        let refused = reply(state.clone(), flag(ImageFormat::Png)).await;
+        let refused = reply(state.clone(), flag()).await;
         assert_eq!(refused, Err(BUSY));
         assert!(BUSY.error_response().headers().contains_key(RETRY_AFTER));
         drop(other);

@@ -6,17 +6,13 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use sysinfo::{CpuRefreshKind, RefreshKind, System};
 
 /// Prints a table, the machine it was measured on, and the command.
 pub fn print(example: &str, columns: &[&str], rows: Vec<Value>) {
-    let cpu = RefreshKind::nothing().with_cpu(CpuRefreshKind::nothing());
-    let system = System::new_with_specifics(cpu);
-    let brand = system.cpus().first().map_or("unknown", |cpu| cpu.brand());
     let cores = thread::available_parallelism().map_or(1, |cores| cores.get());
-    let os = System::long_os_version().unwrap_or_default();
+    let (cpu, os) = (harness::cpu(), harness::os());
     let figures = json!({
-        "machine": format!("{brand}, {cores} cores, {os}"),
+        "machine": format!("{cpu}, {cores} cores, {os}"),
         "command": format!(
             "cargo run --release -p {} --example {example} \
              > docs/results/{example}.json",

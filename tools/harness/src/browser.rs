@@ -1,16 +1,21 @@
 use std::{
-    env, mem,
-    net::TcpStream,
+    env,
+    io::{BufRead, BufReader, Write},
+    mem,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    sync::{Arc, Mutex, Weak},
-    time::Duration,
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    sync::{
+        Arc, Mutex, Weak,
+        atomic::{AtomicU64, Ordering::Relaxed},
+        mpsc::{Receiver, Sender, channel},
+    },
+    thread,
+    time::{Duration, Instant},
 };
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tungstenite::{Message, WebSocket, client::client};
 
 use crate::{Output, PATIENCE, locked, missing, wait_until};
 
@@ -21,32 +26,40 @@ use crate::{Output, PATIENCE, locked, missing, wait_until};
 /// profile and ends with its last tab. No tab sees what another has stored.
 /// Every failure panics: this is for tests.
 pub struct Browser {
-    socket: WebSocket<TcpStream>,
+    messages: Receiver<Value>,
     session: Value,
     context: Value,
-    calls: u64,
     errors: Vec<String>,
     // Dropped last: it may be the last owner.
     program: Arc<Program>,
 }
 
-/// A running Chromium.
+/// A running Chromium. It reads requests from a pipe and writes messages,
+/// which are replies and events, to another; a zero byte ends each.
 struct Program {
     process: Child,
-    address: String,
-    socket: WebSocket<TcpStream>,
+    requests: Mutex<ChildStdin>,
+    calls: AtomicU64,
+    tabs: Tabs,
+    stderr: Output,
     // Dropped last: the browser writes to it until it has ended.
     _profile: TempDir,
 }
 
+/// The tabs, each of which gets all messages and picks out its own.
+type Tabs = Arc<Mutex<Vec<Sender<Value>>>>;
+
 impl Program {
     fn run(program: &Path) -> Self {
         let profile = tempfile::tempdir().expect("a directory can be made");
-        let mut command = Command::new(program);
+        // It uses descriptors 3 and 4 for its pipes.
+        let mut command = Command::new("sh");
         command
+            .args(["-c", "exec \"$0\" \"$@\" 3<&0 4>&1 </dev/null >/dev/null"])
+            .arg(program)
             .args([
                 "--headless",
-                "--remote-debugging-port=0",
+                "--remote-debugging-pipe",
                 "--disable-gpu",
                 "--disable-quic",
                 "--disable-sync",
@@ -64,44 +77,50 @@ impl Program {
             command.arg("--no-sandbox");
         }
         let mut process = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap_or_else(|e| panic!("can't run {}: {e}", program.display()));
-
+        let requests = process.stdin.take().expect("it is piped").into();
+        let messages = process.stdout.take().expect("it is piped");
         let stderr = Output::collect(process.stderr.take());
-        let mut address = None;
-        wait_until(PATIENCE, || {
-            let text = stderr.so_far();
-            let line = text.split_once("listening on ws://");
-            address =
-                line.and_then(|(_, url)| Some(url.lines().next()?.into()));
-            address.is_some() || stderr.reader.is_finished()
-        });
-        let address: String = address.unwrap_or_else(|| {
-            process.kill().ok();
-            panic!("{} doesn't listen: {}", program.display(), stderr.all())
-        });
-        let socket = connect(&address);
-        Self { process, address, socket, _profile: profile }
+        let tabs = Tabs::default();
+        let shared = tabs.clone();
+        thread::spawn(move || hand_out(messages, &shared));
+        let calls = AtomicU64::new(1);
+        Self { process, requests, calls, tabs, stderr, _profile: profile }
+    }
+
+    /// Sends a request. Returns the number that its reply will have.
+    fn send(&self, session: &Value, method: &str, parameters: Value) -> u64 {
+        let id = self.calls.fetch_add(1, Relaxed);
+        let mut request =
+            json!({"id": id, "method": method, "params": parameters});
+        if !session.is_null() {
+            request["sessionId"] = session.clone();
+        }
+        let mut requests = locked(&self.requests);
+        // A browser that has ended doesn't reply: that's where it's noticed.
+        requests.write_all(format!("{request}\0").as_bytes()).ok();
+        id
     }
 }
 
-fn connect(address: &str) -> WebSocket<TcpStream> {
-    let (host, _) = address.split_once('/').expect("host, then path");
-    let stream = TcpStream::connect(host).expect("the browser listens");
-    stream.set_read_timeout(Some(PATIENCE)).expect("it isn't zero");
-    let (socket, _) = client(format!("ws://{address}"), stream)
-        .expect("the browser speaks WebSocket");
-    socket
+/// Gives each message to all tabs. They get no more once the browser has ended.
+fn hand_out(messages: ChildStdout, tabs: &Mutex<Vec<Sender<Value>>>) {
+    for message in BufReader::new(messages).split(0).map_while(Result::ok) {
+        let message: Value =
+            serde_json::from_slice(&message).expect("the browser sends JSON");
+        locked(tabs).retain(|tab| tab.send(message.clone()).is_ok());
+    }
+    locked(tabs).clear();
 }
 
 impl Drop for Program {
     fn drop(&mut self) {
         // Ask it first, so that it ends its own processes too.
-        let close = json!({"id": 0, "method": "Browser.close"});
-        self.socket.send(Message::text(close.to_string())).ok();
+        self.send(&Value::Null, "Browser.close", json!({}));
         let ended = wait_until(Duration::from_secs(5), || {
             !matches!(self.process.try_wait(), Ok(None))
         });
@@ -109,6 +128,12 @@ impl Drop for Program {
             self.process.kill().ok();
             self.process.wait().ok();
         }
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        self.program.send(&self.session, "Page.close", json!({}));
     }
 }
 
@@ -133,24 +158,19 @@ impl Browser {
     }
 
     /// Opens another tab next to this one. The two share the browser's storage
-    /// and connections. It ends with this one.
+    /// and connections.
     pub fn tab(&self) -> Self {
         Self::open_tab(self.program.clone(), self.context.clone())
     }
 
     /// In its own context unless one is given.
     fn open_tab(program: Arc<Program>, context: Value) -> Self {
-        let mut tab = Self {
-            socket: connect(&program.address),
-            session: Value::Null,
-            context,
-            calls: 0,
-            errors: Vec::new(),
-            program,
-        };
+        let (sender, messages) = channel();
+        locked(&program.tabs).push(sender);
+        let (session, errors) = (Value::Null, Vec::new());
+        let mut tab = Self { messages, session, context, errors, program };
         if tab.context.is_null() {
-            let ends = json!({"disposeOnDetach": true});
-            let context = tab.call("Target.createBrowserContext", ends);
+            let context = tab.call("Target.createBrowserContext", json!({}));
             tab.context = context["browserContextId"].clone();
         }
         let target = tab.call(
@@ -365,33 +385,23 @@ impl Browser {
         method: &str,
         parameters: Value,
     ) -> Result<Value, String> {
-        self.calls += 1;
-        let mut message = json!({
-            "id": self.calls,
-            "method": method,
-            "params": parameters,
-        });
-        if !self.session.is_null() {
-            message["sessionId"] = self.session.clone();
-        }
-        self.socket
-            .send(Message::text(message.to_string()))
-            .unwrap_or_else(|e| panic!("{method}: {e}"));
+        let id = self.program.send(&self.session, method, parameters);
+        let end = Instant::now() + PATIENCE;
         loop {
-            let text = match self.socket.read() {
-                Ok(Message::Text(text)) => text,
-                Ok(_) => continue,
-                Err(e) => panic!("{method}: {e}"),
-            };
-            let answer: Value =
-                serde_json::from_str(&text).expect("the browser sends JSON");
-            if answer["id"] == self.calls {
-                return match &answer["error"] {
-                    Value::Null => Ok(answer["result"].clone()),
+            let left = end.saturating_duration_since(Instant::now());
+            let message = self.messages.recv_timeout(left);
+            let message = message.unwrap_or_else(|e| {
+                panic!("{method}: no reply, {e}: {}", self.program.stderr.all())
+            });
+            if message["id"] == id {
+                return match &message["error"] {
+                    Value::Null => Ok(message["result"].clone()),
                     error => Err(error.to_string()),
                 };
             }
-            self.note(&answer);
+            if message["sessionId"] == self.session {
+                self.note(&message);
+            }
         }
     }
 
@@ -418,22 +428,22 @@ impl Browser {
 
 /// The browser to drive. If there is none, prints that.
 fn find() -> Option<PathBuf> {
-    let found = program();
+    let named = env::var_os("CHROME").filter(|name| !name.is_empty());
+    let found = named.map(PathBuf::from).or_else(installed);
+    // On Windows, a shell can't give it its pipes.
+    let found = found.filter(|_| cfg!(unix));
     if found.is_none() {
         missing(
             "REQUIRE_BROWSER",
             "the page isn't tested: there is no Chromium, Chrome or Edge here; \
-             install one, or name one in the variable CHROME",
+             install one, or name one in the variable CHROME (on Windows, no \
+             test uses a browser)",
         );
     }
     found
 }
 
-fn program() -> Option<PathBuf> {
-    let chrome = env::var_os("CHROME").filter(|name| !name.is_empty());
-    if let Some(chrome) = chrome {
-        return Some(chrome.into());
-    }
+fn installed() -> Option<PathBuf> {
     let named = [
         "chromium",
         "chromium-browser",
@@ -443,7 +453,6 @@ fn program() -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let on_path = env::split_paths(&path)
         .flat_map(|directory| named.map(|name| directory.join(name)));
-
     let applications = [
         "Google Chrome.app/Contents/MacOS/Google Chrome",
         "Chromium.app/Contents/MacOS/Chromium",
@@ -451,16 +460,5 @@ fn program() -> Option<PathBuf> {
     ];
     let on_macos =
         applications.map(|name| Path::new("/Applications").join(name));
-
-    let programs = [
-        r"Google\Chrome\Application\chrome.exe",
-        r"Chromium\Application\chrome.exe",
-        r"Microsoft\Edge\Application\msedge.exe",
-    ];
-    let on_windows = ["ProgramFiles", "ProgramFiles(x86)", "LocalAppData"]
-        .into_iter()
-        .filter_map(env::var_os)
-        .flat_map(|root| programs.map(|name| Path::new(&root).join(name)));
-
-    on_path.chain(on_macos).chain(on_windows).find(|program| program.is_file())
+    on_path.chain(on_macos).find(|program| program.is_file())
 }

@@ -14,6 +14,7 @@ mod client;
 #[cfg(target_os = "linux")]
 mod connection;
 mod events;
+mod machine;
 mod workspace;
 
 use std::{
@@ -30,6 +31,7 @@ use std::{
 #[cfg(feature = "browser")]
 pub use browser::Browser;
 pub use events::{events, wait_for_event};
+pub use machine::{cpu, os};
 pub use workspace::{
     Group, PROFILE, STEPS, build, has_node, program, programs, workspace,
 };
@@ -326,13 +328,12 @@ impl Server {
     }
 
     /// How many threads its process has.
-    #[cfg(target_os = "linux")]
     pub fn threads(&self) -> u64 {
         self.status("Threads:")
     }
 
     /// A number from `/proc/PID/status`; memory is in kibibytes.
-    #[cfg(target_os = "linux")]
+    /// Only Linux has it.
     pub fn status(&self, field: &str) -> u64 {
         let path = format!("/proc/{}/status", self.id());
         let status = std::fs::read_to_string(path).expect("it runs");
