@@ -7,14 +7,14 @@ use crate::{
 };
 
 /// A line begins with the lane's name, or with as many spaces.
-const NAME: usize = LONGEST_NAME + 1;
+const NAME: usize = LONGEST_NAME + 2;
 
 /// The rest of the line.
 const COLUMNS: usize = WIDTH - NAME;
 
 /// What the marks mean.
-const LEGEND: &str = "/non-blocking meanwhile: ▁ answered within 10 ms  ▃ 100 ms  \
-                      ▅ 1 s  █ later  ✗ not";
+const LEGEND: &str =
+    "▁ under 10 ms  ▃ under 100 ms  ▅ under 1 s  █ 1 s and more  ✗ no answer";
 
 /// The last run of every server that has been measured; empty if there is none.
 pub fn timeline(results: &Results) -> String {
