@@ -41,8 +41,8 @@ pub fn timeline(results: &Results) -> String {
         let name = sanitized(&server.name, LONGEST_NAME);
         lines.push(format!("{name:NAME$}{}", String::from_iter(marks)));
         let (start, end) = (column(0.0), column(run.until_ms));
-        let label = format!(" /blocking {} ", short(run.until_ms));
-        let bar = format!("{label:━^width$}", width = end - start);
+        let label = format!("━ /blocking {} ", short(run.until_ms));
+        let bar = format!("{label:━<width$}", width = end - start);
         lines.push(format!("{:1$}{bar}", "", NAME + start));
     }
     lines.push(LEGEND.into());
