@@ -153,12 +153,8 @@ fn piece(Piece { text, kind, .. }: &Piece) -> String {
     let text = escaped(text.trim_end_matches(['\r', '\n']));
     match kind {
         _ if text.is_empty() => text,
-        // Where a long line wraps: between calls, and, if there is little room,
-        // before arguments.
-        Kind::Plain => text
-            .replace('(', "(<wbr class=\"arguments\">")
-            .replace("(<wbr class=\"arguments\">)", "()")
-            .replace(").", ")<wbr>."),
+        // A long line may wrap between calls, too.
+        Kind::Plain => text.replace(").", ")<wbr>."),
         kind => format!("<span class=\"{}\">{text}</span>", class(kind)),
     }
 }
@@ -228,10 +224,13 @@ mod tests {
 
     #[test]
     fn code_is_text_with_colours_and_marks_and_not_html() {
-        let file =
-            File::new("main.rs", Some("a::<&T>();\n"), Some("b::<&T>();\n"));
+        let file = File::new(
+            "main.rs",
+            Some("let a::<&T>;\n"),
+            Some("let b::<&T>;\n"),
+        );
         let html = part(&file.parts[0]);
-        let rest = "::&lt;&amp;<span class=\"type\">T</span>&gt;();</div>";
+        let rest = "::&lt;&amp;<span class=\"type\">T</span>&gt;;</div>";
         assert!(html.contains(&format!("<del>a</del>{rest}")), "{html}");
         assert!(html.contains(&format!("<ins>b</ins>{rest}")), "{html}");
     }

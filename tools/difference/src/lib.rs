@@ -5,7 +5,7 @@
 //! | module | what it contains |
 //! |---|---|
 //! | `lexer` | Rust as words, each with its colour |
-//! | `units` | a file's functions and types |
+//! | `items` | a file's functions and types |
 //! | `rows` | two files' lines, each beside its counterpart |
 //! | `terminal` | what the terminal shows |
 //! | [`html`] | what the book and the projector show |
@@ -21,23 +21,23 @@
 //! ```
 
 pub mod html;
+mod items;
 mod lexer;
 mod markdown;
 mod rows;
 pub mod tasks;
 mod terminal;
-mod units;
 
 use std::{collections::BTreeSet, ops::RangeInclusive, path::PathBuf};
 
 use harness::STEPS;
 use tasks::Files;
 
+pub use items::{Item, items};
 pub use lexer::Kind;
 pub use markdown::markdown;
 pub use rows::{Change, File, Line, Part, Piece, Row};
 pub use terminal::print;
-pub use units::{Item, items};
 
 /// The changes that turn one step into the next.
 #[derive(Clone, Debug)]
