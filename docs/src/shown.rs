@@ -200,7 +200,6 @@ fn difference(source: &str) -> Option<Result<Difference, String>> {
     let (before, after) = steps.split_once(" and ")?;
     let (before, after) = before.parse().ok().zip(after.parse().ok())?;
     let difference = Difference::between(before, after);
-    let difference = difference.map_err(|error| error.to_string());
     Some(match parts {
         "" => difference,
         _ => difference

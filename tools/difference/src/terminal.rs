@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 use console::Term;
 use textwrap::{Options, core::display_width};
 
-use crate::{Change, Difference, Error, File, Kind, Line, Piece, Row};
+use crate::{Change, Difference, File, Kind, Line, Piece, Row};
 
 /// With this many columns or more, two files are shown side by side.
 const SIDE_BY_SIDE: usize = 100;
@@ -30,7 +30,7 @@ const NEW: Style = AnsiColor::Green.on_default();
 ///
 /// # Errors
 /// When there is no such step, or a file can't be read.
-pub fn print(before: usize, after: usize) -> Result<(), Error> {
+pub fn print(before: usize, after: usize) -> Result<(), String> {
     let text = render(&Difference::between(before, after)?, width());
     // It fails when the reader has seen enough, as `head` has.
     write!(anstream::stdout(), "{text}").ok();
