@@ -40,7 +40,7 @@ pub fn nats(flags: &[&str]) -> Option<Nats> {
 fn program() -> PathBuf {
     let built = option_env!("CARGO_BIN_EXE_step9-many-machines");
     built.map_or_else(
-        || harness::program("step9-many-machines", None).unwrap(),
+        || harness::program("step9-many-machines").unwrap(),
         PathBuf::from,
     )
 }

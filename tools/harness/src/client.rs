@@ -34,9 +34,8 @@ impl Server {
         path: &str,
         accept: &str,
     ) -> Response<String> {
-        self.ask(path, (), |request| {
-            request.method(method).header("Accept", accept)
-        })
+        let request = Request::builder().method(method);
+        self.ask(path, request.header("Accept", accept), ())
     }
 
     /// Sends a POST with a body of this type.
@@ -46,19 +45,19 @@ impl Server {
         content_type: &str,
         body: impl AsRef<[u8]>,
     ) -> Response<String> {
-        self.ask(path, body.as_ref(), |request| {
-            request.method("POST").header("Content-Type", content_type)
-        })
+        let request = Request::builder().method("POST");
+        let request = request.header("Content-Type", content_type);
+        self.ask(path, request, body.as_ref())
     }
 
     fn ask(
         &self,
         path: &str,
+        request: Builder,
         body: impl AsSendBody,
-        with: impl FnOnce(Builder) -> Builder,
     ) -> Response<String> {
-        let request = Request::builder().uri(format!("{}{path}", self.url()));
-        let request = with(request).body(body).expect("it is valid");
+        let request = request.uri(format!("{}{path}", self.url()));
+        let request = request.body(body).expect("it is valid");
         let response = AGENT.run(request).and_then(|response| {
             let (head, mut body) = response.into_parts();
             Ok(Response::from_parts(head, body.read_to_string()?))

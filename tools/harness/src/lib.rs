@@ -29,7 +29,7 @@ use std::{
 
 #[cfg(feature = "browser")]
 pub use browser::Browser;
-pub use events::{events, wait_for_event};
+pub use events::{events, measurements, running, wait_for_event};
 pub use workspace::{
     Group, PROFILE, STEPS, build, has_node, program, programs, workspace,
 };
@@ -84,18 +84,12 @@ pub fn command(program: impl AsRef<Path>) -> Command {
     command
 }
 
-/// Why a server didn't start. Each variant names the program, and contains its
-/// standard error.
+/// Why a server didn't start. Each variant names the program.
 #[derive(thiserror::Error)]
 pub enum StartError {
-    /// There is no such program, or it can't be run.
-    #[error("can't run {program}: {source}")]
-    NotRun {
-        /// The path of the program.
-        program: String,
-        /// The system's reason.
-        source: io::Error,
-    },
+    /// It can't be run, or runs but doesn't print where it listens.
+    #[error("{0}")]
+    Other(String),
     /// It ended before it listened.
     #[error("{program} ended before it listened: {status}\n{stderr}")]
     Ended {
@@ -103,16 +97,6 @@ pub enum StartError {
         program: String,
         /// How it ended.
         status: ExitStatus,
-        /// Its standard error.
-        stderr: String,
-    },
-    /// It runs, but its first line doesn't contain its address.
-    #[error("{program} doesn't print where it listens; {line}\n{stderr}")]
-    Mute {
-        /// The path of the program.
-        program: String,
-        /// What it printed instead.
-        line: String,
         /// Its standard error.
         stderr: String,
     },
@@ -144,7 +128,6 @@ pub struct Server {
     stdout: Output,
     stderr: Output,
     line: String,
-    url: String,
 }
 
 impl Server {
@@ -168,16 +151,14 @@ impl Server {
         let program = command.get_program().to_string_lossy().into_owned();
         command.stdin(Stdio::null());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = match command.spawn() {
-            Ok(child) => child,
-            Err(source) => return Err(StartError::NotRun { program, source }),
-        };
+        let mut child = command.spawn().map_err(|error| {
+            StartError::Other(format!("can't run {program}: {error}"))
+        })?;
         let mut server = Self {
             stdout: Output::collect(child.stdout.take()),
             stderr: Output::collect(child.stderr.take()),
             child,
             line: String::new(),
-            url: String::new(),
         };
         wait_until(PATIENCE, || {
             let line = server.stdout.so_far().lines().next().map(str::to_owned);
@@ -187,21 +168,19 @@ impl Server {
                 || is_closed && server.has_ended()
                 || !wanted()
         });
-        if let Some(url) = url_in(&server.line) {
-            server.url = url.to_owned();
+        if url_in(&server.line).is_some() {
             return Ok(server);
         }
         let has_ended = server.has_ended();
-        let line = match &*server.line {
-            "" if has_ended => None,
-            "" => Some("it printed nothing".to_owned()),
-            line => Some(format!("its first line is: {line}")),
-        };
+        let line = server.line.clone();
         let Ended { status, stderr, .. } = server.kill();
-        Err(match line {
-            None => StartError::Ended { program, status, stderr },
-            Some(line) => StartError::Mute { program, line, stderr },
-        })
+        if line.is_empty() && has_ended {
+            return Err(StartError::Ended { program, status, stderr });
+        }
+        Err(StartError::Other(format!(
+            "{program} doesn't print where it listens; its first line is \
+             \"{line}\"\n{stderr}"
+        )))
     }
 
     /// The line that it printed when it began to listen.
@@ -211,7 +190,7 @@ impl Server {
 
     /// Where it listens, for instance `http://127.0.0.1:41234`.
     pub fn url(&self) -> &str {
-        &self.url
+        url_in(&self.line).unwrap_or_default()
     }
 
     /// Its standard error so far.
@@ -267,12 +246,12 @@ impl Server {
             stream.write_all(text.as_ref())?;
             Ok(Pending { stream })
         });
-        pending.unwrap_or_else(|error| panic!("{}: {error}", self.url))
+        pending.unwrap_or_else(|error| panic!("{}: {error}", self.url()))
     }
 
     /// Where it listens, without the scheme: host and port.
     pub fn address(&self) -> &str {
-        self.url.trim_start_matches("http://")
+        self.url().trim_start_matches("http://")
     }
 
     /// Asks it to end, with SIGTERM.
@@ -303,9 +282,7 @@ impl Server {
 
     #[cfg(unix)]
     fn pid(&self) -> rustix::process::Pid {
-        let id = self.id().try_into().ok();
-        id.and_then(rustix::process::Pid::from_raw)
-            .expect("a process id is a positive pid_t")
+        rustix::process::Pid::from_child(&self.child)
     }
 
     /// Whether it has ended, by itself or by a signal.

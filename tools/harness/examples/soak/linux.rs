@@ -53,7 +53,7 @@ pub fn main() -> ExitCode {
     let time = Duration::from_secs_f64(60.0 * number);
     let mut runs = Vec::new();
     for step in &STEPS[FIRST..] {
-        let program = program(step, None).expect("cargo can build it");
+        let program = program(step).expect("cargo can build it");
         runs.push((format!("`{step}`"), program, None));
     }
     // The last one hands its shares out, too.
