@@ -1,20 +1,13 @@
 //! What step 5 teaches: a request that doesn't fit is refused at once.
 
-use std::process::Command;
-
 use harness::{Pending, Server};
 use serde_json::Value;
 
-fn command(iterations: &str, queue: &str) -> Command {
+fn start(iterations: &str, queue: &str) -> Server {
     let program = env!("CARGO_BIN_EXE_step5-back-pressure");
     let mut command = harness::command(program);
     command.env("ITERATIONS", iterations).env("QUEUE", queue);
-    command.env("THREADS", "2");
-    command
-}
-
-fn start(iterations: &str, queue: &str) -> Server {
-    Server::start(&mut command(iterations, queue)).unwrap()
+    Server::start(command.env("THREADS", "2")).unwrap()
 }
 
 /// A number from `GET /pool`.
