@@ -1,5 +1,5 @@
 use std::{
-    ffi::OsString, io, net::Ipv6Addr, num::NonZeroUsize, ops::Deref, process,
+    ffi::OsString, io, net::Ipv6Addr, num::NonZeroUsize, process,
     sync::OnceLock, thread, time::Duration,
 };
 
@@ -7,6 +7,7 @@ use clap::{
     Arg, ArgMatches, Parser,
     builder::{OsStringValueParser, TypedValueParser},
 };
+use derive_more::Deref;
 
 use crate::{BrokerUrl, log};
 
@@ -47,8 +48,9 @@ pub struct Settings {
 }
 
 /// For steps that divide their work among threads.
-#[derive(Clone, Debug, Parser)]
+#[derive(Clone, Debug, Deref, Parser)]
 pub struct ThreadSettings {
+    #[deref]
     #[command(flatten)]
     rest: Settings,
 
@@ -59,8 +61,9 @@ pub struct ThreadSettings {
 }
 
 /// For steps that refuse requests.
-#[derive(Clone, Debug, Parser)]
+#[derive(Clone, Debug, Deref, Parser)]
 pub struct QueueSettings {
+    #[deref]
     #[command(flatten)]
     rest: ThreadSettings,
 
@@ -71,8 +74,9 @@ pub struct QueueSettings {
 }
 
 /// For steps that stop work.
-#[derive(Clone, Debug, Parser)]
+#[derive(Clone, Debug, Deref, Parser)]
 pub struct LimitSettings {
+    #[deref]
     #[command(flatten)]
     rest: QueueSettings,
 
@@ -88,8 +92,9 @@ pub struct LimitSettings {
 }
 
 /// For steps that read request bodies.
-#[derive(Clone, Debug, Parser)]
+#[derive(Clone, Debug, Deref, Parser)]
 pub struct UploadSettings {
+    #[deref]
     #[command(flatten)]
     rest: LimitSettings,
 
@@ -97,25 +102,6 @@ pub struct UploadSettings {
     #[arg(long, env, default_value = "10")]
     #[arg(allow_hyphen_values = true, value_parser = parsed(limit))]
     pub body_timeout: Duration,
-}
-
-macro_rules! derefs {
-    ($($settings:ty => $rest:ty,)*) => { $(
-        impl Deref for $settings {
-            type Target = $rest;
-
-            fn deref(&self) -> &$rest {
-                &self.rest
-            }
-        }
-    )* };
-}
-
-derefs! {
-    ThreadSettings => Settings,
-    QueueSettings => ThreadSettings,
-    LimitSettings => QueueSettings,
-    UploadSettings => LimitSettings,
 }
 
 /// What this program is, and how it was started: see [`about`].
