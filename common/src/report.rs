@@ -4,7 +4,7 @@ use actix_web::{
     HttpRequest, HttpResponse, Responder,
     body::BoxBody,
     http::header::{self, Accept, Header, Quality},
-    mime,
+    mime::{self, Mime},
 };
 use serde::Serialize;
 
@@ -61,7 +61,7 @@ pub enum Format {
 /// A response whose body is already rendered.
 #[derive(Debug)]
 pub struct Rendered {
-    format: Format,
+    content_type: Mime,
     timing: String,
     body: String,
 }
@@ -79,12 +79,15 @@ impl Format {
         report: &impl Serialize,
         text: impl FnOnce() -> String,
     ) -> Rendered {
-        let body = match self {
-            Self::Text => text(),
-            Self::Json => serde_json::to_string(report).unwrap_or_default(),
+        let (content_type, body) = match self {
+            Self::Text => (mime::TEXT_PLAIN_UTF_8, text()),
+            Self::Json => {
+                let body = serde_json::to_string(report).unwrap_or_default();
+                (mime::APPLICATION_JSON, body)
+            }
         };
         let timing = format!("{what};dur={elapsed_ms}");
-        Rendered { format: self, timing, body }
+        Rendered { content_type, timing, body }
     }
 }
 
@@ -95,10 +98,7 @@ impl Responder for Rendered {
         HttpResponse::Ok()
             .insert_header(("Server-Timing", self.timing))
             .insert_header((header::VARY, "Accept"))
-            .content_type(match self.format {
-                Format::Text => mime::TEXT_PLAIN_UTF_8,
-                Format::Json => mime::APPLICATION_JSON,
-            })
+            .content_type(self.content_type)
             .body(self.body)
     }
 }
