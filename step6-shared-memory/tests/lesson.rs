@@ -58,11 +58,8 @@ fn nothing_of_a_query_but_the_name_is_shown() {
     let _it = server.open("/blocking?token=secret&id=a.b-C_1&mail=x@example");
     let event =
         wait_for_event(&server, |event| running(event, "a.b-C_1").is_some());
-    let pool = server.get("/pool");
-    for shown in [event.to_string(), pool.body().clone()] {
-        assert!(!shown.contains("secret"), "{shown}");
-        assert!(!shown.contains("example"), "{shown}");
-    }
+    let shown = event.to_string();
+    assert!(!shown.contains("secret") && !shown.contains("example"), "{shown}");
     let gone = wait_for_event(&server, |event| event["done"] == 1);
     assert!(!gone.to_string().contains("a.b-C_1"), "{gone}");
 }

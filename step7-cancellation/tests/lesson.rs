@@ -2,7 +2,7 @@
 
 use std::{io::Write, net::Shutdown, thread, time::Duration};
 
-use harness::{Pending, Server, running, wait_for_event};
+use harness::{Pending, Server, running, wait_for_event, wait_for_pool};
 use serde_json::Value;
 
 const FOREVER: &str = "18446744073709551615";
@@ -38,15 +38,6 @@ fn wait_for_the_end(server: &Server, cancelled: u64) -> Value {
     });
     wait_for_pool(server, &[("admitted", 0), ("queued", 0)]);
     end
-}
-
-/// Waits until the numbers from `GET /pool` are as expected.
-fn wait_for_pool(server: &Server, expected: &[(&str, u64)]) {
-    harness::wait_for(&format!("{expected:?}"), || {
-        let figures = server.get("/pool");
-        let figures: Value = serde_json::from_str(figures.body()).unwrap();
-        expected.iter().all(|(name, value)| figures[name] == *value)
-    });
 }
 
 #[cfg(target_os = "linux")]

@@ -1,11 +1,12 @@
 use std::sync::LazyLock;
 
+use serde_json::Value;
 use ureq::{
     Agent, AsSendBody,
     http::{Request, Response, request::Builder},
 };
 
-use crate::{PATIENCE, Server};
+use crate::{PATIENCE, Server, wait_for};
 
 /// It keeps connections open, as browsers do.
 static AGENT: LazyLock<Agent> = LazyLock::new(|| {
@@ -64,4 +65,17 @@ impl Server {
         });
         response.unwrap_or_else(|error| panic!("{path}: {error}"))
     }
+}
+
+/// Waits until these figures of `GET /pool` have these values.
+///
+/// # Panics
+/// When that takes longer than a minute.
+pub fn wait_for_pool(server: &Server, expected: &[(&str, u64)]) {
+    wait_for(&format!("{expected:?}"), || {
+        let figures = server.get("/pool");
+        let figures: Value =
+            serde_json::from_str(figures.body()).expect("JSON");
+        expected.iter().all(|(name, value)| figures[name] == *value)
+    });
 }

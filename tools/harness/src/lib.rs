@@ -29,6 +29,8 @@ use std::{
 
 #[cfg(feature = "browser")]
 pub use browser::Browser;
+#[cfg(feature = "client")]
+pub use client::wait_for_pool;
 pub use events::{events, measurements, running, wait_for_event};
 pub use workspace::{
     Group, PROFILE, STEPS, build, has_node, program, programs, workspace,
@@ -60,27 +62,14 @@ pub fn missing(required: &str, text: &'static str) {
 /// everything works, even on a machine that is busy with ten other things.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The environment variables that steps read.
-const VARIABLES: [&str; 8] = [
-    "PORT",
-    "ITERATIONS",
-    "THREADS",
-    "QUEUE",
-    "TIMEOUT",
-    "SHUTDOWN_TIMEOUT",
-    "BODY_TIMEOUT",
-    "NATS_URL",
-];
-
 /// A command that runs `program` on a free port and otherwise with its
 /// defaults, whatever the caller's environment contains.
 pub fn command(program: impl AsRef<Path>) -> Command {
+    // Without these, a program may not even start.
+    let needed = ["PATH", "SystemRoot"];
+    let needed = needed.iter().filter_map(|it| Some((it, env::var_os(it)?)));
     let mut command = Command::new(program.as_ref());
-    for variable in VARIABLES {
-        command.env_remove(variable);
-    }
-    // A panic prints one line on standard error, wherever it happens.
-    command.env_remove("RUST_BACKTRACE").env("PORT", "0");
+    command.env_clear().envs(needed).env("PORT", "0");
     command
 }
 
@@ -223,12 +212,9 @@ impl Server {
     pub fn send(&self, path: &str) -> Pending {
         let pending = self.open(path);
         #[cfg(target_os = "linux")]
-        {
-            let is_read = wait_until(PATIENCE, || {
-                connection::is_read(&pending).expect("Linux tells it")
-            });
-            assert!(is_read, "{path}: not read within {PATIENCE:?}");
-        }
+        wait_for(&format!("{path} is read"), || {
+            connection::is_read(&pending).expect("Linux tells it")
+        });
         // Other systems don't report that, so give it time.
         #[cfg(not(target_os = "linux"))]
         thread::sleep(Duration::from_millis(100));
@@ -276,13 +262,9 @@ impl Server {
 
     #[cfg(unix)]
     fn signal(&self, signal: rustix::process::Signal) {
-        rustix::process::kill_process(self.pid(), signal)
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, signal)
             .expect("the server is a child of this process");
-    }
-
-    #[cfg(unix)]
-    fn pid(&self) -> rustix::process::Pid {
-        rustix::process::Pid::from_child(&self.child)
     }
 
     /// Whether it has ended, by itself or by a signal.
@@ -294,11 +276,11 @@ impl Server {
     /// the limit. A thread needs two megabytes for its stack.
     #[cfg(target_os = "linux")]
     pub fn limit_memory(&self, more: Option<u64>) {
-        use rustix::process::{Resource, Rlimit, prlimit};
+        use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
         let limit = more.map(|more| more + 1024 * self.status("VmSize:"));
         let new = Rlimit { current: limit, maximum: None };
-        prlimit(Some(self.pid()), Resource::As, new)
+        prlimit(Some(Pid::from_child(&self.child)), Resource::As, new)
             .expect("a limit can be lowered");
     }
 
@@ -323,8 +305,7 @@ impl Server {
     /// # Panics
     /// When it hasn't ended within a minute.
     pub fn wait(mut self) -> Ended {
-        let ended = wait_until(PATIENCE, || self.has_ended());
-        assert!(ended, "the server hasn't ended within {PATIENCE:?}");
+        wait_for("the server ends", || self.has_ended());
         self.kill()
     }
 
