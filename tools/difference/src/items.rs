@@ -121,22 +121,17 @@ mod tests {
             pub struct Pool {\n    size: u8,\n}\n\nimpl Drop for Pool {\n    \
             /// Ends it.\n    fn drop(&mut self) {\n\n        end();\n    }\n}\n\n\
             async fn main() {}\n";
-        let found = items(source);
-        let names: Vec<_> = found
-            .iter()
-            .map(|item| (item.name.as_str(), item.is_inner))
-            .collect();
+        let [pool, whole, part, main] = &items(source)[..] else {
+            panic!("{:?}", items(source))
+        };
+        assert_eq!((&*pool.name, &*main.name), ("Pool", "main"));
+        assert!(pool.text.starts_with("/// A pool.\n#[derive"));
         assert_eq!(
-            names,
-            [
-                ("Pool", false),
-                ("impl Drop for Pool", false),
-                ("Pool::drop", true),
-                ("main", false)
-            ]
+            (&*whole.name, whole.is_inner),
+            ("impl Drop for Pool", false)
         );
-        assert!(found[0].text.starts_with("/// A pool.\n#[derive"));
-        assert!(found[1].text.ends_with("    }\n}"), "{}", found[1].text);
-        assert!(found[2].text.starts_with("    /// Ends it.\n"));
+        assert!(whole.text.ends_with("    }\n}"), "{whole:?}");
+        assert_eq!((&*part.name, part.is_inner), ("Pool::drop", true));
+        assert!(part.text.starts_with("    /// Ends it.\n"), "{part:?}");
     }
 }
