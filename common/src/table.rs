@@ -304,15 +304,6 @@ mod tests {
     }
 
     #[test]
-    fn a_table_that_travels_arrives_as_it_was() {
-        let mut table = Table::default();
-        table.add("Zürich;-3.4\nOslo;99.9\nOslo;1.0".as_bytes()).unwrap();
-        let json = serde_json::to_string(&table).unwrap();
-        let arrived: Table = serde_json::from_str(&json).unwrap();
-        assert_eq!(arrived.summary(), table.summary());
-    }
-
-    #[test]
     fn the_mean_is_rounded_with_a_half_upwards_and_names_are_in_byte_order() {
         for (file, summary) in [
             ("a;0.0\na;-0.1\n", "{a=-0.1/0.0/0.0}"),
