@@ -153,8 +153,12 @@ fn piece(Piece { text, kind, .. }: &Piece) -> String {
     let text = escaped(text.trim_end_matches(['\r', '\n']));
     match kind {
         _ if text.is_empty() => text,
-        // A long line may wrap between calls, too.
-        Kind::Plain => text.replace(").", ")<wbr>."),
+        // Where a long line wraps: between calls, and, if there is little room,
+        // before arguments.
+        Kind::Plain => text
+            .replace('(', "(<wbr class=\"arguments\">")
+            .replace("(<wbr class=\"arguments\">)", "()")
+            .replace(").", ")<wbr>."),
         kind => format!("<span class=\"{}\">{text}</span>", class(kind)),
     }
 }
