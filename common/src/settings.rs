@@ -1,5 +1,5 @@
 use std::{
-    ffi::OsString, io, net::Ipv6Addr, num::NonZeroUsize, ops::Deref, process,
+    ffi::OsString, io, net::Ipv6Addr, num::NonZeroUsize, process,
     sync::OnceLock, thread, time::Duration,
 };
 
@@ -7,6 +7,7 @@ use clap::{
     Arg, ArgMatches, Parser,
     builder::{OsStringValueParser, TypedValueParser},
 };
+use derive_more::Deref;
 
 use crate::{BrokerUrl, log};
 
@@ -47,8 +48,9 @@ pub struct Settings {
 }
 
 /// For steps that divide their work among threads.
-#[derive(Clone, Debug, Parser)]
+#[derive(Clone, Debug, Deref, Parser)]
 pub struct ThreadSettings {
+    #[deref]
     #[command(flatten)]
     rest: Settings,
 
@@ -59,8 +61,9 @@ pub struct ThreadSettings {
 }
 
 /// For steps that refuse requests.
-#[derive(Clone, Debug, Parser)]
+#[derive(Clone, Debug, Deref, Parser)]
 pub struct QueueSettings {
+    #[deref]
     #[command(flatten)]
     rest: ThreadSettings,
 
@@ -71,8 +74,9 @@ pub struct QueueSettings {
 }
 
 /// For steps that stop work.
-#[derive(Clone, Debug, Parser)]
+#[derive(Clone, Debug, Deref, Parser)]
 pub struct LimitSettings {
+    #[deref]
     #[command(flatten)]
     rest: QueueSettings,
 
@@ -88,8 +92,9 @@ pub struct LimitSettings {
 }
 
 /// For steps that read request bodies.
-#[derive(Clone, Debug, Parser)]
+#[derive(Clone, Debug, Deref, Parser)]
 pub struct UploadSettings {
+    #[deref]
     #[command(flatten)]
     rest: LimitSettings,
 
@@ -97,25 +102,6 @@ pub struct UploadSettings {
     #[arg(long, env, default_value = "10")]
     #[arg(allow_hyphen_values = true, value_parser = parsed(limit))]
     pub body_timeout: Duration,
-}
-
-macro_rules! derefs {
-    ($($settings:ty => $rest:ty,)*) => { $(
-        impl Deref for $settings {
-            type Target = $rest;
-
-            fn deref(&self) -> &$rest {
-                &self.rest
-            }
-        }
-    )* };
-}
-
-derefs! {
-    ThreadSettings => Settings,
-    QueueSettings => ThreadSettings,
-    LimitSettings => QueueSettings,
-    UploadSettings => LimitSettings,
 }
 
 /// What this program is, and how it was started: see [`about`].
@@ -339,12 +325,6 @@ mod tests {
     use super::*;
     use crate::BrokerSettings;
 
-    /// A step's settings from these arguments, or the error message.
-    fn parse<S: Parser>(arguments: &[&str]) -> Result<S, String> {
-        let arguments = [&["step"], arguments].concat();
-        S::try_parse_from(arguments).map_err(|error| error.to_string())
-    }
-
     #[test]
     fn a_bad_value_is_named_with_what_is_expected() {
         let numbers = "|-1|four|1_0|1.5|2 threads";
@@ -372,31 +352,13 @@ mod tests {
         ] {
             for value in values.split('|') {
                 let flag = format!("--{flag}");
-                let message = parse::<BrokerSettings>(&[&flag, value]);
-                let message = message.unwrap_err();
+                let error = BrokerSettings::try_parse_from(["", &flag, value]);
+                let message = error.unwrap_err().to_string();
                 for part in [&flag, &format!("'{value}'"), expected] {
                     assert!(message.contains(part), "no {part} in: {message}");
                 }
             }
         }
-    }
-
-    #[test]
-    fn unusual_values_that_make_sense_are_accepted() {
-        let settings: BrokerSettings = parse(&[
-            "--port=0",
-            "--host=[::1]",
-            "--iterations=10_000_000_000",
-            "--threads=+2",
-            "--timeout=off",
-            "--shutdown-timeout=0",
-        ])
-        .unwrap();
-        assert_eq!(settings.address(), ("::1", 0));
-        assert_eq!(settings.iterations, 10_000_000_000);
-        assert_eq!(settings.threads.get(), 2);
-        assert_eq!(settings.timeout, Duration::MAX);
-        assert_eq!(settings.shutdown_timeout, Duration::ZERO);
     }
 
     #[cfg(unix)]

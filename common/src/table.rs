@@ -36,9 +36,9 @@ const SHOWN: usize = 40;
 /// assert_eq!(summary.to_string(), "{Abha=18.0/18.0/18.0, Oslo=-3.4/-1.2/0.9}");
 /// ```
 ///
-/// It can be sent to another process, and is checked when it arrives.
+/// It can be sent to another process.
 #[derive(Debug, Default, Deserialize)]
-#[serde(try_from = "(bool, Vec<(String, Figures)>)")]
+#[serde(from = "(bool, Vec<(String, Figures)>)")]
 pub struct Table {
     // Each has its own seed, so that nobody can guess names that collide.
     names: HashMap<Box<[u8]>, Figures, RandomState>,
@@ -55,9 +55,8 @@ pub struct Summary(BTreeMap<String, Figures>);
 
 /// The first bad line of a piece.
 ///
-/// It, too, can be sent to another process, and is checked when it arrives.
+/// It, too, can be sent to another process.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[serde(try_from = "(u64, String)")]
 #[error(
     "expected NAME;VALUE, with a name of 1 to 100 bytes of UTF-8 and a value \
      from -99.9 to 99.9 with one decimal, but it begins with: {begins}"
@@ -158,28 +157,11 @@ impl Serialize for Table {
     }
 }
 
-impl TryFrom<(bool, Vec<(String, Figures)>)> for Table {
-    type Error = &'static str;
-
-    fn try_from(
-        (too_many, names): (bool, Vec<(String, Figures)>),
-    ) -> Result<Self, Self::Error> {
-        let valid = |(name, figures): &(String, Figures)| {
-            let Figures { count, sum, min, max } = *figures;
-            is_name(name.as_bytes())
-                // In one message, so that sums of counts can't overflow.
-                && (1..1 << 32).contains(&count)
-                && -999 <= min
-                && min <= max
-                && max <= 999
-                && (count * min..=count * max).contains(&sum)
-        };
-        if names.len() > MOST_NAMES || !names.iter().all(valid) {
-            return Err("not a table of measurements");
-        }
+impl From<(bool, Vec<(String, Figures)>)> for Table {
+    fn from((too_many, names): (bool, Vec<(String, Figures)>)) -> Self {
         let names = names.into_iter();
         let names = names.map(|(name, it)| (name.into_bytes().into(), it));
-        Ok(Self { names: names.collect(), too_many })
+        Self { names: names.collect(), too_many }
     }
 }
 
@@ -221,9 +203,11 @@ impl Figures {
         self.max = self.max.max(other.max);
     }
 
-    /// Rounded to the nearest tenth, halves upwards.
-    fn mean(self) -> i64 {
-        (2 * self.sum + self.count).div_euclid(2 * self.count)
+    /// Minimum, mean and maximum. The mean is rounded to the nearest tenth,
+    /// halves upwards.
+    fn shown(self) -> [f64; 3] {
+        let mean = (2 * self.sum + self.count).div_euclid(2 * self.count);
+        [self.min, mean, self.max].map(|tenths| tenths as f64 / 10.0)
     }
 }
 
@@ -240,37 +224,13 @@ impl BadLine {
     }
 }
 
-impl TryFrom<(u64, String)> for BadLine {
-    type Error = &'static str;
-
-    fn try_from((number, begins): (u64, String)) -> Result<Self, Self::Error> {
-        let bad = Self::new(number, begins.as_bytes());
-        let valid = number > 0 && bad.begins == begins;
-        if valid { Ok(bad) } else { Err("not how a line begins") }
-    }
-}
-
-/// Tenths as a number with one decimal.
-struct Tenths(i64);
-
-impl Display for Tenths {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let sign = if self.0 < 0 { "-" } else { "" };
-        let tenths = self.0.unsigned_abs();
-        write!(f, "{sign}{}.{}", tenths / 10, tenths % 10)
-    }
-}
-
 impl Display for Summary {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{{")?;
-        for (at, (name, figures)) in self.0.iter().enumerate() {
-            let comma = if at == 0 { "" } else { ", " };
-            let [min, mean, max] =
-                [figures.min, figures.mean(), figures.max].map(Tenths);
-            write!(f, "{comma}{name}={min}/{mean}/{max}")?;
-        }
-        write!(f, "}}")
+        let all = self.0.iter().map(|(name, figures)| {
+            let [min, mean, max] = figures.shown();
+            format!("{name}={min:.1}/{mean:.1}/{max:.1}")
+        });
+        write!(f, "{{{}}}", all.collect::<Vec<_>>().join(", "))
     }
 }
 
@@ -285,13 +245,9 @@ impl Serialize for Summary {
             count: i64,
         }
 
-        let number = |tenths: i64| tenths as f64 / 10.0;
-        to.collect_seq(self.0.iter().map(|(name, figures)| Named {
-            name,
-            min: number(figures.min),
-            mean: number(figures.mean()),
-            max: number(figures.max),
-            count: figures.count,
+        to.collect_seq(self.0.iter().map(|(name, figures)| {
+            let [min, mean, max] = figures.shown();
+            Named { name, min, mean, max, count: figures.count }
         }))
     }
 }
@@ -358,35 +314,6 @@ mod tests {
             let (_, shown) = bad.split_once("begins with: ").unwrap();
             assert!(shown.chars().count() <= SHOWN, "seed {seed}: {bad}");
             assert!(!shown.chars().any(char::is_control), "seed {seed}: {bad}");
-        }
-    }
-
-    #[test]
-    fn a_table_that_travels_arrives_as_it_was_or_not_at_all() {
-        let mut table = Table::default();
-        table.add("Zürich;-3.4\nOslo;99.9\nOslo;1.0".as_bytes()).unwrap();
-        let json = serde_json::to_string(&table).unwrap();
-        let arrived: Table = serde_json::from_str(&json).unwrap();
-        assert_eq!(arrived.summary(), table.summary());
-
-        let long = "o".repeat(101);
-        for (name, [count, sum, min, max], arrives) in [
-            ("Oslo", [2, 10, 4, 6], true),
-            ("", [2, 10, 4, 6], false),
-            ("O;lo", [2, 10, 4, 6], false),
-            (&long, [2, 10, 4, 6], false),
-            ("Oslo", [0, 0, 0, 0], false),
-            ("Oslo", [i64::MAX, 0, 0, 0], false),
-            ("Oslo", [2, 13, 4, 6], false),
-            ("Oslo", [1, 1000, 1000, 1000], false),
-            ("Oslo", [1, 5, 6, 4], false),
-        ] {
-            let json = format!(
-                "[false, [[{name:?}, {{\"count\": {count}, \"sum\": {sum}, \
-                 \"min\": {min}, \"max\": {max}}}]]]"
-            );
-            let table = serde_json::from_str::<Table>(&json);
-            assert_eq!(table.is_ok(), arrives, "{json}");
         }
     }
 

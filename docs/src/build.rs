@@ -58,7 +58,7 @@ pub fn build(folder: Option<&Path>) -> Result<PathBuf, String> {
     if !errors.is_empty() {
         return Err(errors.join("\n"));
     }
-    let all = Difference::all().map_err(|error| error.to_string())?;
+    let all = Difference::all()?;
     let moves = tasks::moves()?;
     for (name, text) in [
         (html::PAGE, html::page("From step to step", "", &all)),

@@ -111,7 +111,7 @@ fn start(line: &str, rounds: &str) -> Result<(String, Option<Server>), String> {
     let pattern = Regex::new(r"^\$ (.*)cargo run -p ([\w-]+)(?: --)?(.*)$");
     let words = pattern.expect("it is valid").captures(line);
     let words = words.ok_or_else(|| format!("{line}: it runs no step"))?;
-    let program = harness::program(&words[2], None)?;
+    let program = harness::program(&words[2])?;
     let mut command = harness::command("bash");
     let script = format!("{} exec \"$0\" {}", &words[1], &words[3]);
     command.arg("-c").arg(script).arg(program);

@@ -200,7 +200,6 @@ fn difference(source: &str) -> Option<Result<Difference, String>> {
     let (before, after) = steps.split_once(" and ")?;
     let (before, after) = before.parse().ok().zip(after.parse().ok())?;
     let difference = Difference::between(before, after);
-    let difference = difference.map_err(|error| error.to_string());
     Some(match parts {
         "" => difference,
         _ => difference
@@ -212,7 +211,7 @@ fn difference(source: &str) -> Option<Result<Difference, String>> {
 fn item(source: &str, name: &str) -> Result<String, String> {
     let items = items(source);
     let found = items.iter().find(|it| it.name == name);
-    let text = found.map(|it| it.text).ok_or_else(|| {
+    let text = found.map(|it| &*it.text).ok_or_else(|| {
         let names: Vec<_> = items.iter().map(|it| &*it.name).collect();
         format!("there is no `{name}`, but: {}", names.join(", "))
     })?;
@@ -275,10 +274,7 @@ static DARK: LazyLock<Regex> = LazyLock::new(|| {
 fn side_by_side(difference: &Difference) -> String {
     let (before, after) = difference.numbers;
     let id = format!("diff-{before}-{after}");
-    let button = format!(
-        "<a class=\"projector\" href=\"{}#{id}\">Projector</a>",
-        html::PAGE
-    );
+    let button = format!("<a href=\"{}#{id}\">Projector</a>", html::PAGE);
     // A chapter may show several parts of the same difference.
     let html = html::fragment(difference, &button);
     format!("\n{}", html.replacen(&format!(" id=\"{id}\""), "", 1))

@@ -19,7 +19,7 @@ const CURES: [&str; 3] = ["cure-actix", "cure-axum", "cure-rayon"];
 
 /// An example of this crate.
 fn program(example: &str) -> PathBuf {
-    harness::program(env!("CARGO_PKG_NAME"), Some(example)).unwrap()
+    harness::program(example).unwrap()
 }
 
 fn start(example: &str, settings: &[(&str, &str)]) -> Server {
@@ -99,7 +99,7 @@ fn rayon_starts_nothing_for_a_client_that_left_and_its_work_logs_in_its_span() {
 
 /// Step 5 with the threads and slots of a plan.
 fn step5(load: &Load) -> Server {
-    let program = harness::program("step5-back-pressure", None).unwrap();
+    let program = harness::program("step5-back-pressure").unwrap();
     let mut command = harness::command(program);
     command
         .env("ITERATIONS", "100_000_000")

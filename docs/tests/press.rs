@@ -244,7 +244,7 @@ fn the_pages_of_steps_1_and_2_are_pictured_while_they_count() {
         (STEPS[1], "Waiting for /blocking: 2", "alive"),
     ];
     for (step, state, name) in pictures {
-        let program = harness::program(step, None);
+        let program = harness::program(step);
         let mut command =
             harness::command(program.unwrap_or_else(|error| panic!("{error}")));
         let server = Server::start(&mut command).unwrap();

@@ -25,7 +25,7 @@ use super::{
 };
 
 fn start(timeout: &str) -> Server {
-    let program = program(env!("CARGO_PKG_NAME"), Some("thumbnail")).unwrap();
+    let program = program("thumbnail").unwrap();
     Server::start(command(program).env("TIMEOUT", timeout)).unwrap()
 }
 

@@ -25,8 +25,7 @@ impl Drop for Running {
 
 /// Runs it on this port of four digits, because its own may be in use.
 fn start(port: u16) -> Running {
-    let program =
-        harness::program(env!("CARGO_PKG_NAME"), Some("twenty-lines"));
+    let program = harness::program("twenty-lines");
     let bytes = fs::read(program.as_ref().unwrap()).unwrap();
     let bytes = Regex::new(r"127\.0\.0\.1:3000")
         .unwrap()

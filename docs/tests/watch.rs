@@ -10,7 +10,7 @@ const ACTIX: &str = "docs/examples/freezes-actix.rs";
 const AXUM: &str = "docs/examples/freezes-axum.rs";
 
 fn program(example: &str) -> PathBuf {
-    harness::program(env!("CARGO_PKG_NAME"), Some(example)).unwrap()
+    harness::program(example).unwrap()
 }
 
 fn start(example: &str) -> Server {

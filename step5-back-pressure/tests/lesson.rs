@@ -1,32 +1,13 @@
 //! What step 5 teaches: a request that doesn't fit is refused at once.
 
-use std::process::Command;
-
-use harness::{Pending, Server};
+use harness::{Pending, Server, wait_for_pool};
 use serde_json::Value;
 
-fn command(iterations: &str, queue: &str) -> Command {
+fn start(iterations: &str, queue: &str) -> Server {
     let program = env!("CARGO_BIN_EXE_step5-back-pressure");
     let mut command = harness::command(program);
     command.env("ITERATIONS", iterations).env("QUEUE", queue);
-    command.env("THREADS", "2");
-    command
-}
-
-fn start(iterations: &str, queue: &str) -> Server {
-    Server::start(&mut command(iterations, queue)).unwrap()
-}
-
-/// A number from `GET /pool`.
-fn figure(server: &Server, name: &str) -> u64 {
-    let figures: Value =
-        serde_json::from_str(server.get("/pool").body()).unwrap();
-    figures[name].as_u64().unwrap_or_else(|| panic!("{name}: {figures}"))
-}
-
-fn wait_for(server: &Server, name: &str, value: u64) {
-    let what = format!("{name} {value}");
-    harness::wait_for(&what, || figure(server, name) == value);
+    Server::start(command.env("THREADS", "2")).unwrap()
 }
 
 #[test]
@@ -56,8 +37,7 @@ fn the_pool_reports_how_full_it_is() {
         })
     );
     let _running = [(); 3].map(|()| server.send("/blocking"));
-    wait_for(&server, "admitted", 3);
-    wait_for(&server, "queued", 4);
+    wait_for_pool(&server, &[("admitted", 3), ("queued", 4)]);
 }
 
 #[test]
@@ -65,7 +45,7 @@ fn a_client_that_leaves_keeps_its_slot_until_its_work_ends() {
     let server = start("2_000_000_000", "1");
     drop(server.send("/blocking"));
     assert_eq!(server.get("/blocking").status(), 503);
-    wait_for(&server, "admitted", 0);
+    wait_for_pool(&server, &[("admitted", 0)]);
     let answer = server.get("/blocking");
     assert_eq!(answer.body(), "Result is 2000000000", "a slot is free again");
 }
@@ -91,7 +71,7 @@ fn a_thousand_connections_at_once_are_all_answered_and_cost_little_memory() {
     assert_eq!(server.threads(), threads, "no more and no fewer");
     let grown = server.status("VmHWM:").saturating_sub(memory);
     assert!(grown <= 16 * 1024, "{grown} KiB more");
-    wait_for(&server, "admitted", 0);
+    wait_for_pool(&server, &[("admitted", 0)]);
 }
 
 #[cfg(unix)]

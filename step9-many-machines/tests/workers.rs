@@ -6,11 +6,10 @@
 #[allow(dead_code)] // Some of it is for measurements.
 mod nats;
 
-use std::{fmt::Write as _, fs, io::Write, process::Command, thread};
+use std::{fs, io::Write};
 
-use actix_web::rt::System;
 use async_nats::jetstream::{self, stream::Config};
-use harness::{Server, StartError, wait_for, wait_for_event};
+use harness::{Server, StartError, measurements, wait_for, wait_for_event};
 use nats::{Nats, free_port, nats, worker};
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -24,11 +23,6 @@ const ENDLESS: &str = "1_000_000_000_000_000";
 const NO_WORKERS: &str = "No workers are connected. Try again later.";
 const NO_BROKER: &str = "The broker can't be used right now. Try again later.";
 const FAILED: &str = "The worker failed; the server is still running.";
-
-fn signal(process: u32, signal: Signal) {
-    let process = Pid::from_raw(process.try_into().unwrap()).unwrap();
-    kill_process(process, signal).unwrap();
-}
 
 /// Waits until that many shares of the only request are in progress.
 fn wait_until_busy(server: &Server, shares: u64) {
@@ -86,11 +80,7 @@ fn another_worker_does_the_share_of_one_that_is_killed() {
 #[test]
 fn a_file_is_summarised_exactly_while_a_worker_dies() {
     let Some(nats) = nats(&["-js"]) else { return };
-    let mut file = String::new();
-    for row in 0..300_000_u64 {
-        let x = row.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
-        writeln!(file, "Städtchen {};{}.{}", x % 317, x % 99, x % 10).unwrap();
-    }
+    let file = measurements(300_000);
     let mut table = common::Table::default();
     table.add(file.as_bytes()).unwrap();
     let expected = format!("{}\n", table.summary().unwrap());
@@ -182,38 +172,11 @@ fn a_request_ends_with_its_broker_and_the_next_one_works() {
     // Frozen: the connection stays, but nothing arrives.
     let request = server.send("/blocking");
     wait_until_busy(&server, 2);
-    signal(nats.id(), Signal::STOP);
+    let broker = Pid::from_raw(nats.id().try_into().unwrap()).unwrap();
+    kill_process(broker, Signal::STOP).unwrap();
     assert_eq!(unavailable(&request.wait()), NO_BROKER);
-    signal(nats.id(), Signal::CONT);
+    kill_process(broker, Signal::CONT).unwrap();
     assert!(server.kill().stderr.contains("broker: disconnected"));
-}
-
-#[test]
-fn two_servers_each_get_their_own_results() {
-    let Some(nats) = nats(&["-js"]) else { return };
-    let _workers = nats.workers();
-    let servers = [nats.server("1_000_001", "5"), nats.server("999", "3")];
-    thread::scope(|scope| {
-        for (server, result) in servers.iter().zip(["1000001", "999"]) {
-            scope.spawn(move || {
-                for _ in 0..20 {
-                    let body = server.get("/blocking").into_body();
-                    assert_eq!(body, format!("Result is {result}"));
-                }
-            });
-        }
-    });
-}
-
-/// How a program that must not start has ended.
-fn refused(command: &mut Command) -> (Option<i32>, String) {
-    match Server::start(command) {
-        Ok(server) => panic!("it started: {}", server.line()),
-        Err(StartError::Ended { status, stderr, .. }) => {
-            (status.code(), stderr)
-        }
-        Err(error) => panic!("{error}"),
-    }
 }
 
 /// Checks that neither a server nor a worker starts with such a broker, and
@@ -221,8 +184,11 @@ fn refused(command: &mut Command) -> (Option<i32>, String) {
 fn check_refused(nats: &Nats, url: &str, cause: &str) {
     for role in [None, Some("work")] {
         let mut command = nats.command();
-        let (status, stderr) = refused(command.env("NATS_URL", url).args(role));
-        assert_eq!(status, Some(1), "{stderr}");
+        let started = Server::start(command.env("NATS_URL", url).args(role));
+        let Err(StartError::Ended { status, stderr, .. }) = started else {
+            panic!("{started:?}");
+        };
+        assert_eq!(status.code(), Some(1), "{stderr}");
         let stderr = stderr.to_lowercase();
         assert!(stderr.contains(cause), "{cause}: {stderr}");
         assert!(stderr.contains("nats-server -js"), "{stderr}");
@@ -232,8 +198,8 @@ fn check_refused(nats: &Nats, url: &str, cause: &str) {
     }
 }
 
-#[test]
-fn it_does_not_start_with_a_broker_it_cannot_use() {
+#[actix_web::test]
+async fn it_does_not_start_with_a_broker_it_cannot_use() {
     let Some(secret) = nats(&["-js", "--user", "me", "--pass", "s3cret"])
     else {
         return;
@@ -252,12 +218,9 @@ fn it_does_not_start_with_a_broker_it_cannot_use() {
     check_refused(&small, &small.url(), "max_payload is below 600000");
     // Someone else has a queue with that name.
     let taken = Nats::start(&["-js"]);
-    System::new().block_on(async {
-        let client = async_nats::connect(taken.url()).await.unwrap();
-        let name = "shares-1".into();
-        let foreign = Config { name, ..Config::default() };
-        jetstream::new(client).create_stream(foreign).await.unwrap();
-    });
+    let client = async_nats::connect(taken.url()).await.unwrap();
+    let foreign = Config { name: "shares-1".into(), ..Config::default() };
+    jetstream::new(client).create_stream(foreign).await.unwrap();
     check_refused(&taken, &taken.url(), "different configuration");
 }
 

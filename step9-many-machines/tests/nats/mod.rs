@@ -14,11 +14,10 @@ use harness::{Server, missing, wait_for, workspace};
 
 /// A NATS server, which is stopped when it is dropped.
 pub struct Nats {
-    program: PathBuf,
-    child: Option<Child>,
+    run: Command,
+    child: Child,
     pub port: u16,
     folder: PathBuf,
-    flags: Vec<String>,
 }
 
 /// A NATS server, or nothing when `nats-server` isn't there: then the test is
@@ -40,7 +39,7 @@ pub fn nats(flags: &[&str]) -> Option<Nats> {
 fn program() -> PathBuf {
     let built = option_env!("CARGO_BIN_EXE_step9-many-machines");
     built.map_or_else(
-        || harness::program("step9-many-machines", None).unwrap(),
+        || harness::program("step9-many-machines").unwrap(),
         PathBuf::from,
     )
 }
@@ -57,33 +56,36 @@ impl Nats {
         let name = format!("nats-{}-{number}", std::process::id());
         let folder = workspace().join("target/tmp").join(name);
         fs::create_dir_all(&folder).unwrap();
-        let flags = flags.iter().map(|it| it.to_string()).collect();
-        let (program, port) = (program(), free_port());
-        let mut nats = Self { program, child: None, port, folder, flags };
-        nats.restart();
+        let log = File::create(folder.join("log")).unwrap();
+        let port = free_port();
+        let mut run = Command::new("nats-server");
+        run.args(["-a", "127.0.0.1", "-p", &port.to_string()]).args(flags);
+        run.arg("-sd").arg(&folder).stdin(Stdio::null());
+        run.stdout(log.try_clone().unwrap()).stderr(log);
+        let child = run.spawn().unwrap();
+        let nats = Self { run, child, port, folder };
+        nats.wait_for_reply();
         nats
     }
 
     /// Kills it, as a loss of power would.
     pub fn kill(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            child.kill().unwrap();
-            child.wait().unwrap();
-        }
+        self.child.kill().ok();
+        self.child.wait().ok();
     }
 
-    /// Starts it again. Returns when it replies, even if only with an error.
+    /// Starts it again.
     pub fn restart(&mut self) {
         self.kill();
-        let log = File::create(self.folder.join("log")).unwrap();
-        let mut command = Command::new("nats-server");
-        command.args(["-a", "127.0.0.1", "-p", &self.port.to_string()]);
-        command.arg("-sd").arg(&self.folder).args(&self.flags);
-        command.stdin(Stdio::null()).stdout(log.try_clone().unwrap());
-        self.child = Some(command.stderr(log).spawn().unwrap());
-        let address = ("127.0.0.1", self.port);
+        self.child = self.run.spawn().unwrap();
+        self.wait_for_reply();
+    }
+
+    /// Even if only with an error.
+    fn wait_for_reply(&self) {
         wait_for("a reply from the NATS server", || {
-            let Ok(mut stream) = TcpStream::connect(address) else {
+            let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.port))
+            else {
                 return false;
             };
             let asks = "CONNECT {\"headers\":true,\"no_responders\":true}\r\n\
@@ -95,9 +97,9 @@ impl Nats {
         });
     }
 
-    /// Its process, while it runs.
+    /// Its process.
     pub fn id(&self) -> u32 {
-        self.child.as_ref().map(Child::id).unwrap()
+        self.child.id()
     }
 
     pub fn url(&self) -> String {
@@ -112,7 +114,7 @@ impl Nats {
     }
 
     pub fn command(&self) -> Command {
-        let mut command = harness::command(&self.program);
+        let mut command = harness::command(program());
         command.env("NATS_URL", self.url());
         command
     }

@@ -228,10 +228,13 @@ mod tests {
 
     #[test]
     fn code_is_text_with_colours_and_marks_and_not_html() {
-        let file =
-            File::new("main.rs", Some("a::<&T>();\n"), Some("b::<&T>();\n"));
+        let file = File::new(
+            "main.rs",
+            Some("let a::<&T>;\n"),
+            Some("let b::<&T>;\n"),
+        );
         let html = part(&file.parts[0]);
-        let rest = "::&lt;&amp;<span class=\"type\">T</span>&gt;();</div>";
+        let rest = "::&lt;&amp;<span class=\"type\">T</span>&gt;;</div>";
         assert!(html.contains(&format!("<del>a</del>{rest}")), "{html}");
         assert!(html.contains(&format!("<ins>b</ins>{rest}")), "{html}");
     }

@@ -81,70 +81,46 @@ fn run(text: &str, is_so: impl Fn(char) -> bool) -> usize {
     text.find(|character| !is_so(character)).unwrap_or(text.len())
 }
 
-/// The length and kind of the token at the start of the text.
+/// The length and kind of the token at the start of the text: of Rust as the
+/// steps have it, without raw strings or comments between `/*` and `*/`.
 fn token(text: &str) -> (usize, Kind) {
     let (word, after) = text.split_at(word(text));
-    let up_to = |from: usize, end: &str| {
-        let at = text[from..].find(end).map(|at| from + at + end.len());
-        at.unwrap_or(text.len())
-    };
-    match word {
+    let kind = match word {
         "/" if after.starts_with('/') => {
-            (text.find('\n').unwrap_or(text.len()), Kind::Comment)
+            return (run(text, |character| character != '\n'), Kind::Comment);
         }
-        "/" if after.starts_with('*') => (up_to(2, "*/"), Kind::Comment),
-        "\"" => (string(text, 1), Kind::Text),
-        "b" | "c" if after.starts_with('"') => (string(text, 2), Kind::Text),
-        "r" | "br" | "cr" if after.trim_start_matches('#').starts_with('"') => {
-            let hashes = run(after, |character| character == '#');
-            let end = format!("\"{}", "#".repeat(hashes));
-            (up_to(word.len() + hashes + 1, &end), Kind::Text)
-        }
+        "\"" => return (1 + string(after), Kind::Text),
         "'" => {
-            let mut inner = after.char_indices();
-            let close = if after.starts_with('\\') {
-                inner
-                    .skip(2)
-                    .find(|(_, character)| ['\'', '\n'].contains(character))
-            } else {
-                inner.nth(1)
-            };
-            match close {
+            let is_escape = after.starts_with('\\');
+            let end = after.char_indices().nth(1 + usize::from(is_escape));
+            return match end {
                 Some((at, '\'')) => (at + 2, Kind::Text),
                 _ => (1 + run(after, is_name), Kind::Type),
-            }
+            };
         }
         _ if word.starts_with(|first: char| first.is_ascii_digit()) => {
-            (word.len(), Kind::Number)
+            Kind::Number
         }
-        _ => (word.len(), name(word, after)),
-    }
+        _ if KEYWORDS.contains(&word) => Kind::Keyword,
+        _ if PRIMITIVES.contains(&word) => Kind::Type,
+        _ if word.starts_with(char::is_uppercase) => Kind::Type,
+        _ if word.starts_with(is_name) && after.starts_with(['(', '!']) => {
+            Kind::Function
+        }
+        _ => Kind::Plain,
+    };
+    (word.len(), kind)
 }
 
-/// The length of a string whose content begins at `start`.
-fn string(text: &str, start: usize) -> usize {
+/// The length of the rest of a string, with the quotation mark that ends it.
+fn string(text: &str) -> usize {
     let mut is_escaped = false;
-    let end = text[start..].find(|character| {
+    let end = text.find(|character| {
         let ends = character == '"' && !is_escaped;
         is_escaped = character == '\\' && !is_escaped;
         ends
     });
-    end.map_or(text.len(), |at| start + at + 1)
-}
-
-fn name(name: &str, after: &str) -> Kind {
-    let is_called = after.starts_with('(')
-        || after.starts_with('!') && !after.starts_with("!=");
-    if KEYWORDS.contains(&name) {
-        Kind::Keyword
-    } else if PRIMITIVES.contains(&name) || name.starts_with(char::is_uppercase)
-    {
-        Kind::Type
-    } else if is_called && name.starts_with(is_name) {
-        Kind::Function
-    } else {
-        Kind::Plain
-    }
+    end.map_or(text.len(), |at| at + 1)
 }
 
 #[cfg(test)]
@@ -153,7 +129,8 @@ mod tests {
 
     #[test]
     fn rust_has_its_colours() {
-        let text = "pub fn f(x: &'a u8) -> Vec<u8> { g!('b', 1) != c\"d\" }";
+        let text =
+            "pub fn f(x: &'a u8) -> Vec { g!('b', '\\n', 1) \"\\\"\" } // h";
         let of_kind = |kind| -> String {
             let words = lex(text).into_iter();
             words
@@ -163,27 +140,9 @@ mod tests {
         };
         assert_eq!(of_kind(Kind::Keyword), "pubfn");
         assert_eq!(of_kind(Kind::Function), "fg");
-        assert_eq!(of_kind(Kind::Type), "'au8Vecu8");
-        assert_eq!(of_kind(Kind::Text), "'b'c\"d\"");
+        assert_eq!(of_kind(Kind::Type), "'au8Vec");
+        assert_eq!(of_kind(Kind::Text), "'b''\\n'\"\\\"\"");
         assert_eq!(of_kind(Kind::Number), "1");
-    }
-
-    #[test]
-    fn a_string_or_comment_ends_where_it_ends() {
-        for text in [
-            r#""\"""#,
-            r##"r#"""#"##,
-            r#"b"\\""#,
-            "/* a */",
-            "'\\n'",
-            "'\\''",
-            "'\\u{41}'",
-            "// a",
-        ] {
-            let both = format!("{text}\nlet");
-            let words = lex(&both);
-            let last = words.last().map(|word| (word.text, word.kind));
-            assert_eq!(last, Some(("let", Kind::Keyword)), "{text}");
-        }
+        assert_eq!(of_kind(Kind::Comment), "// h");
     }
 }

@@ -5,7 +5,7 @@
 //! | module | what it contains |
 //! |---|---|
 //! | `lexer` | Rust as words, each with its colour |
-//! | `units` | a file's functions and types |
+//! | `items` | a file's functions and types |
 //! | `rows` | two files' lines, each beside its counterpart |
 //! | `terminal` | what the terminal shows |
 //! | [`html`] | what the book and the projector show |
@@ -17,27 +17,27 @@
 //! let main = &difference.files[0];
 //! let captions = main.parts.iter().filter(|part| !part.folded);
 //! assert!(captions.map(|part| &part.caption).any(|name| name == "count_all"));
-//! # Ok::<(), difference::Error>(())
+//! # Ok::<(), String>(())
 //! ```
 
 pub mod html;
+mod items;
 mod lexer;
 mod markdown;
 mod rows;
 pub mod tasks;
 mod terminal;
-mod units;
 
-use std::{collections::BTreeSet, ops::RangeInclusive, path::PathBuf};
+use std::collections::BTreeSet;
 
 use harness::STEPS;
 use tasks::Files;
 
+pub use items::{Item, items};
 pub use lexer::Kind;
 pub use markdown::markdown;
 pub use rows::{Change, File, Line, Part, Piece, Row};
 pub use terminal::print;
-pub use units::{Item, items};
 
 /// The changes that turn one step into the next.
 #[derive(Clone, Debug)]
@@ -51,48 +51,29 @@ pub struct Difference {
     pub files: Vec<File>,
 }
 
-/// Why two steps can't be compared.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// No step has that number.
-    #[error("there is no step {number}; the steps are {first} to {last}", first = steps().start(), last = steps().end())]
-    NoStep {
-        /// The number.
-        number: usize,
-    },
-    /// A step's sources can't be read: why, and where they should be.
-    #[error(
-        "can't read {}: {_0}; build this again where the steps are now",
-        _1.display()
-    )]
-    Unreadable(String, PathBuf),
-}
-
-/// The numbers of all steps.
-pub fn steps() -> RangeInclusive<usize> {
-    1..=STEPS.len()
-}
-
 impl Difference {
     /// Compares the sources of two steps, given their numbers, counted from 1.
     ///
     /// # Errors
     /// When there is no such step, or a file can't be read.
-    pub fn between(before: usize, after: usize) -> Result<Self, Error> {
+    pub fn between(before: usize, after: usize) -> Result<Self, String> {
         let step = |number: usize| {
             let index = number.checked_sub(1);
             let step = index.and_then(|index| STEPS.get(index));
-            step.copied().ok_or(Error::NoStep { number })
+            let last = STEPS.len();
+            step.copied().ok_or_else(|| {
+                format!("there is no step {number}; the steps are 1 to {last}")
+            })
         };
         let (old, new) = (step(before)?, step(after)?);
         let (old_files, new_files) = (sources(old)?, sources(new)?);
         let names = old_files.keys().chain(new_files.keys());
         let mut files = Vec::new();
         for name in BTreeSet::from_iter(names) {
-            let text = |files: &'_ Files| files.get(name).cloned();
-            let (old, new) = (text(&old_files), text(&new_files));
+            let (old, new) = (old_files.get(name), new_files.get(name));
             if old != new {
-                files.push(File::new(name, old.as_deref(), new.as_deref()));
+                let [old, new] = [old, new].map(|it| it.map(String::as_str));
+                files.push(File::new(name, old, new));
             }
         }
         // New items come last: the lesson leads to them.
@@ -107,17 +88,14 @@ impl Difference {
     /// # Errors
     /// When one of them doesn't exist: the captions that do.
     pub fn only(mut self, captions: &[&str]) -> Result<Self, String> {
-        let shown = self.files.iter().flat_map(|file| &file.parts);
-        let shown = shown.filter(|part| !part.folded);
-        let all: BTreeSet<_> =
-            shown.map(|part| part.caption.as_str()).collect();
-        if let Some(other) =
-            captions.iter().find(|caption| !all.contains(**caption))
+        let parts = self.files.iter().flat_map(|file| &file.parts);
+        let changed = parts.filter(|part| !part.folded);
+        let changed: BTreeSet<_> = changed.map(|part| &*part.caption).collect();
+        if let Some(other) = captions.iter().find(|it| !changed.contains(**it))
         {
-            let all: Vec<_> = all.into_iter().collect();
+            let changed = Vec::from_iter(changed).join(", ");
             return Err(format!(
-                "nothing changed in `{other}`, but in: {}",
-                all.join(", ")
+                "nothing changed in `{other}`, but in: {changed}"
             ));
         }
         for file in &mut self.files {
@@ -131,19 +109,26 @@ impl Difference {
     ///
     /// # Errors
     /// When a file can't be read.
-    pub fn all() -> Result<Vec<Self>, Error> {
-        steps().skip(1).map(|after| Self::between(after - 1, after)).collect()
+    pub fn all() -> Result<Vec<Self>, String> {
+        let pairs = (2..=STEPS.len()).map(|after| (after - 1, after));
+        pairs.map(|(before, after)| Self::between(before, after)).collect()
     }
 }
 
 /// A step's source files.
-fn sources(step: &str) -> Result<Files, Error> {
+fn sources(step: &str) -> Result<Files, String> {
     let folder = harness::workspace().join(step).join("src");
-    match tasks::sources(&folder) {
-        Ok(files) if !files.is_empty() => Ok(files),
-        Ok(_) => Err(Error::Unreadable("there are no sources".into(), folder)),
-        Err(why) => Err(Error::Unreadable(why, folder)),
-    }
+    let files = tasks::sources(&folder).and_then(|files| match files.len() {
+        0 => Err("there are no sources".into()),
+        _ => Ok(files),
+    });
+    files.map_err(|why| {
+        let folder = folder.display();
+        format!(
+            "can't read {folder}: {why}; build this again where the steps are \
+             now"
+        )
+    })
 }
 
 #[cfg(test)]

@@ -1,12 +1,10 @@
 //! Two files' lines, each beside its counterpart.
 
-use std::ops::Range;
-
-use similar::{Algorithm, DiffTag, capture_diff_slices};
+use similar::{Algorithm, DiffTag, TextDiff, capture_diff_slices};
 
 use crate::{
+    items::items,
     lexer::{Kind, Word, lex},
-    units::{Unit, units},
 };
 
 /// How many unchanged lines surround the changed ones.
@@ -22,6 +20,9 @@ const FOLD: usize = 3;
 /// The share of their letters that two lines must have in common to be placed
 /// side by side. With less than half, changed words are a patchwork.
 const ALIKE: f64 = 0.5;
+
+/// The caption of what comes before a file's first item.
+const PREAMBLE: &str = "Header and imports";
 
 /// A file of two steps.
 #[derive(Clone, Debug)]
@@ -147,70 +148,78 @@ impl File {
 
 type Words<'a> = &'a [Word<'a>];
 
-/// Where a line is shown.
-#[derive(PartialEq)]
-enum Place {
-    Preamble,
-    Folded,
-    Under(String),
-}
-
 fn parts(old: &str, new: &str) -> Vec<Part> {
     let (old_words, new_words) = (lex(old), lex(new));
-    let is_end = |word: &Word| word.text == "\n";
-    let old_lines: Vec<_> = old_words.split_inclusive(is_end).collect();
-    let new_lines: Vec<_> = new_words.split_inclusive(is_end).collect();
-    let (old_units, new_units) = (units(old), units(new));
+    let (old, new) = (units(old, &old_words), units(new, &new_words));
+    let (old_keys, new_keys) = (keys(&old), keys(&new));
+    let diff = TextDiff::from_slices(&old_keys, &new_keys);
+    let none = Unit::default();
     let mut placed = Vec::new();
-    for (a, b) in matched(&old_lines, &old_units, &new_lines, &new_units) {
-        let range = |unit: Option<&Unit>| unit.map(|unit| unit.lines.clone());
-        let (old_range, new_range) = (range(a), range(b));
-        let rows = rows(
-            &old_lines,
-            old_range.unwrap_or_default(),
-            &new_lines,
-            new_range.unwrap_or_default(),
-        );
-        let Some(unit) = b.or(a) else { continue };
-        let caption = match a {
-            Some(a) if a.name != unit.name => {
-                format!("{} → {}", a.name, unit.name)
-            }
-            _ => unit.name.clone(),
-        };
+    for unit in diff.iter_all_changes() {
+        let old = unit.old_index().map_or(&none, |i| &old[i]);
+        let new = unit.new_index().map_or(&none, |i| &new[i]);
+        let name = if new.lines.is_empty() { &old.name } else { &new.name };
+        let rows = rows(&old.lines, &new.lines);
         let shown = shown(&rows);
         placed.extend(rows.into_iter().zip(shown).map(|(row, is_shown)| {
-            let place = if unit.is_preamble {
-                Place::Preamble
-            } else if is_shown {
-                Place::Under(caption.clone())
-            } else {
-                Place::Folded
-            };
-            (place, row)
+            let is_named = is_shown || name == PREAMBLE;
+            (is_named.then_some(name.as_str()), row)
         }));
     }
-    let part = |run: &[(Place, Row)]| {
+    let old_lines = placed.iter_mut().flat_map(|(_, row)| &mut row.old);
+    old_lines.zip(1..).for_each(|(line, number)| line.number = number);
+    let new_lines = placed.iter_mut().flat_map(|(_, row)| &mut row.new);
+    new_lines.zip(1..).for_each(|(line, number)| line.number = number);
+    let part = |run: &[(Option<&str>, Row)]| {
         let rows: Vec<Row> = run.iter().map(|(_, row)| row.clone()).collect();
-        let caption = match &run[0].0 {
-            Place::Under(caption) => caption.clone(),
-            Place::Preamble => {
-                let changed = rows.iter().filter(|row| row.differs()).count();
-                match changed {
-                    0 => "Header and imports: the same".into(),
-                    1 => "Header and imports: 1 line changed".into(),
-                    n => format!("Header and imports: {n} lines changed"),
+        let name = run[0].0;
+        let caption = match name {
+            Some(PREAMBLE) => {
+                match rows.iter().filter(|row| row.differs()).count() {
+                    0 => format!("{PREAMBLE}: the same"),
+                    1 => format!("{PREAMBLE}: 1 line changed"),
+                    n => format!("{PREAMBLE}: {n} lines changed"),
                 }
             }
-            Place::Folded if rows.len() == 1 => {
-                "1 line that is the same".into()
-            }
-            Place::Folded => format!("{} lines that are the same", rows.len()),
+            Some(name) => name.into(),
+            None if rows.len() == 1 => "1 line that is the same".into(),
+            None => format!("{} lines that are the same", rows.len()),
         };
-        let folded = !matches!(run[0].0, Place::Under(_));
+        let folded = name.is_none_or(|name| name == PREAMBLE);
         Part { caption, folded, rows }
     };
     placed.chunk_by(|a, b| a.0 == b.0).map(part).collect()
+}
+
+/// A function, a type or another item, or a part of one.
+#[derive(Default)]
+struct Unit<'a> {
+    name: String,
+    lines: Vec<Words<'a>>,
+}
+
+/// Divides all the lines of a file.
+fn units<'a>(source: &str, words: Words<'a>) -> Vec<Unit<'a>> {
+    let is_end = |word: &Word| word.text == "\n";
+    let lines: Vec<_> = words.split_inclusive(is_end).collect();
+    let mut names = vec![PREAMBLE.to_owned(); lines.len()];
+    for item in items(source) {
+        names[item.lines].fill(item.name);
+    }
+    let named: Vec<_> = names.into_iter().zip(lines).collect();
+    let units = named.chunk_by(|a, b| a.0 == b.0);
+    let unit = |lines: &[(String, Words<'a>)]| Unit {
+        name: lines[0].0.clone(),
+        lines: lines.iter().map(|(_, words)| *words).collect(),
+    };
+    units.map(unit).collect()
+}
+
+/// What has the same in both files is the same unit, even if a function has
+/// become a method.
+fn keys<'u>(units: &'u [Unit]) -> Vec<&'u str> {
+    let key = |unit: &'u Unit| unit.name.rsplit("::").next().unwrap_or("");
+    units.iter().map(key).collect()
 }
 
 /// Which lines of a unit are shown: the changed ones, and a few around them.
@@ -232,131 +241,60 @@ fn shown(rows: &[Row]) -> Vec<bool> {
     shown
 }
 
-/// The units of both files in order, each next to its counterpart: the one with
-/// the same name, or otherwise, between two of those, a similar one.
-fn matched<'u>(
-    old: &[Words],
-    old_units: &'u [Unit],
-    new: &[Words],
-    new_units: &'u [Unit],
-) -> Vec<(Option<&'u Unit>, Option<&'u Unit>)> {
-    let names = |units: &'u [Unit]| -> Vec<&'u str> {
-        units.iter().map(|unit| unit.name.as_str()).collect()
-    };
-    let (old_names, new_names) = (names(old_units), names(new_units));
-    let ops = capture_diff_slices(Algorithm::Myers, &old_names, &new_names);
-    let pairs = ops.into_iter().flat_map(|op| {
-        let (a, b) = (&old_units[op.old_range()], &new_units[op.new_range()]);
-        pairs(op.tag(), a, b, |a, b| {
-            let (a, b) = (a.lines.clone(), b.lines.clone());
-            likeness(&old[a].concat(), &new[b].concat())
-        })
-        .into_iter()
-        .map(|(i, j)| (i.map(|i| &a[i]), j.map(|j| &b[j])))
-    });
-    pairs.collect()
-}
-
-fn rows(
-    old: &[Words],
-    old_range: Range<usize>,
-    new: &[Words],
-    new_range: Range<usize>,
-) -> Vec<Row> {
-    let (old_start, new_start) = (old_range.start, new_range.start);
-    let (old, new) = (&old[old_range], &new[new_range]);
-    let ops = capture_diff_slices(Algorithm::Patience, old, new);
-    let rows = ops.into_iter().flat_map(|op| {
-        let (a, b) = (op.old_range(), op.new_range());
-        pairs(op.tag(), &old[a.clone()], &new[b.clone()], |a, b| {
-            let begin =
-                beginning(a).filter(|begin| beginning(b) == Some(*begin));
-            likeness(a, b) + begin.map_or(0.0, |_| SAME_BEGINNING)
-        })
-        .into_iter()
-        .map(move |(i, j)| {
-            let (i, j) = (i.map(|i| a.start + i), j.map(|j| b.start + j));
-            row(
-                i.map(|i| (old_start + i + 1, old[i])),
-                j.map(|j| (new_start + j + 1, new[j])),
-            )
-        })
-    });
-    rows.collect()
-}
-
-/// Pairs of similar elements, in order, chosen so that the pairs are as alike
-/// as possible altogether. An element without a partner is alone.
-fn pairs<T>(
-    tag: DiffTag,
-    old: &[T],
-    new: &[T],
-    likeness: impl Fn(&T, &T) -> f64,
-) -> Vec<(Option<usize>, Option<usize>)> {
-    if tag == DiffTag::Equal {
-        return (0..old.len()).map(|i| (Some(i), Some(i))).collect();
-    }
-    // From each pair of positions on: the best sum, and the first step towards
-    // it.
-    let mut best = vec![vec![(0.0, (0, 0)); new.len() + 1]; old.len() + 1];
-    for i in (0..=old.len()).rev() {
-        for j in (0..=new.len()).rev() {
-            let value = |step| match step {
-                (1, 1) => Some(likeness(old.get(i)?, new.get(j)?))
-                    .filter(|value| *value >= ALIKE),
-                (1, _) => old.get(i).map(|_| 0.0),
-                _ => new.get(j).map(|_| 0.0),
-            };
-            let sums =
-                [(1, 1), (1, 0), (0, 1)].into_iter().filter_map(|step| {
-                    Some((value(step)? + best[i + step.0][j + step.1].0, step))
-                });
-            let sum = sums.reduce(|a, b| if b.0 > a.0 { b } else { a });
-            best[i][j] = sum.unwrap_or_default();
+fn rows(old: &[Words], new: &[Words]) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for op in capture_diff_slices(Algorithm::Patience, old, new) {
+        let (old, new) = (&old[op.old_range()], &new[op.new_range()]);
+        if op.tag() == DiffTag::Equal {
+            let both = old.iter().zip(new);
+            rows.extend(both.map(|(old, new)| row(Some(old), Some(new))));
+        } else {
+            pair(old, new, &mut rows);
         }
     }
-    let (mut i, mut j) = (0, 0);
-    let mut pairs = Vec::new();
-    while i < old.len() || j < new.len() {
-        let (_, (a, b)) = best[i][j];
-        pairs.push(((a == 1).then_some(i), (b == 1).then_some(j)));
-        (i, j) = (i + a, j + b);
-    }
-    pairs
+    rows
 }
 
-/// The share of their letters that two texts have in common, in order.
-fn likeness(old: &[Word], new: &[Word]) -> f64 {
-    let length = |words: &[Word]| -> usize {
+/// Places the two lines side by side that are most alike; then, in the same way,
+/// the ones before them and the ones after them. What is like no other is alone.
+fn pair(old: &[Words], new: &[Words], rows: &mut Vec<Row>) {
+    let all = (0..old.len()).flat_map(|i| (0..new.len()).map(move |j| (i, j)));
+    let all = all.map(|(i, j)| (likeness(old[i], new[j]), i, j));
+    let alike = all.filter(|pair| pair.0 >= ALIKE);
+    if let Some((_, i, j)) = alike.reduce(|a, b| if b.0 > a.0 { b } else { a })
+    {
+        pair(&old[..i], &new[..j], rows);
+        rows.push(row(Some(old[i]), Some(new[j])));
+        pair(&old[i + 1..], &new[j + 1..], rows);
+    } else {
+        rows.extend(old.iter().map(|line| row(Some(line), None)));
+        rows.extend(new.iter().map(|line| row(None, Some(line))));
+    }
+}
+
+/// The share of their letters that two lines have in common, in order.
+fn likeness(old: Words, new: Words) -> f64 {
+    let length = |words: Words| -> usize {
         words.iter().map(|word| word.text.trim().len()).sum()
     };
-    let common: usize = capture_diff_slices(Algorithm::Myers, old, new)
-        .iter()
-        .filter(|op| op.tag() == DiffTag::Equal)
-        .map(|op| length(&old[op.old_range()]))
-        .sum();
-    match length(old) + length(new) {
-        // Two empty lines.
-        0 => 1.0,
-        all => 2.0 * common as f64 / all as f64,
-    }
+    let ops = capture_diff_slices(Algorithm::Myers, old, new);
+    let same = ops.iter().filter(|op| op.tag() == DiffTag::Equal);
+    let common: usize = same.map(|op| length(&old[op.old_range()])).sum();
+    // Two empty lines have no letters.
+    let share = 2.0 * common as f64 / (length(old) + length(new)).max(1) as f64;
+    let [old, new] = [old, new].map(|line| -> Vec<_> {
+        let code = line.iter().filter(|word| word.kind != Kind::Comment);
+        code.filter(|word| !word.text.trim().is_empty()).take(3).collect()
+    });
+    let bonus = if old.len() == 3 && old == new { SAME_BEGINNING } else { 0.0 };
+    share + bonus
 }
 
-/// The first three words of a line of code, if it has as many.
-fn beginning<'a>(line: &[Word<'a>]) -> Option<[&'a str; 3]> {
-    let code = line.iter().filter(|word| word.kind != Kind::Comment);
-    let mut words =
-        code.map(|word| word.text.trim()).filter(|text| !text.is_empty());
-    Some([words.next()?, words.next()?, words.next()?])
-}
-
-/// Two lines with their numbers, side by side, and which words differ.
-fn row(old: Option<(usize, Words)>, new: Option<(usize, Words)>) -> Row {
-    let marks = |side: Option<(usize, Words)>| {
-        vec![false; side.map_or(0, |line| line.1.len())]
-    };
-    let (mut old_marks, mut new_marks) = (marks(old), marks(new));
-    if let (Some((_, old)), Some((_, new))) = (old, new) {
+/// Two lines side by side, and which of their words differ.
+fn row(old: Option<Words>, new: Option<Words>) -> Row {
+    let mut old_marks = vec![false; old.map_or(0, <[_]>::len)];
+    let mut new_marks = vec![false; new.map_or(0, <[_]>::len)];
+    if let (Some(old), Some(new)) = (old, new) {
         for op in capture_diff_slices(Algorithm::Myers, old, new) {
             if op.tag() != DiffTag::Equal {
                 old_marks[op.old_range()].fill(true);
@@ -364,16 +302,14 @@ fn row(old: Option<(usize, Words)>, new: Option<(usize, Words)>) -> Row {
             }
         }
     }
-    let line = |side: Option<(usize, Words)>, marks: &mut [bool]| {
-        side.map(|(number, words)| Line {
-            number,
-            pieces: pieces(words, marks),
-        })
-    };
-    Row { old: line(old, &mut old_marks), new: line(new, &mut new_marks) }
+    let line = |words, marks| Line { number: 0, pieces: pieces(words, marks) };
+    Row {
+        old: old.map(|words| line(words, old_marks)),
+        new: new.map(|words| line(words, new_marks)),
+    }
 }
 
-fn pieces(words: Words, marks: &mut [bool]) -> Vec<Piece> {
+fn pieces(words: Words, mut marks: Vec<bool>) -> Vec<Piece> {
     // A space is marked if both its neighbours are; a line break never is.
     for i in 0..words.len() {
         if words[i].text.trim().is_empty() {
@@ -382,13 +318,11 @@ fn pieces(words: Words, marks: &mut [bool]) -> Vec<Piece> {
         }
     }
     let words: Vec<_> = words.iter().zip(marks).collect();
-    let same = |a: &(&Word, &mut bool), b: &(&Word, &mut bool)| {
-        (a.0.kind, &a.1) == (b.0.kind, &b.1)
-    };
-    let piece = |run: &[(&Word, &mut bool)]| Piece {
+    let runs = words.chunk_by(|a, b| (a.0.kind, a.1) == (b.0.kind, b.1));
+    let piece = |run: &[(&Word, bool)]| Piece {
         text: run.iter().map(|(word, _)| word.text).collect(),
         kind: run[0].0.kind,
-        changed: *run[0].1,
+        changed: run[0].1,
     };
-    words.chunk_by(same).map(piece).collect()
+    runs.map(piece).collect()
 }

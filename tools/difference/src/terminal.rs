@@ -1,15 +1,12 @@
 //! The difference between two steps in the terminal.
 
-use std::{env, io::Write, iter, mem};
+use std::{env, io::Write};
 
 use anstyle::{AnsiColor, Style};
 use console::Term;
-use textwrap::{
-    core::{Word, break_words, display_width},
-    wrap_algorithms::wrap_first_fit,
-};
+use textwrap::{Options, core::display_width};
 
-use crate::{Change, Difference, Error, File, Kind, Line, Row};
+use crate::{Change, Difference, File, Kind, Line, Piece, Row};
 
 /// With this many columns or more, two files are shown side by side.
 const SIDE_BY_SIDE: usize = 100;
@@ -33,7 +30,7 @@ const NEW: Style = AnsiColor::Green.on_default();
 ///
 /// # Errors
 /// When there is no such step, or a file can't be read.
-pub fn print(before: usize, after: usize) -> Result<(), Error> {
+pub fn print(before: usize, after: usize) -> Result<(), String> {
     let text = render(&Difference::between(before, after)?, width());
     // It fails when the reader has seen enough, as `head` has.
     write!(anstream::stdout(), "{text}").ok();
@@ -129,58 +126,34 @@ fn sides(row: &Row) -> [(Option<&Line>, Sign); 2] {
 fn cell(line: &Line, (sign, style): Sign, width: usize) -> Vec<String> {
     let text = line.text();
     let indentation = text.len() - text.trim_start_matches(' ').len();
-    let indentation = indentation.min((width - MARGIN) / 2);
-    let first = paint(style, &format!("{:>4} {sign} ", line.number));
-    let first = first + &" ".repeat(indentation);
-    let hanging = " ".repeat(MARGIN + indentation + 2);
-    let rooms = [&first, &hanging].map(|margin| width - display_width(margin));
-
-    let words = words(line, style);
-    let words =
-        break_words(words.iter().map(|word| Word::from(word)), rooms[1]);
-    let lines = wrap_first_fit(&words, &rooms.map(|room| room as f64));
-    let margins = iter::once(&first).chain(iter::repeat(&hanging));
-    let lines = lines.into_iter().zip(margins).map(|(words, margin)| {
-        let words = words.iter().flat_map(|it| [it.word, it.whitespace]);
-        let line = margin.to_owned() + words.collect::<String>().trim_end();
+    let margin = MARGIN + indentation.min((width - MARGIN) / 2);
+    let hanging = " ".repeat(margin + 2);
+    let words = line.pieces.iter().map(|piece| words(piece, style));
+    let number = format!("{:>4} {sign}", line.number);
+    let line =
+        format!("{} {}", paint(style, &number), words.collect::<String>());
+    let options = Options::new(width).subsequent_indent(&hanging);
+    let lines = textwrap::wrap(&line, options).into_iter().map(|line| {
         let padding = width.saturating_sub(display_width(&line));
-        line + &" ".repeat(padding)
+        line.into_owned() + &" ".repeat(padding)
     });
     lines.collect()
 }
 
-/// A line's words, each painted, without its indentation and what a terminal
-/// can't show. The line may be wrapped between them: at spaces, in a chain of
-/// calls, and before arguments.
-fn words(line: &Line, changed: Style) -> Vec<String> {
-    let mut words = Vec::new();
-    let mut word = String::new();
-    for piece in &line.pieces {
-        let style = match piece.changed {
-            true => changed.bold().underline(),
-            false => colour(piece.kind),
-        };
-        let text = piece.text.trim_end_matches(['\r', '\n']);
-        let text = text.replace('\t', "    ");
-        let text = text.replace(char::is_control, "\u{fffd}");
-        let text = text.replace(").", ")\n.").replace('(', "(\n");
-        let text = text.replace("(\n)", "()");
-        for part in text.split_inclusive([' ', '\n']) {
-            let (shown, end) = match part.strip_suffix([' ', '\n']) {
-                Some(shown) => (shown, &part[shown.len()..]),
-                None => (part, ""),
-            };
-            if !shown.is_empty() {
-                word += &paint(style, shown);
-            }
-            if !end.is_empty() {
-                word += end.trim_end_matches('\n');
-                words.push(mem::take(&mut word));
-            }
-        }
-    }
-    words.push(word);
-    words.into_iter().skip_while(|word| word == " ").collect()
+/// A piece's words, each painted: no colour continues where a line is wrapped.
+/// What a terminal would obey is replaced.
+fn words(piece: &Piece, changed: Style) -> String {
+    let style = match piece.changed {
+        true => changed.bold().underline(),
+        false => colour(piece.kind),
+    };
+    let text = piece.text.trim_end_matches(['\r', '\n']);
+    let text = text.replace(char::is_control, "\u{fffd}");
+    let words = text.split(' ').map(|word| match word {
+        "" => String::new(),
+        word => paint(style, word),
+    });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 fn colour(kind: Kind) -> Style {
@@ -220,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_long_line_hangs_at_its_indentation_and_keeps_every_character() {
-        let text = "    one(two).three\tfour \x1b[2J世界世界世界世界世界世界\n";
+        let text = "    one(two) three four \x1b[2J世界世界世界世界世界世界\n";
         let file = File::new("main.rs", None, Some(text));
         let line = file.parts[0].rows[0].new.as_ref().expect("it is new");
         let lines = cell(line, ('+', NEW), 32);
@@ -228,8 +201,7 @@ mod tests {
         assert_eq!(
             lines.collect::<Vec<_>>(),
             [
-                "   1 +     one(two).three       ",
-                "             four               ",
+                "   1 +     one(two) three four  ",
                 "             \u{fffd}[2J世界世界世界世 ",
                 "             界世界世界         ",
             ]

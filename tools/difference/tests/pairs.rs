@@ -81,11 +81,13 @@ fn the_words_that_changed_are_marked_and_no_others() {
 }
 
 #[test]
-fn a_function_is_beside_its_namesake_or_what_it_became() {
+fn a_function_is_beside_its_namesake_even_if_that_is_a_method() {
     let old = "fn a() {\n    one(1);\n}\n\nfn b() {\n    two(2);\n}\n";
-    let new = "fn c() {\n    one(1);\n}\n\nfn b() {\n    two(3);\n}\n";
+    let new = "impl C {\n    fn b() {\n        two(3);\n    }\n}\n";
     let file = File::new("main.rs", Some(old), Some(new));
-    let shown = file.parts.iter().filter(|part| !part.folded);
-    let captions: Vec<_> = shown.map(|part| part.caption.as_str()).collect();
-    assert_eq!(captions, ["a → c", "b"]);
+    let shown: Vec<_> = file.parts.iter().filter(|it| !it.folded).collect();
+    let captions: Vec<_> = shown.iter().map(|part| &*part.caption).collect();
+    assert_eq!(captions, ["a", "impl C", "C::b", "impl C"]);
+    let changed = |row: &Row| row.change() == Change::Changed;
+    assert!(shown[2].rows.iter().all(changed), "{file:?}");
 }

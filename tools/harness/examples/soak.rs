@@ -42,7 +42,7 @@ fn main() {
     let runs = runs.chain([(with_broker.into(), STEPS[8], Some(broker.url()))]);
     let rows = thread::scope(|scope| {
         let soak = |(name, step, broker): (String, &str, Option<String>)| {
-            let program = program(step, None).expect("cargo can build it");
+            let program = program(step).expect("cargo can build it");
             let start = move || {
                 let mut command = command(&program);
                 command.env("ITERATIONS", "1000000");

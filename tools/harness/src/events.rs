@@ -1,4 +1,5 @@
 use std::{
+    fmt::Write,
     io::{BufRead, BufReader},
     iter,
     time::Instant,
@@ -38,4 +39,22 @@ pub fn wait_for_event(
 ) -> Value {
     let mut events = events(server.open("/progress"));
     events.find(wanted).expect("the stream doesn't end")
+}
+
+/// What an event of `/progress` contains about the request with this name.
+pub fn running<'a>(event: &'a Value, id: &str) -> Option<&'a Value> {
+    let running = event["running"].as_array().expect("a list");
+    running.iter().find(|request| request["id"] == id)
+}
+
+/// That many lines for `/summary`; 200,000 are some four megabytes.
+pub fn measurements(lines: u64) -> String {
+    let mut file = String::new();
+    for line in 0..lines {
+        let x = line.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
+        let (name, value) = (x % 317, x / 317 % 100);
+        writeln!(file, "Städtchen {name};-{value}.{}", x % 10)
+            .expect("a string takes all");
+    }
+    file
 }

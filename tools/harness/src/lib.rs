@@ -30,7 +30,9 @@ use std::{
 
 #[cfg(feature = "browser")]
 pub use browser::Browser;
-pub use events::{events, wait_for_event};
+#[cfg(feature = "client")]
+pub use client::wait_for_pool;
+pub use events::{events, measurements, running, wait_for_event};
 pub use machine::{cpu, os};
 pub use workspace::{
     Group, PROFILE, STEPS, build, has_node, program, programs, workspace,
@@ -62,42 +64,23 @@ pub fn missing(required: &str, text: &'static str) {
 /// everything works, even on a machine that is busy with ten other things.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The environment variables that steps read.
-const VARIABLES: [&str; 8] = [
-    "PORT",
-    "ITERATIONS",
-    "THREADS",
-    "QUEUE",
-    "TIMEOUT",
-    "SHUTDOWN_TIMEOUT",
-    "BODY_TIMEOUT",
-    "NATS_URL",
-];
-
 /// A command that runs `program` on a free port and otherwise with its
 /// defaults, whatever the caller's environment contains.
 pub fn command(program: impl AsRef<Path>) -> Command {
+    // Without these, a program may not even start.
+    let needed = ["PATH", "SystemRoot"];
+    let needed = needed.iter().filter_map(|it| Some((it, env::var_os(it)?)));
     let mut command = Command::new(program.as_ref());
-    for variable in VARIABLES {
-        command.env_remove(variable);
-    }
-    // A panic prints one line on standard error, wherever it happens.
-    command.env_remove("RUST_BACKTRACE").env("PORT", "0");
+    command.env_clear().envs(needed).env("PORT", "0");
     command
 }
 
-/// Why a server didn't start. Each variant names the program, and contains its
-/// standard error.
+/// Why a server didn't start. Each variant names the program.
 #[derive(thiserror::Error)]
 pub enum StartError {
-    /// There is no such program, or it can't be run.
-    #[error("can't run {program}: {source}")]
-    NotRun {
-        /// The path of the program.
-        program: String,
-        /// The system's reason.
-        source: io::Error,
-    },
+    /// It can't be run, or runs but doesn't print where it listens.
+    #[error("{0}")]
+    Other(String),
     /// It ended before it listened.
     #[error("{program} ended before it listened: {status}\n{stderr}")]
     Ended {
@@ -105,16 +88,6 @@ pub enum StartError {
         program: String,
         /// How it ended.
         status: ExitStatus,
-        /// Its standard error.
-        stderr: String,
-    },
-    /// It runs, but its first line doesn't contain its address.
-    #[error("{program} doesn't print where it listens; {line}\n{stderr}")]
-    Mute {
-        /// The path of the program.
-        program: String,
-        /// What it printed instead.
-        line: String,
         /// Its standard error.
         stderr: String,
     },
@@ -146,7 +119,6 @@ pub struct Server {
     stdout: Output,
     stderr: Output,
     line: String,
-    url: String,
 }
 
 impl Server {
@@ -170,16 +142,14 @@ impl Server {
         let program = command.get_program().to_string_lossy().into_owned();
         command.stdin(Stdio::null());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = match command.spawn() {
-            Ok(child) => child,
-            Err(source) => return Err(StartError::NotRun { program, source }),
-        };
+        let mut child = command.spawn().map_err(|error| {
+            StartError::Other(format!("can't run {program}: {error}"))
+        })?;
         let mut server = Self {
             stdout: Output::collect(child.stdout.take()),
             stderr: Output::collect(child.stderr.take()),
             child,
             line: String::new(),
-            url: String::new(),
         };
         wait_until(PATIENCE, || {
             let line = server.stdout.so_far().lines().next().map(str::to_owned);
@@ -189,21 +159,19 @@ impl Server {
                 || is_closed && server.has_ended()
                 || !wanted()
         });
-        if let Some(url) = url_in(&server.line) {
-            server.url = url.to_owned();
+        if url_in(&server.line).is_some() {
             return Ok(server);
         }
         let has_ended = server.has_ended();
-        let line = match &*server.line {
-            "" if has_ended => None,
-            "" => Some("it printed nothing".to_owned()),
-            line => Some(format!("its first line is: {line}")),
-        };
+        let line = server.line.clone();
         let Ended { status, stderr, .. } = server.kill();
-        Err(match line {
-            None => StartError::Ended { program, status, stderr },
-            Some(line) => StartError::Mute { program, line, stderr },
-        })
+        if line.is_empty() && has_ended {
+            return Err(StartError::Ended { program, status, stderr });
+        }
+        Err(StartError::Other(format!(
+            "{program} doesn't print where it listens; its first line is \
+             \"{line}\"\n{stderr}"
+        )))
     }
 
     /// The line that it printed when it began to listen.
@@ -213,7 +181,7 @@ impl Server {
 
     /// Where it listens, for instance `http://127.0.0.1:41234`.
     pub fn url(&self) -> &str {
-        &self.url
+        url_in(&self.line).unwrap_or_default()
     }
 
     /// Its standard error so far.
@@ -246,12 +214,9 @@ impl Server {
     pub fn send(&self, path: &str) -> Pending {
         let pending = self.open(path);
         #[cfg(target_os = "linux")]
-        {
-            let is_read = wait_until(PATIENCE, || {
-                connection::is_read(&pending).expect("Linux tells it")
-            });
-            assert!(is_read, "{path}: not read within {PATIENCE:?}");
-        }
+        wait_for(&format!("{path} is read"), || {
+            connection::is_read(&pending).expect("Linux tells it")
+        });
         // Other systems don't report that, so give it time.
         #[cfg(not(target_os = "linux"))]
         thread::sleep(Duration::from_millis(100));
@@ -269,12 +234,12 @@ impl Server {
             stream.write_all(text.as_ref())?;
             Ok(Pending { stream })
         });
-        pending.unwrap_or_else(|error| panic!("{}: {error}", self.url))
+        pending.unwrap_or_else(|error| panic!("{}: {error}", self.url()))
     }
 
     /// Where it listens, without the scheme: host and port.
     pub fn address(&self) -> &str {
-        self.url.trim_start_matches("http://")
+        self.url().trim_start_matches("http://")
     }
 
     /// Asks it to end, with SIGTERM.
@@ -299,15 +264,9 @@ impl Server {
 
     #[cfg(unix)]
     fn signal(&self, signal: rustix::process::Signal) {
-        rustix::process::kill_process(self.pid(), signal)
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, signal)
             .expect("the server is a child of this process");
-    }
-
-    #[cfg(unix)]
-    fn pid(&self) -> rustix::process::Pid {
-        let id = self.id().try_into().ok();
-        id.and_then(rustix::process::Pid::from_raw)
-            .expect("a process id is a positive pid_t")
     }
 
     /// Whether it has ended, by itself or by a signal.
@@ -319,11 +278,11 @@ impl Server {
     /// the limit. A thread needs two megabytes for its stack.
     #[cfg(target_os = "linux")]
     pub fn limit_memory(&self, more: Option<u64>) {
-        use rustix::process::{Resource, Rlimit, prlimit};
+        use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
         let limit = more.map(|more| more + 1024 * self.status("VmSize:"));
         let new = Rlimit { current: limit, maximum: None };
-        prlimit(Some(self.pid()), Resource::As, new)
+        prlimit(Some(Pid::from_child(&self.child)), Resource::As, new)
             .expect("a limit can be lowered");
     }
 
@@ -347,8 +306,7 @@ impl Server {
     /// # Panics
     /// When it hasn't ended within a minute.
     pub fn wait(mut self) -> Ended {
-        let ended = wait_until(PATIENCE, || self.has_ended());
-        assert!(ended, "the server hasn't ended within {PATIENCE:?}");
+        wait_for("the server ends", || self.has_ended());
         self.kill()
     }
 

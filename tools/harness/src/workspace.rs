@@ -135,23 +135,23 @@ pub fn has_node() -> bool {
     is_there
 }
 
-/// The path of a step's program, or of one of its examples, built once per
+/// The path of a step's program, or of an example of any package, built once per
 /// process. One call of cargo builds all steps.
 ///
 /// # Errors
 /// When cargo can't be run, or can't build it: with its message.
-pub fn program(step: &str, example: Option<&str>) -> Result<PathBuf, String> {
+pub fn program(name: &str) -> Result<PathBuf, String> {
     static BUILT: Mutex<BTreeMap<String, PathBuf>> =
         Mutex::new(BTreeMap::new());
     let mut built = locked(&BUILT);
-    let name = example.unwrap_or(step);
     if let Some(program) = built.get(name) {
         return Ok(program.clone());
     }
-    let mut command = build(STEPS.into_iter().filter(|_| example.is_none()));
-    if let Some(example) = example {
+    let is_step = STEPS.contains(&name);
+    let mut command = build(STEPS.into_iter().filter(|_| is_step));
+    if !is_step {
         // In the whole workspace, it has the features it has in all tests.
-        command.args(["--workspace", "--example", example]);
+        command.args(["--workspace", "--example", name]);
     }
     let output = command.arg("--quiet").output();
     let output = output.map_err(|error| cannot_run(workspace(), &error))?;

@@ -41,7 +41,7 @@ fn start(step: &str, iterations: &str) -> Server {
 }
 
 fn start_with(step: &str, settings: &[(&str, &str)]) -> Server {
-    let program = harness::program(step, None);
+    let program = harness::program(step);
     let program = program.unwrap_or_else(|error| panic!("{error}"));
     let mut command = harness::command(program);
     command.env("THREADS", "1").envs(settings.iter().copied());

@@ -78,8 +78,7 @@ type Html = LazyLock<Result<String, String>>;
 /// What changed from step to step, as the servers were when the stage began.
 /// Making it takes so long that a key would get lost.
 pub static DIFFERENCE: Html = LazyLock::new(|| {
-    let all = Difference::all().map_err(|error| error.to_string())?;
-    Ok(html::page("From step to step", "", &all))
+    Ok(html::page("From step to step", "", &Difference::all()?))
 });
 pub static MOVES: Html = LazyLock::new(tasks::moves);
 
