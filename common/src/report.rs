@@ -1,4 +1,4 @@
-use std::{num::NonZeroUsize, time::Duration};
+use std::{cmp::Reverse, num::NonZeroUsize, time::Duration};
 
 use actix_web::{
     HttpRequest, HttpResponse, Responder,
@@ -132,22 +132,29 @@ impl SummaryReport {
     }
 }
 
-/// Whether JSON comes before plain text in the request's `Accept`, ordered by
-/// weight, then the more specific ones first, then as they stand (RFC 9110,
-/// 12.5.1). One that can't be parsed, or has neither, is ignored.
+/// Whether the request prefers JSON to plain text, according to RFC 9110, 12.5.1:
+/// of the ranges that match a type, the most specific one sets its weight. If two
+/// types have the same weight, the one with the more specific range wins, and
+/// then the one whose range comes first.
+///
+/// An `Accept` that can't be parsed, or that accepts neither, is ignored.
 fn prefers_json(request: &HttpRequest) -> bool {
-    let Ok(Accept(mut ranges)) = Accept::parse(request) else { return false };
-    ranges.retain(|range| range.quality > Quality::ZERO);
-    let ranked = Accept(ranges).ranked();
-    let is_json = ranked.iter().find_map(|range| {
-        match (range.type_(), range.subtype()) {
-            (mime::APPLICATION, mime::JSON | mime::STAR) => Some(true),
-            (mime::TEXT, mime::PLAIN | mime::STAR) => Some(false),
-            (mime::STAR, _) => Some(false),
-            _ => None,
-        }
-    });
-    is_json == Some(true)
+    let Ok(Accept(ranges)) = Accept::parse(request) else { return false };
+    let wanted = |kind, subtype| {
+        let ranges = ranges.iter().enumerate().filter_map(|(at, range)| {
+            let precision = match (range.item.type_(), range.item.subtype()) {
+                (t, s) if t == kind && s == subtype => 2,
+                (t, mime::STAR) if t == kind => 1,
+                (mime::STAR, mime::STAR) => 0,
+                _ => return None,
+            };
+            Some((precision, range.quality, Reverse(at)))
+        });
+        let best = ranges.max_by_key(|(precision, _, at)| (*precision, *at));
+        best.filter(|(_, quality, _)| *quality > Quality::ZERO)
+            .map(|(precision, quality, at)| (quality, precision, at))
+    };
+    wanted(mime::APPLICATION, mime::JSON) > wanted(mime::TEXT, mime::PLAIN)
 }
 
 #[cfg(test)]
@@ -158,26 +165,36 @@ mod tests {
 
     #[test]
     fn json_is_for_clients_that_prefer_it() {
-        for (accept, expected) in [
-            ("application/json", true),
-            ("application/json, */*", true),
-            ("text/html, application/json;q=0.9, */*;q=0.1", true),
-            ("text/plain;q=0.5, application/json", true),
-            ("Application/JSON", true),
-            ("application/*", true),
-            ("*/*", false),
-            ("text/plain, application/json", false),
-            ("text/html, */*;q=0.8", false),
-            ("image/png", false),
-            ("nonsense", false),
-            ("application/json;q=0, text/plain;q=0.1", false),
-            ("text/*, application/json;q=0.9", false),
-            ("application/jsonp, application/json5", false),
-        ] {
-            let request = TestRequest::default();
-            let request = request.insert_header((header::ACCEPT, accept));
-            let request = request.to_http_request();
-            assert_eq!(prefers_json(&request), expected, "{accept}");
-        }
+        let json = |accept: &str| {
+            let request = TestRequest::default()
+                .insert_header((header::ACCEPT, accept))
+                .to_http_request();
+            prefers_json(&request)
+        };
+        assert!(json("application/json"));
+        assert!(json("application/json, */*"));
+        assert!(json("text/html, application/json;q=0.9, */*;q=0.1"));
+        assert!(json("text/plain;q=0.5, application/json"));
+        assert!(json("Application/JSON"));
+        assert!(json("application/*"));
+        assert!(json("*/*;q=0.9, application/json"));
+        assert!(json("text/plain;q=0, */*"), "anything but plain text");
+        assert!(json("application/json;q=0.2, text/*;q=0.1, text/html"));
+        assert!(json("application/*;q=0.1, application/json, text/plain;q=.5"));
+
+        assert!(!json("*/*"));
+        assert!(!json("text/plain, application/json"));
+        assert!(!json("text/html, */*;q=0.8"));
+        assert!(!json("image/png"));
+        assert!(!json("nonsense"));
+        assert!(!json("application/json;q=0"), "not JSON");
+        assert!(!json("application/json;q=0.0, */*"));
+        assert!(!json("application/json;q=0.000, application/*"));
+        assert!(!json("*/*, application/json;q=0"));
+        assert!(!json("text/*, application/json;q=0.9"));
+        assert!(!json("*/*;q=0"), "neither, so the default");
+        assert!(!json("application/json;q=nonsense"));
+        assert!(!json("application/jsonp, application/json5"));
+        assert!(!prefers_json(&TestRequest::default().to_http_request()));
     }
 }

@@ -36,9 +36,9 @@ const SHOWN: usize = 40;
 /// assert_eq!(summary.to_string(), "{Abha=18.0/18.0/18.0, Oslo=-3.4/-1.2/0.9}");
 /// ```
 ///
-/// It can be sent to another process.
+/// It can be sent to another process, and is checked when it arrives.
 #[derive(Debug, Default, Deserialize)]
-#[serde(from = "(bool, Vec<(String, Figures)>)")]
+#[serde(try_from = "(bool, Vec<(String, Figures)>)")]
 pub struct Table {
     // Each has its own seed, so that nobody can guess names that collide.
     names: HashMap<Box<[u8]>, Figures, RandomState>,
@@ -157,11 +157,28 @@ impl Serialize for Table {
     }
 }
 
-impl From<(bool, Vec<(String, Figures)>)> for Table {
-    fn from((too_many, names): (bool, Vec<(String, Figures)>)) -> Self {
+impl TryFrom<(bool, Vec<(String, Figures)>)> for Table {
+    type Error = &'static str;
+
+    fn try_from(
+        (too_many, names): (bool, Vec<(String, Figures)>),
+    ) -> Result<Self, Self::Error> {
+        let valid = |(name, figures): &(String, Figures)| {
+            let Figures { count, sum, min, max } = *figures;
+            is_name(name.as_bytes())
+                // In one message, so that sums of counts can't overflow.
+                && (1..1 << 32).contains(&count)
+                && -999 <= min
+                && min <= max
+                && max <= 999
+                && (count * min..=count * max).contains(&sum)
+        };
+        if names.len() > MOST_NAMES || !names.iter().all(valid) {
+            return Err("not a table of measurements");
+        }
         let names = names.into_iter();
         let names = names.map(|(name, it)| (name.into_bytes().into(), it));
-        Self { names: names.collect(), too_many }
+        Ok(Self { names: names.collect(), too_many })
     }
 }
 
@@ -350,6 +367,26 @@ mod tests {
             assert_eq!(summarise(&[bad], 1), Err(1), "{shown}");
             let second = summarise(&[b"a;1.0\n", bad], 1);
             assert_eq!(second, Err(2), "{shown}");
+        }
+    }
+
+    #[test]
+    fn a_table_from_another_process_has_figures_that_lines_can_have() {
+        let arrives = |name: &str, [count, sum, min, max]: [i64; 4]| {
+            let figures = Figures { count, sum, min, max };
+            let sent = serde_json::to_string(&(false, [(name, figures)]));
+            serde_json::from_str::<Table>(&sent.unwrap()).is_ok()
+        };
+        assert!(arrives("a", [2, 3, 1, 2]));
+        assert!(!arrives("", [2, 3, 1, 2]));
+        for impossible in [
+            [0, 0, 0, 0],
+            [2, 5, 1, 2],
+            [2, 3, 2, 1],
+            [1, 1_000, 1_000, 1_000],
+            [i64::MAX, 0, -1, 1],
+        ] {
+            assert!(!arrives("a", impossible), "{impossible:?}");
         }
     }
 
