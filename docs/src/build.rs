@@ -14,7 +14,7 @@ use mdbook_driver::{MDBook, config::Config};
 use regex::Regex;
 use tracing::{Level, subscriber};
 
-use crate::{CHAPTERS, figures, files, shown, workspace};
+use crate::{CHAPTERS, files, shown, workspace};
 
 /// Builds the book into a folder, `target/book` unless another is named.
 /// Returns the folder.
@@ -65,7 +65,6 @@ pub fn build(folder: Option<&Path>) -> Result<PathBuf, String> {
         (tasks::PAGE, moves),
         ("difference.css", html::style()),
         ("difference.js", html::SCRIPT.into()),
-        ("chart.css", figures::STYLE.into()),
         ("axis.js", page::AXIS_SCRIPT.into()),
     ] {
         let file = folder.join(name);

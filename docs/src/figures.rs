@@ -10,9 +10,6 @@ use serde_json::Value;
 
 use crate::read;
 
-/// The colours and lines of the charts.
-pub use chart::STYLE;
-
 /// The head of the table of servers: `compare`'s own is for a narrow terminal.
 const SERVERS: [&str; 6] = [
     "server",

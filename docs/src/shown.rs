@@ -219,58 +219,29 @@ fn item(source: &str, name: &str) -> Result<String, String> {
     Ok(textwrap::dedent(text) + "\n")
 }
 
-/// A chapter in the form that mdBook gets: differences side by side, two
-/// terminals next to each other, pictures in the theme's colours.
+/// A chapter in the form that mdBook gets: differences side by side, and two
+/// terminals next to each other.
 ///
 /// # Errors
-/// When a picture can't be read, or there is no such step.
+/// When there is no such step, or part of it.
 pub fn book(chapter: &str) -> Result<String, String> {
-    let text = replaced(&SHOWN, chapter, |source, text| {
-        if let Some(difference) = difference(source) {
-            return difference.map(|it| side_by_side(&it));
+    let mut errors = Vec::new();
+    let text = SHOWN.replace_all(chapter, |found: &Captures| {
+        let (source, text) = (&found[1], &found[2]);
+        match difference(source) {
+            Some(Ok(difference)) => side_by_side(&difference),
+            Some(Err(error)) => {
+                errors.push(error);
+                String::new()
+            }
+            None if source == COMMANDS => sessions::panels(text),
+            None => text.to_owned(),
         }
-        let is_session = source == COMMANDS;
-        Ok(if is_session { sessions::panels(text) } else { text.into() })
-    })?;
-    let text = replaced(&PICTURE, &text, |path, _| drawing(path))?
-        .replace("In the built book, press", "Press")
-        .replace("In the built book, use", "Use")
-        // mdBook gives the first page this name.
-        .replace("](README.md", "](index.md");
-    let by_scheme = r#"<img class="light" src="$light"$rest><img class="dark" src="$dark"$rest>"#;
-    Ok(DARK.replace_all(&text, by_scheme).into_owned())
-}
-
-/// Replaces each match of a pattern, using its one or two groups.
-fn replaced(
-    pattern: &Regex,
-    text: &str,
-    with: impl Fn(&str, &str) -> Result<String, String>,
-) -> Result<String, String> {
-    let mut done = Ok(());
-    let text = pattern.replace_all(text, |found: &Captures| {
-        let second = found.get(2).map_or("", |it| it.as_str());
-        with(&found[1], second).unwrap_or_else(|error| {
-            done = Err(error);
-            String::new()
-        })
     });
-    done.map(|()| text.into_owned())
+    // mdBook gives the first page this name.
+    let text = text.replace("](README.md", "](index.md");
+    if errors.is_empty() { Ok(text) } else { Err(errors.join("\n")) }
 }
-
-static PICTURE: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"\n!\[[^\]]*\]\((pictures/[\w-]+\.svg)\)\n\n")
-        .expect("it is valid")
-});
-
-/// A screenshot, and another for the dark theme.
-static DARK: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(
-        "(?s)<picture>\\s*<source[^>]* srcset=\"(?<dark>[^\"]+)\">\\s*\
-         <img src=\"(?<light>[^\"]+)\"(?<rest>[^>]*)>\\s*</picture>",
-    )
-    .expect("it is valid")
-});
 
 fn side_by_side(difference: &Difference) -> String {
     let (before, after) = difference.numbers;
@@ -282,16 +253,6 @@ fn side_by_side(difference: &Difference) -> String {
     // A chapter may show several parts of the same difference.
     let html = html::fragment(difference, &button);
     format!("\n{}", html.replacen(&format!(" id=\"{id}\""), "", 1))
-}
-
-/// A picture without its own style: the page supplies that, in its own colours.
-fn drawing(path: &str) -> Result<String, String> {
-    static OWN: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"(?s)\s*<style>.*?</style>|\s*<!--.*?-->")
-            .expect("it is valid")
-    });
-    let svg = read(format!("{}/{path}", CHAPTERS))?;
-    Ok(OWN.replace_all(&svg, "").trim_start().to_owned())
 }
 
 /// A chapter without the text it shows from other files.

@@ -2,7 +2,6 @@
 //! them, and on the projector.
 
 use difference::{html, tasks};
-use harness::Browser;
 use serde_json::json;
 
 /// The size of the smallest letters in a difference, in pixels.
@@ -29,43 +28,35 @@ const STICKS_OUT: &str = "[...document.querySelectorAll('.difference')]
 
 #[test]
 fn a_difference_is_large_enough_and_never_scrolls_sideways() {
-    let Some(mut browser) = Browser::start() else { return };
-    // The page of all chapters would open the print dialog. Colouring its code
-    // takes most of the time, and changes no size.
-    browser.before_scripts(
-        "print = () => {};
-        const none = { configure() {}, highlightBlock() {}, registerLanguage() {} };
-        Object.defineProperty(window, 'hljs', { get: () => none, set() {} })",
-    );
-    for (page, width, least, columns) in [
-        ("step8.html", 1280, 14.0, 2),
-        ("step8.html", 1920, 16.0, 2),
-        (html::PAGE, 400, 14.0, 1),
-        (html::PAGE, 1280, 18.0, 2),
-        (html::PAGE, 1920, 22.0, 2),
-        ("print.html", 400, 14.0, 1),
+    let Some(mut browser) = crate::browser() else { return };
+    for (page, views) in [
+        ("step8.html", [(400, 14.0, 1), (1280, 14.0, 2), (1920, 16.0, 2)]),
+        (html::PAGE, [(400, 14.0, 1), (1280, 18.0, 2), (1920, 22.0, 2)]),
+        (tasks::PAGE, [(400, 14.0, 1), (1280, 22.0, 1), (1920, 22.0, 1)]),
     ] {
-        browser.look(width, 800, "light");
         browser.open(&crate::page(page));
-        let size = browser.evaluate(SIZE);
-        assert!(size.as_f64() >= Some(least), "{page}: {size} px");
-        let sticks_out = browser.evaluate(STICKS_OUT);
-        assert_eq!(sticks_out, json!([]), "{page}, {width} px wide");
-        let over = browser
-            .evaluate("document.documentElement.scrollWidth - innerWidth");
-        assert!(over.as_f64() <= Some(0.0), "{page}: {over} px");
-        let shown = browser.evaluate(
-            "getComputedStyle(document.querySelector('.hunk .changed'))
-                .gridTemplateColumns.split(' ').length",
-        );
-        assert_eq!(shown, columns, "{page}, {width} px wide");
+        for (width, least, columns) in views {
+            browser.look(width, 800, "light");
+            let size = browser.evaluate(SIZE);
+            assert!(size.as_f64() >= Some(least), "{page}: {size} px");
+            let sticks_out = browser.evaluate(STICKS_OUT);
+            assert_eq!(sticks_out, json!([]), "{page}, {width} px wide");
+            let over = browser
+                .evaluate("document.documentElement.scrollWidth - innerWidth");
+            assert!(over.as_f64() <= Some(0.0), "{page}: {over} px");
+            let shown = browser.evaluate(
+                "getComputedStyle(document.querySelector('.hunk .changed'))
+                    .gridTemplateColumns.split(' ').length",
+            );
+            assert_eq!(shown, columns, "{page}, {width} px wide");
+        }
     }
     assert_eq!(browser.console_errors(), [""; 0]);
 }
 
 #[test]
 fn keys_go_from_hunk_to_hunk_and_from_step_to_step() {
-    let Some(mut browser) = Browser::start() else { return };
+    let Some(mut browser) = crate::browser() else { return };
     browser.look(1280, 800, "light");
     browser.open(&crate::page(html::PAGE));
     let mut press = |key| {
@@ -101,13 +92,8 @@ fn keys_go_from_hunk_to_hunk_and_from_step_to_step() {
 
 #[test]
 fn the_moves_are_shown_one_by_one_in_few_lines_with_their_verdicts() {
-    let Some(mut browser) = Browser::start() else { return };
-    for (width, height) in [(1920, 1080), (1280, 720)] {
-        browser.look(width, height, "light");
-        browser.open(&crate::page(tasks::PAGE));
-        let size = browser.evaluate(SIZE);
-        assert!(size.as_f64() >= Some(22.0), "{width}: {size} px");
-    }
+    let Some(mut browser) = crate::browser() else { return };
+    browser.open(&crate::page(tasks::PAGE));
     let most = browser.evaluate(
         "Math.max(...[...document.querySelectorAll('.hunk')]
             .map(it => it.querySelectorAll('.row:not(.same)').length))",

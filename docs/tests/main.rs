@@ -15,6 +15,8 @@ use std::{
     sync::OnceLock,
 };
 
+use harness::Browser;
+
 /// The book, built once for all tests.
 fn built() -> &'static Path {
     static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
@@ -26,4 +28,15 @@ fn built() -> &'static Path {
 /// The address of one of its pages, opened from a file.
 fn page(name: &str) -> String {
     format!("file://{}", built().join(name).display())
+}
+
+/// A browser that reads the book without the colours of its code: they take
+/// most of the time, and change no size.
+fn browser() -> Option<Browser> {
+    let mut browser = Browser::start()?;
+    browser.before_scripts(
+        "const none = { configure() {}, highlightBlock() {}, registerLanguage() {} };
+        Object.defineProperty(window, 'hljs', { get: () => none, set() {} })",
+    );
+    Some(browser)
 }
