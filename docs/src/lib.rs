@@ -28,9 +28,8 @@
 //!
 //! The tests check all of it: `tests/book.rs` the text and what it shows,
 //! `tests/seam.rs` the steps next to each other, `tests/difference.rs` and
-//! `tests/press.rs` the pages in a browser, `tests/own.rs` and
-//! `tests/twenty_lines.rs` the servers that aren't steps. The exercises are
-//! tested in `tools/learn/tests/moves.rs`.
+//! `tests/press.rs` the pages in a browser, `tests/own.rs` and `tests/watch.rs`
+//! the servers that aren't steps. The exercises are tested in `tools/learn/tests/moves.rs`.
 
 pub mod build;
 mod figures;

@@ -28,7 +28,7 @@ trap 'rm "$log"' EXIT
 curl() {
     local said=$(command curl -q --noproxy '*' -sSv "$@" 2>"$log")
     [ "$BASH_SUBSHELL" -gt 0 ] || [ -z "$(jobs -r)" ] || sleep 0.2
-    grep '^curl: (' "$log"
+    grep '^curl: (\|command not found' "$log"
     printf '%s\n' "$said"
 }
 wait_until_sent() {

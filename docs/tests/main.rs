@@ -7,7 +7,6 @@ mod english;
 mod own;
 mod press;
 mod seam;
-mod twenty_lines;
 mod watch;
 
 use std::{

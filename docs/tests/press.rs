@@ -1,8 +1,11 @@
 //! The figures with buttons, in a real browser: they record what their chapter
 //! claims.
 
+use std::fs;
+
 use docs::workspace;
 use harness::{Browser, STEPS, Server};
+use regex::{NoExpand, Regex};
 
 /// What tests ask about a figure's recording: the spans of all lanes with this
 /// name, or with it and a number; how long one took; what the page's thread
@@ -22,15 +25,29 @@ const HELPERS: &str = "
         clearRect.apply(this, box);
     };";
 
-/// A browser that reads the book.
+/// A page with the figures of all chapters, as they are there.
+fn figures() -> String {
+    let figure = Regex::new("(?s)<figure class=\"press\".*?</figure>").unwrap();
+    let read =
+        |name: &str| fs::read_to_string(crate::built().join(name)).unwrap();
+    let all = (1..=7).map(|step| {
+        let chapter = read(&format!("step{step}.html"));
+        figure.find(&chapter).unwrap().as_str().to_owned()
+    });
+    let all: String = all.collect();
+    let page = figure.replace(&read("index.html"), NoExpand(&all)).into_owned();
+    fs::write(crate::built().join("figures.htm"), page).unwrap();
+    crate::page("figures.htm")
+}
+
+/// A browser that shows this page.
 struct Reader(Browser);
 
 impl Reader {
-    /// Opens a step's chapter, whose figure computes for this long.
-    fn open(&mut self, step: u32, milliseconds: u32) {
-        self.0.open(&crate::page(&format!("step{step}.html")));
+    /// Turns to a step's figure, and has it compute for this long.
+    fn figure(&mut self, step: u32, milliseconds: u32) {
         self.0.evaluate(&format!(
-            "figure = document.querySelector('.press');
+            "figure = document.querySelector('.press[data-step=\"{step}\"]');
             figure.dataset.milliseconds = {milliseconds}"
         ));
         self.claims(
@@ -72,32 +89,33 @@ fn each_figure_really_computes_and_shows_what_its_chapter_says() {
     let mut reader = Reader(browser);
     reader.0.look(400, 800, "light");
     reader.0.before_scripts(HELPERS);
+    reader.0.open(&figures());
     the_heartbeat_stops_while_the_page_computes(&mut reader);
     it_continues_while_a_worker_computes(&mut reader);
     each_of_several_workers_computes_a_share(&mut reader);
     a_pool_is_started_once_and_reused(&mut reader);
     a_request_without_a_slot_is_refused(&mut reader);
     a_worker_that_checks_can_be_cancelled_and_any_be_terminated(&mut reader);
-    with_reduced_motion_only_the_end_of_the_progress_is_drawn(&mut reader);
+    progress_is_reported_chunk_by_chunk(&mut reader);
     assert_eq!(reader.0.console_errors(), [""; 0]);
 }
 
 fn the_heartbeat_stops_while_the_page_computes(reader: &mut Reader) {
-    reader.open(1, 500);
+    reader.figure(1, 500);
     reader.press_and_wait("Compute");
     reader.claims("gap() >= took(spans('page')[0])");
     reader.claims("gap() < 2 * took(spans('page')[0])");
 }
 
 fn it_continues_while_a_worker_computes(reader: &mut Reader) {
-    reader.open(2, 600);
+    reader.figure(2, 600);
     reader.press_and_wait("Compute");
     reader.claims("spans('page').length == 0");
     reader.claims("gap() < took(spans('worker')[0]) / 2");
 }
 
 fn each_of_several_workers_computes_a_share(reader: &mut Reader) {
-    reader.open(3, 100);
+    reader.figure(3, 100);
     reader.press_and_wait("4 workers");
     reader.claims("spans('worker').map(it => it.done).join() == '2,3,2,3'");
     // The clocks of a page and its workers differ by a few milliseconds.
@@ -108,7 +126,7 @@ fn each_of_several_workers_computes_a_share(reader: &mut Reader) {
 }
 
 fn a_pool_is_started_once_and_reused(reader: &mut Reader) {
-    reader.open(4, 150);
+    reader.figure(4, 150);
     for (button, threads) in [("six workers", 6), ("a pool", 2), ("a pool", 2)]
     {
         reader.press_and_wait(&format!("Six jobs, {button}"));
@@ -124,7 +142,7 @@ fn a_pool_is_started_once_and_reused(reader: &mut Reader) {
 }
 
 fn a_request_without_a_slot_is_refused(reader: &mut Reader) {
-    reader.open(5, 300);
+    reader.figure(5, 300);
     for _ in 0..5 {
         reader.press("Send");
     }
@@ -141,7 +159,7 @@ fn a_worker_that_checks_can_be_cancelled_and_any_be_terminated(
     reader: &mut Reader,
 ) {
     let begun = "spans('worker')[0]?.done >= 10";
-    reader.open(7, 600);
+    reader.figure(7, 600);
     reader.press("Compute");
     reader.0.wait_for(begun);
     reader.press_and_wait("Cancel");
@@ -164,16 +182,18 @@ fn a_worker_that_checks_can_be_cancelled_and_any_be_terminated(
     reader.claims("then < 60 && spans('worker')[0].done == then");
 }
 
-fn with_reduced_motion_only_the_end_of_the_progress_is_drawn(
-    reader: &mut Reader,
-) {
-    reader.0.little_motion();
-    reader.open(6, 100);
-    reader.claims("pictures == 1");
+fn progress_is_reported_chunk_by_chunk(reader: &mut Reader) {
+    reader.figure(6, 100);
     reader.press_and_wait("Compute");
-    reader.claims("pictures == 2");
     // A message for each of the chunks, and one for the end.
     reader.claims("marks().length == 11");
+    reader.claims("pictures > 2");
+
+    // With reduced motion, only the end is drawn.
+    reader.0.little_motion();
+    reader.0.evaluate("pictures = 0");
+    reader.press_and_wait("Compute");
+    reader.claims("pictures == 1");
 }
 
 /// `cargo test -p docs pictured -- --ignored` renews them.

@@ -142,14 +142,3 @@ fn without_line_tables_it_reports_what_is_missing() {
     let said = report(&server, "/recv", "GET /recv");
     assert!(said.contains("debug = \"line-tables-only\""), "{said}");
 }
-
-#[test]
-fn the_files_to_copy_are_short() {
-    for (file, most) in [("watch", 150), ("actix", 30), ("axum", 30)] {
-        let source = read(format!("docs/examples/watch/{file}.rs")).unwrap();
-        let code = source.lines().map(str::trim);
-        let code = code.filter(|it| !it.is_empty() && !it.starts_with("//"));
-        let code = code.count();
-        assert!(code <= most, "{file}.rs has {code} lines of code");
-    }
-}
