@@ -23,7 +23,6 @@ async fn main() -> io::Result<()> {
             .route("/recv", get().to(recv))
             .route("/mutex", get().to(mutex))
             .route("/deadlock", get().to(deadlock))
-            .route("/sleep", get().to(sleep))
             .route("/short", get().to(short))
             .route("/timers", get().to(timers))
             .route("/spawned", get().to(spawned))
@@ -68,11 +67,6 @@ async fn deadlock() -> &'static str {
     held.recv().ok();
     let _mine = SECOND.lock();
     "locked"
-}
-
-async fn sleep() -> &'static str {
-    thread::sleep(FOREVER);
-    "slept"
 }
 
 async fn short() -> &'static str {

@@ -36,25 +36,6 @@ wait_until_sent() {
 }
 "#;
 
-/// A session as the book shows it: each server, and its requests next to it.
-pub(crate) fn panels(block: &str) -> String {
-    let mut panels = String::new();
-    for panel in block.split("# Terminal ").skip(1) {
-        let (number, text) = panel.split_once('\n').unwrap_or((panel, ""));
-        let text = text.trim_end().trim_end_matches('`').trim_end();
-        panels += &format!(
-            "<div>\n<p class=\"terminal\">Terminal {number}</p>\n\n\
-             ```console\n{text}\n```\n\n</div>\n"
-        );
-    }
-    match panels.is_empty() {
-        true => block.into(),
-        false => {
-            format!("\n<div class=\"side-by-side session\">\n{panels}</div>\n")
-        }
-    }
-}
-
 /// How far a step counts by default, and how far it counts here if only the
 /// times would differ. Where a command runs in the background, another one has
 /// to be answered before it.
@@ -108,13 +89,13 @@ fn is_server(line: &str) -> bool {
 /// Runs a step, as a line such as `$ QUEUE=1 cargo run -p STEP -- --threads 2`
 /// asks for it. Returns its first line, and the server, or why it has ended.
 fn start(line: &str, rounds: &str) -> Result<(String, Option<Server>), String> {
-    let pattern = Regex::new(r"^\$ (.*)cargo run -p ([\w-]+)(?: --)?(.*)$");
-    let words = pattern.expect("it is valid").captures(line);
-    let words = words.ok_or_else(|| format!("{line}: it runs no step"))?;
-    let program = harness::program(&words[2], None)?;
+    let (settings, words) =
+        line[2..].split_once("cargo run -p ").unwrap_or_default();
+    let (step, flags) = words.split_once(' ').unwrap_or((words, ""));
+    let flags = flags.trim_start_matches("-- ");
     let mut command = harness::command("bash");
-    let script = format!("{} exec \"$0\" {}", &words[1], &words[3]);
-    command.arg("-c").arg(script).arg(program);
+    command.args(["-c", &format!("{settings} exec \"$0\" {flags}")]);
+    command.arg(harness::program(step, None)?);
     command.current_dir(workspace("")).env("ITERATIONS", rounds);
 
     match Server::start(&mut command) {
@@ -134,7 +115,8 @@ fn terminal(commands: &[&str], address: &str) -> Result<String, String> {
     let mut script = SHELL.to_owned();
     for command in commands {
         let command = &command[2..];
-        script += &format!("printf '\\0%s\\n' '$ {}'\n", quoted(command));
+        let quoted = command.replace('\'', "'\\''");
+        script += &format!("printf '\\0%s\\n' '$ {quoted}'\n");
         script += &format!("{}\n", command.replace(PORT, address));
         if command.ends_with('&') {
             script += "wait_until_sent\n";
@@ -153,10 +135,6 @@ fn terminal(commands: &[&str], address: &str) -> Result<String, String> {
     }
     let said = said.split('\0').map(|part| part.trim_end().to_owned() + "\n");
     Ok(said.skip(1).collect())
-}
-
-fn quoted(text: &str) -> String {
-    text.replace('\'', "'\\''")
 }
 
 /// The text without its times: a transcript keeps the ones it has.

@@ -10,9 +10,7 @@
 //! | `docs/results/pools.json: table` | measurements: see `figures` |
 //! | `its commands` | the commands in that place, and what they print |
 
-use std::{
-    collections::BTreeMap, fs, ops::Range, path::PathBuf, sync::LazyLock,
-};
+use std::{fs, path::PathBuf, sync::LazyLock};
 
 use difference::{Difference, html, items, markdown};
 use rayon::prelude::*;
@@ -30,13 +28,11 @@ static SHOWN: LazyLock<Regex> = LazyLock::new(|| {
 const COMMANDS: &str = "its commands";
 
 /// A place in a file that shows something of another.
-#[derive(Clone, Debug)]
 struct Shown {
     file: PathBuf,
     source: String,
-    /// The text between the comments now, and where it is.
+    /// The text between the comments now.
     text: String,
-    range: Range<usize>,
     /// The line of the first comment, counted from 1.
     line: usize,
 }
@@ -47,23 +43,20 @@ fn all() -> Result<Vec<Shown>, String> {
     let chapters = files(CHAPTERS, "md").into_iter();
     for file in chapters.chain(files(CHAPTERS, "svg")) {
         let text = read(&file)?;
+        let before = all.len();
         for found in SHOWN.captures_iter(&text) {
-            let range = found.get(2).map(|it| it.range()).unwrap_or_default();
+            let start = found.get_match().start();
             all.push(Shown {
                 file: file.clone(),
                 source: found[1].into(),
                 text: found[2].into(),
-                line: text[..range.start].lines().count(),
-                range,
+                line: 1 + text[..start].matches('\n').count(),
             });
         }
         // A comment that isn't closed would swallow the next.
-        let begun = text.matches("<!-- from ").count();
-        let there = all.iter().filter(|it| it.file == file).count();
-        if begun != there || text.matches("<!-- end -->").count() != there {
+        if text.matches("<!-- from ").count() != all.len() - before {
             return Err(format!(
-                "{}: {begun} times `<!-- from … -->`, and not each with its \
-                 own `<!-- end -->`",
+                "{}: a `<!-- from … -->` has no `<!-- end -->` of its own",
                 file.display()
             ));
         }
@@ -136,33 +129,25 @@ pub fn stale(commands: bool) -> Result<Vec<String>, String> {
 /// # Errors
 /// What couldn't be made; everything else is renewed.
 pub fn renew() -> Result<(), String> {
-    let all = all()?;
-    let mut files: BTreeMap<&PathBuf, Vec<(&Shown, String)>> = BTreeMap::new();
     let mut errors = Vec::new();
     // One at a time, because their times are shown.
-    let renewed = all.iter().map(|it| it.expected(false));
-    for (shown, expected) in all.iter().zip(renewed) {
-        match expected {
-            Err(error) => errors.push(error),
-            Ok(expected) if shown.same_as(&expected) => (),
-            Ok(expected) => {
-                files.entry(&shown.file).or_default().push((shown, expected));
+    for shown in all()? {
+        let expected = match shown.expected(false) {
+            Ok(expected) if shown.same_as(&expected) => continue,
+            Ok(expected) => expected,
+            Err(error) => {
+                errors.push(error);
+                continue;
             }
-        }
-    }
-    for (file, places) in files {
-        let mut text = read(file)?;
-        for (shown, expected) in places.into_iter().rev() {
-            text.replace_range(shown.range.clone(), &expected);
-        }
-        fs::write(workspace(file), text)
+        };
+        let Shown { file, source, text, line } = shown;
+        let block = |text| format!("<!-- from {source} -->{text}<!-- end -->");
+        let page = read(&file)?.replace(&block(text), &block(expected));
+        fs::write(workspace(&file), page)
             .map_err(|error| format!("{}: {error}", file.display()))?;
-        println!("{}", file.display());
+        println!("{}:{line}", file.display());
     }
-    match errors.is_empty() {
-        true => Ok(()),
-        false => Err(errors.join("\n")),
-    }
+    if errors.is_empty() { Ok(()) } else { Err(errors.join("\n")) }
 }
 
 fn make(source: &str) -> Result<String, String> {
@@ -219,25 +204,23 @@ fn item(source: &str, name: &str) -> Result<String, String> {
     Ok(textwrap::dedent(text) + "\n")
 }
 
-/// A chapter in the form that mdBook gets: differences side by side, and two
-/// terminals next to each other.
+/// A chapter in the form that mdBook gets, with its differences side by side.
 ///
 /// # Errors
 /// When there is no such step, or part of it.
 pub fn book(chapter: &str) -> Result<String, String> {
     let mut errors = Vec::new();
-    let text = SHOWN.replace_all(chapter, |found: &Captures| {
-        let (source, text) = (&found[1], &found[2]);
-        match difference(source) {
-            Some(Ok(difference)) => side_by_side(&difference),
-            Some(Err(error)) => {
-                errors.push(error);
-                String::new()
+    let text =
+        SHOWN.replace_all(chapter, |found: &Captures| {
+            match difference(&found[1]) {
+                Some(Ok(difference)) => side_by_side(&difference),
+                Some(Err(error)) => {
+                    errors.push(error);
+                    String::new()
+                }
+                None => found[2].to_owned(),
             }
-            None if source == COMMANDS => sessions::panels(text),
-            None => text.to_owned(),
-        }
-    });
+        });
     // mdBook gives the first page this name.
     let text = text.replace("](README.md", "](index.md");
     if errors.is_empty() { Ok(text) } else { Err(errors.join("\n")) }

@@ -1,8 +1,5 @@
 //! The programs in the part "In your own server" do what it claims.
 
-#[path = "../examples/sizing/plan.rs"]
-mod plan;
-
 use std::{
     path::PathBuf,
     process::Command,
@@ -12,7 +9,6 @@ use std::{
 
 use docs::read;
 use harness::{Pending, Server};
-use plan::Load;
 use serde_json::Value;
 
 /// An example of this crate.
@@ -30,7 +26,7 @@ fn before_the_cure_it_freezes_and_after_it_a_request_without_a_slot_is_refused()
 {
     for cure in ["cure-actix", "cure-axum", "cure-rayon"] {
         let settings =
-            [("ITERATIONS", "500_000_000"), ("THREADS", "1"), ("QUEUE", "1")];
+            [("ITERATIONS", "1_000_000_000"), ("THREADS", "1"), ("QUEUE", "1")];
         let server = start(cure, &settings);
         let before = server.send("/before");
         assert_eq!(server.get("/non-blocking").status(), 200);
@@ -45,7 +41,7 @@ fn before_the_cure_it_freezes_and_after_it_a_request_without_a_slot_is_refused()
         assert!(!after.is_answered(), "{cure}: nobody waited for it");
         #[cfg(unix)]
         server.interrupt();
-        assert!(after.wait().ends_with("Result is 500000000"), "{cure}");
+        assert!(after.wait().ends_with("Result is 1000000000"), "{cure}");
         #[cfg(unix)]
         assert_eq!(server.wait().status.code(), Some(0), "{cure}");
     }
@@ -78,46 +74,51 @@ fn a_client_that_leaves_while_it_waits_gives_its_slot_back() {
 
 #[test]
 fn rayon_starts_nothing_for_a_client_that_left_and_its_work_logs_in_its_span() {
-    let settings = [("ITERATIONS", "1_000_000_000"), ("THREADS", "1")];
+    let settings = [("ITERATIONS", "2_000_000_000"), ("THREADS", "1")];
     let server = start("cure-rayon", &settings);
     let (first, leaves) = (server.send("/after"), server.send("/after"));
     assert!(!first.is_answered(), "it can't tell");
     drop(leaves);
     let third = server.send("/after");
     for waits in [first, third] {
-        assert!(waits.wait().ends_with("Result is 1000000000"));
+        assert!(waits.wait().ends_with("Result is 2000000000"));
     }
     let said = server.kill().stderr;
-    let lines = said.matches("counted to 1000000000").count();
+    let lines = said.matches("counted to 2000000000").count();
     let in_span = said.matches(r#"request{route="/after"}"#).count();
     assert_eq!((lines, in_span), (2, 2), "{said}");
 }
 
-/// Step 5 with the threads and slots of a plan.
-fn step5(load: &Load) -> Server {
-    let program = harness::program("step5-back-pressure", None).unwrap();
-    let mut command = harness::command(program);
-    command
-        .env("ITERATIONS", "100_000_000")
-        .env("THREADS", load.cores.to_string())
-        .env("QUEUE", load.slots().to_string());
-    Server::start(&mut command).unwrap()
+/// What the calculation prints for these four numbers.
+fn sizing<'a>(numbers: impl IntoIterator<Item = &'a str>) -> String {
+    let output = Command::new(program("sizing")).args(numbers).output();
+    String::from_utf8(output.unwrap().stdout).unwrap()
 }
 
 #[test]
 fn below_capacity_nobody_is_refused_and_beyond_it_more_slots_dont_help() {
     let cores = thread::available_parallelism().map_or(1, |it| it.get()).min(2);
+    let step5 = |queue: &str| {
+        let program = harness::program("step5-back-pressure", None).unwrap();
+        let mut command = harness::command(program);
+        command.env("ITERATIONS", "100_000_000").env("QUEUE", queue);
+        Server::start(command.env("THREADS", cores.to_string())).unwrap()
+    };
+    let server = step5("1");
     let cores = cores as f64;
-    let any = Load { job: 1.0, cores, patience: 1.0 / cores, rate: 1.0 };
-    let server = step5(&any);
     let job = (0..3).map(|_| {
         let report = server.request("GET", "/blocking", "application/json");
         let report: Value = serde_json::from_str(report.body()).unwrap();
         report["elapsed_ms"].as_f64().unwrap() / 1e3 * cores
     });
     let job = job.fold(0.0, f64::max);
-    let load = Load { job, patience: 10.5 * job / cores, ..any };
-    let server = step5(&load);
+    let most = cores / job;
+    let load = [job, cores, 10.5 / most, 0.25 * most].map(|it| it.to_string());
+    let plan = sizing(load.iter().map(String::as_str));
+    assert!(plan.contains("slots     10\n"), "{plan}");
+    assert!(plan.contains("busy      25 %"), "{plan}");
+
+    let server = step5("10");
     let refused = |requests, pause: f64| {
         let send = |_| {
             thread::sleep(Duration::from_secs_f64(pause));
@@ -127,22 +128,9 @@ fn below_capacity_nobody_is_refused_and_beyond_it_more_slots_dont_help() {
         let all = all.into_iter().map(Pending::wait);
         all.filter(|it| it.starts_with("HTTP/1.1 503 ")).count()
     };
-    let busy = 0.25;
-    assert_eq!(refused(12, 1.0 / (busy * load.most())), 0);
+    assert_eq!(refused(12, 1.0 / (0.25 * most)), 0);
     let refused = refused(24, 0.0);
     assert!((1..=14).contains(&refused), "{refused} of 24, for 10 slots");
-}
-
-#[test]
-fn a_plan_is_what_the_cores_can_do_in_time() {
-    let at = |rate| Load { job: 0.4, cores: 2.0, patience: 4.0, rate };
-    let plan = at(3.0);
-    assert_eq!((plan.most(), plan.slots()), (5.0, 20.0));
-    // The last of them is done when its client's patience ends.
-    assert_eq!(plan.slots() * plan.job / plan.cores, plan.patience);
-    assert!((plan.busy() - 0.6).abs() < 1e-9);
-    let machines = [0.1, 3.0, 4.0, 5.0, 8.0].map(|rate| at(rate).machines());
-    assert_eq!(machines, [1.0, 1.0, 2.0, 2.0, 3.0]);
 }
 
 #[test]
@@ -151,13 +139,9 @@ fn the_page_shows_what_the_calculation_prints() {
     let command = "cargo run -p docs --example sizing -- ";
     let line = page.lines().find(|line| line.contains(command)).unwrap();
     let (_, numbers) = line.split_once(command).unwrap();
-    let output = Command::new(program("sizing"))
-        .args(numbers.split(' '))
-        .output()
-        .unwrap();
-    let said = String::from_utf8(output.stdout).unwrap();
-    assert!(said.contains("machines"), "{said}");
-    assert!(page.contains(&said), "docs/chapters/how-many.md lacks:\n{said}");
+    let printed = sizing(numbers.split(' '));
+    assert!(printed.contains("machines"), "{printed}");
+    assert!(page.contains(&printed), "how-many.md lacks:\n{printed}");
 }
 
 #[test]
