@@ -21,7 +21,6 @@ async fn main() -> io::Result<()> {
         watch::this_thread();
         App::new()
             .route("/recv", get().to(recv))
-            .route("/mutex", get().to(mutex))
             .route("/deadlock", get().to(deadlock))
             .route("/short", get().to(short))
             .route("/timers", get().to(timers))
@@ -39,19 +38,6 @@ async fn main() -> io::Result<()> {
 async fn recv() -> &'static str {
     let (_sender, receiver) = mpsc::channel();
     receiver.recv().unwrap_or("nothing")
-}
-
-async fn mutex() -> &'static str {
-    static LOCK: Mutex<()> = Mutex::new(());
-    let (sender, held) = mpsc::channel();
-    thread::spawn(move || {
-        let _held = LOCK.lock();
-        sender.send(()).ok();
-        thread::sleep(FOREVER);
-    });
-    held.recv().ok();
-    let _mine = LOCK.lock();
-    "locked"
 }
 
 async fn deadlock() -> &'static str {

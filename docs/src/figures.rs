@@ -28,13 +28,6 @@ const SCALING: [&str; 4] = [
     "efficiency",
 ];
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Figures {
-    Compared(Results),
-    Printed(Printed),
-}
-
 /// The output of one of this crate's examples.
 #[derive(Deserialize)]
 struct Printed {
@@ -47,11 +40,12 @@ struct Printed {
 /// A part of a file: its `table` or its `machine`. A file from `compare` also
 /// has `scaling`, its `chart`, and single values.
 pub fn make(path: &str, part: &str) -> Result<String, String> {
-    let figures = serde_json::from_str(&read(path)?)
-        .map_err(|error| format!("{path}: {error}"))?;
-    let made = match figures {
-        Figures::Compared(results) => compared(&results, part),
-        Figures::Printed(printed) => printed.make(part),
+    let text = read(path)?;
+    let made = match serde_json::from_str(&text) {
+        Ok(results) => compared(&results, part),
+        Err(_) => serde_json::from_str::<Printed>(&text)
+            .map_err(|error| format!("{path}: {error}"))?
+            .make(part),
     };
     made.ok_or_else(|| format!("{path} has no {part}"))
 }

@@ -17,7 +17,8 @@ const PORT: &str = "127.0.0.1:3000";
 /// The second terminal's first commands. curl shows its progress when it
 /// doesn't print to a terminal, and uses a proxy and a configuration file if
 /// there are any. And two commands that end at the same time would print in any
-/// order, so the one in the foreground waits for the one in the background.
+/// order, so the one in the foreground waits for the one in the background: in
+/// small steps, which take longer on a busy machine.
 ///
 /// After a command in the background, `wait_until_sent` keeps the next request
 /// from overtaking it.
@@ -27,7 +28,9 @@ log=$(mktemp)
 trap 'rm "$log"' EXIT
 curl() {
     local said=$(command curl -q --noproxy '*' -sSv "$@" 2>"$log")
-    [ "$BASH_SUBSHELL" -gt 0 ] || [ -z "$(jobs -r)" ] || sleep 0.2
+    for _ in {1..20}; do
+        [ "$BASH_SUBSHELL" -eq 0 ] && [ -n "$(jobs -r)" ] && sleep 0.01
+    done
     grep '^curl: (\|command not found' "$log"
     printf '%s\n' "$said"
 }
@@ -56,29 +59,20 @@ pub(crate) fn run(block: &str, is_short: bool) -> Result<String, String> {
     let mut parts = Vec::new();
     // Each server, and the requests it gets.
     for commands in commands.chunk_by(|_, next| !is_server(next)) {
-        let mut server = None;
-        let mut asked = commands;
-        if is_server(commands[0]) {
-            let (said, started) = start(commands[0], rounds)?;
-            parts.push((1, format!("{}\n{said}", commands[0])));
-            server = started;
-            asked = &commands[1..];
-        }
-        let first = parts.len().saturating_sub(1);
-        if !asked.is_empty() {
-            let address = server.as_ref().map_or(PORT, Server::address);
-            parts.push((2, terminal(asked, address)?));
-        }
-        if let Some(server) = server {
-            parts[first].1.push_str(&server.kill().stderr);
-        }
+        let (line, requests) = (commands[0], &commands[1..]);
+        let (said, server) = start(line, rounds)?;
+        parts.push(match server {
+            None => format!("{line}\n{said}"),
+            Some(server) => {
+                let answers = terminal(requests, server.address())?;
+                let log = server.kill().stderr;
+                format!(
+                    "# Terminal 1\n{line}\n{said}{log}\n# Terminal 2\n{answers}"
+                )
+            }
+        });
     }
-    let both = parts.windows(2).any(|it| it[0].0 != it[1].0);
-    let parts = parts.into_iter().map(|(terminal, text)| match both {
-        true => format!("# Terminal {terminal}\n{text}"),
-        false => text,
-    });
-    let block = stable(&parts.collect::<Vec<_>>().join("\n"));
+    let block = stable(&parts.join("\n"));
     Ok(block.replace(rounds, ROUNDS))
 }
 
@@ -89,8 +83,9 @@ fn is_server(line: &str) -> bool {
 /// Runs a step, as a line such as `$ QUEUE=1 cargo run -p STEP -- --threads 2`
 /// asks for it. Returns its first line, and the server, or why it has ended.
 fn start(line: &str, rounds: &str) -> Result<(String, Option<Server>), String> {
-    let (settings, words) =
-        line[2..].split_once("cargo run -p ").unwrap_or_default();
+    let (settings, words) = line[2..]
+        .split_once("cargo run -p ")
+        .ok_or_else(|| format!("{line}: it runs no step"))?;
     let (step, flags) = words.split_once(' ').unwrap_or((words, ""));
     let flags = flags.trim_start_matches("-- ");
     let mut command = harness::command("bash");

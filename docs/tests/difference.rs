@@ -30,7 +30,7 @@ const STICKS_OUT: &str = "[...document.querySelectorAll('.difference')]
 /// Opens a page, and checks its differences: their least size, and how many
 /// columns they have.
 fn open(name: &str, width: u32, size: f64, columns: u32) -> Option<Browser> {
-    let mut browser = crate::browser()?;
+    let mut browser = Browser::start()?;
     browser.look(width, 800, "light");
     browser.open(&crate::page(name));
     let least = browser.evaluate(SIZE);

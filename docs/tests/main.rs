@@ -11,10 +11,9 @@ mod watch;
 
 use std::{
     path::{Path, PathBuf},
+    process::Command,
     sync::OnceLock,
 };
-
-use harness::Browser;
 
 /// The book, built once for all tests.
 fn built() -> &'static Path {
@@ -29,13 +28,8 @@ fn page(name: &str) -> String {
     format!("file://{}", built().join(name).display())
 }
 
-/// A browser that reads the book without the colours of its code: they take
-/// most of the time, and change no size.
-fn browser() -> Option<Browser> {
-    let mut browser = Browser::start()?;
-    browser.before_scripts(
-        "const none = { configure() {}, highlightBlock() {}, registerLanguage() {} };
-        Object.defineProperty(window, 'hljs', { get: () => none, set() {} })",
-    );
-    Some(browser)
+/// A command that runs an example of this crate.
+fn example(name: &str) -> Command {
+    let program = harness::program(env!("CARGO_PKG_NAME"), Some(name));
+    harness::command(program.unwrap())
 }

@@ -1,8 +1,6 @@
 //! The programs in the part "In your own server" do what it claims.
 
 use std::{
-    path::PathBuf,
-    process::Command,
     thread,
     time::{Duration, Instant},
 };
@@ -11,14 +9,10 @@ use docs::read;
 use harness::{Pending, Server};
 use serde_json::Value;
 
-/// An example of this crate.
-fn program(example: &str) -> PathBuf {
-    harness::program(env!("CARGO_PKG_NAME"), Some(example)).unwrap()
-}
+use crate::example;
 
-fn start(example: &str, settings: &[(&str, &str)]) -> Server {
-    let mut command = harness::command(program(example));
-    Server::start(command.envs(settings.iter().copied())).unwrap()
+fn start(cure: &str, settings: &[(&str, &str)]) -> Server {
+    Server::start(example(cure).envs(settings.iter().copied())).unwrap()
 }
 
 #[test]
@@ -91,7 +85,7 @@ fn rayon_starts_nothing_for_a_client_that_left_and_its_work_logs_in_its_span() {
 
 /// What the calculation prints for these four numbers.
 fn sizing<'a>(numbers: impl IntoIterator<Item = &'a str>) -> String {
-    let output = Command::new(program("sizing")).args(numbers).output();
+    let output = example("sizing").args(numbers).output();
     String::from_utf8(output.unwrap().stdout).unwrap()
 }
 

@@ -85,7 +85,7 @@ impl Reader {
 
 #[test]
 fn each_figure_really_computes_and_shows_what_its_chapter_says() {
-    let Some(browser) = crate::browser() else { return };
+    let Some(browser) = Browser::start() else { return };
     let mut reader = Reader(browser);
     reader.0.look(400, 800, "light");
     reader.0.before_scripts(HELPERS);

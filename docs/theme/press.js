@@ -78,7 +78,6 @@
       const worker = new Worker(script);
       Object.assign(this, { figure, name, worker, jobs: 0 });
       worker.onmessage = ({ data }) => this.received(data);
-      worker.onerror = () => this.reject(new Error("A worker failed."));
     }
 
     /** Does a job. Resolves to its span, which contains what is known of it. */
@@ -87,8 +86,8 @@
       this.span = { ...job, asked: now() };
       this.figure.lane(this.name).spans.push(this.span);
       this.worker.postMessage({ ...job, rounds: chunk() });
-      return new Promise((resolve, reject) => {
-        Object.assign(this, { resolve, reject });
+      return new Promise((resolve) => {
+        this.resolve = resolve;
       });
     }
 
@@ -324,12 +323,8 @@ ${plural(done - cancel.done, "chunk")} later.`;
         this.timer = setInterval(() => this.beat(), BEAT);
         this.beat();
       }
-      try {
-        if (act !== ask) await this.pause(this.around);
-        this.say(await act(this));
-      } catch (error) {
-        this.say(String(error));
-      }
+      if (act !== ask) await this.pause(this.around);
+      this.say(await act(this));
       this.running -= 1;
       this.last = now();
     }
