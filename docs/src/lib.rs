@@ -42,9 +42,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The command that renews what the chapters show, and builds the book.
-pub const RENEW: &str = "cargo run -p docs -- renew";
-
 /// Where the chapters are, and their pictures.
 pub const CHAPTERS: &str = "docs/chapters";
 
