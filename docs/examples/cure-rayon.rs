@@ -25,8 +25,8 @@ type Failed = (StatusCode, &'static str);
 async fn main() -> io::Result<()> {
     let idea = "The freeze and its cure with a rayon pool.";
     let settings: QueueSettings = read_settings("cure-rayon", idea);
-    let color = io::stderr().is_terminal();
-    tracing_subscriber::fmt().with_writer(io::stderr).with_ansi(color).init();
+    let log = tracing_subscriber::fmt().with_writer(io::stderr);
+    log.with_ansi(io::stderr().is_terminal()).init();
     let threads = ThreadPoolBuilder::new()
         .num_threads(settings.threads.get())
         .thread_name(|number| format!("pool {number}"))

@@ -23,8 +23,7 @@ use crate::{CHAPTERS, files, shown, workspace};
 /// When a chapter asks for something that can't be made, the book can't be
 /// built, or mdBook prints a warning.
 pub fn build(folder: Option<&Path>) -> Result<PathBuf, String> {
-    let name = format!("book-{}.log", process::id());
-    let name = env::temp_dir().join(name);
+    let name = env::temp_dir().join(format!("book-{}.log", process::id()));
     let log = File::create(&name).map_err(|error| error.to_string())?;
     let warnings = tracing_subscriber::fmt()
         .with_max_level(Level::WARN)

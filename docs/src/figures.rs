@@ -1,7 +1,6 @@
-//! Tables, charts and single numbers, from the files in `docs/results`.
+//! Tables and charts, from the files in `docs/results`.
 
 use compare::{
-    format::short,
     results::Results,
     show::{chart, machine, settings, table},
 };
@@ -38,7 +37,7 @@ struct Printed {
 }
 
 /// A part of a file: its `table` or its `machine`. A file from `compare` also
-/// has `scaling`, its `chart`, and single values.
+/// has `scaling` and its `chart`.
 pub fn make(path: &str, part: &str) -> Result<String, String> {
     let text = read(path)?;
     let made = match serde_json::from_str(&text) {
@@ -68,14 +67,7 @@ fn compared(results: &Results, part: &str) -> Option<String> {
         "machine" => {
             measured_on(&machine(results), &format!(": {}", settings(results)))
         }
-        "cores" => results.machine.cores.to_string(),
-        "threads" => results.settings.threads.to_string(),
-        _ => {
-            let name = part.strip_prefix("99 of 100 of ")?;
-            let mut servers = results.servers.iter();
-            let server = servers.find(|it| it.name == name)?;
-            whole(short(server.during?.answered?.p99_ms))
-        }
+        _ => return None,
     })
 }
 

@@ -57,6 +57,7 @@ pub(crate) fn run(block: &str, is_short: bool) -> Result<String, String> {
         true => FEW,
     };
     let mut parts = Vec::new();
+    let is_server = |line: &str| line.contains("cargo run -p step");
     // Each server, and the requests it gets.
     for commands in commands.chunk_by(|_, next| !is_server(next)) {
         let (line, requests) = (commands[0], &commands[1..]);
@@ -74,10 +75,6 @@ pub(crate) fn run(block: &str, is_short: bool) -> Result<String, String> {
     }
     let block = stable(&parts.join("\n"));
     Ok(block.replace(rounds, ROUNDS))
-}
-
-fn is_server(line: &str) -> bool {
-    line.contains("cargo run -p step")
 }
 
 /// Runs a step, as a line such as `$ QUEUE=1 cargo run -p STEP -- --threads 2`

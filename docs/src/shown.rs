@@ -69,27 +69,31 @@ impl Shown {
         self.source == COMMANDS
     }
 
-    /// The text that should be between the comments, perhaps with the times of
-    /// a shorter count.
-    fn expected(&self, is_short: bool) -> Result<String, String> {
+    /// The text that should be between the comments, if it differs; perhaps with
+    /// the times of a shorter count. Times differ with each run; that doesn't
+    /// make a block stale.
+    fn fresh(&self, is_short: bool) -> Result<Option<String>, String> {
         let made = if self.is_run() {
             sessions::run(&self.text, is_short).map(fenced("console"))
         } else {
             make(&self.source)
         };
-        made.map_err(|error| {
+        let made = made.map_err(|error| {
             format!("{}:{}: {error}", self.file.display(), self.line)
-        })
+        })?;
+        let is_same = self.text == made
+            || self.is_run()
+                && sessions::timeless(&self.text) == sessions::timeless(&made);
+        Ok((!is_same).then_some(made))
     }
 
     /// Why the text isn't what it should be, if so.
     fn mistake(&self) -> Option<String> {
-        let expected = match self.expected(true) {
+        let fresh = match self.fresh(true) {
+            Ok(fresh) => fresh?,
             Err(error) => return Some(error),
-            Ok(expected) if self.same_as(&expected) => return None,
-            Ok(expected) => expected,
         };
-        let difference = TextDiff::from_lines(&self.text, &expected);
+        let difference = TextDiff::from_lines(&self.text, &fresh);
         Some(format!(
             "{}:{} is stale: from {}\n{}",
             self.file.display(),
@@ -97,14 +101,6 @@ impl Shown {
             self.source,
             difference.unified_diff().context_radius(1),
         ))
-    }
-
-    /// Times differ with each run; that doesn't make a block stale.
-    fn same_as(&self, expected: &str) -> bool {
-        self.text == expected
-            || self.is_run()
-                && sessions::timeless(&self.text)
-                    == sessions::timeless(expected)
     }
 }
 
@@ -132,9 +128,9 @@ pub fn renew() -> Result<(), String> {
     let mut errors = Vec::new();
     // One at a time, because their times are shown.
     for shown in all()? {
-        let expected = match shown.expected(false) {
-            Ok(expected) if shown.same_as(&expected) => continue,
-            Ok(expected) => expected,
+        let fresh = match shown.fresh(false) {
+            Ok(None) => continue,
+            Ok(Some(fresh)) => fresh,
             Err(error) => {
                 errors.push(error);
                 continue;
@@ -142,7 +138,7 @@ pub fn renew() -> Result<(), String> {
         };
         let Shown { file, source, text, line } = shown;
         let block = |text| format!("<!-- from {source} -->{text}<!-- end -->");
-        let page = read(&file)?.replace(&block(text), &block(expected));
+        let page = read(&file)?.replace(&block(text), &block(fresh));
         fs::write(workspace(&file), page)
             .map_err(|error| format!("{}: {error}", file.display()))?;
         println!("{}:{line}", file.display());

@@ -98,12 +98,11 @@ fn the_moves_are_shown_one_by_one_in_few_lines_with_their_verdicts() {
             .map(it => it.querySelectorAll('.row:not(.same)').length))",
     );
     assert!(most.as_f64() <= Some(15.0), "{most} lines lit in one hunk");
+    let titles = browser.evaluate(
+        "[...document.querySelectorAll('.title span')].map(it => it.innerText)",
+    );
     for (number, verdict) in [(2, "FROZEN"), (3, "FROZEN"), (4, "ALIVE")] {
-        let title = browser.evaluate(&format!(
-            "document.querySelector('#diff-{}-{number} .title span').innerText",
-            number - 1
-        ));
-        let title = title.as_str().unwrap_or_default();
+        let title = titles[number - 2].as_str().unwrap();
         assert!(title.starts_with(&format!("Move {number}. ")), "{title}");
         assert!(title.ends_with(&format!(": {verdict}")), "{title}");
     }

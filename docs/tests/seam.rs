@@ -95,21 +95,13 @@ fn each_step_has_its_items_in_the_same_order() {
         let items = items(&source).into_iter().filter(|it| !it.is_inner);
         items.map(|it| it.name).collect()
     };
-    for (i, step) in STEPS.into_iter().enumerate() {
-        let new = names(step);
-        assert_eq!(
-            new[..FIRST_ITEMS.len()],
-            FIRST_ITEMS,
-            "the first items of {step}/src/main.rs"
-        );
-        for before in &STEPS[..i] {
-            let old = names(before);
-            let old: Vec<_> =
-                old.iter().filter(|it| new.contains(it)).collect();
-            let new: Vec<_> =
-                new.iter().filter(|it| old.contains(it)).collect();
-            assert_eq!(old, new, "the order in {before}, and in {step}");
-        }
+    for (_, step, before) in pairs() {
+        let (old, new) = (names(before), names(step));
+        let first = &new[..FIRST_ITEMS.len()];
+        assert_eq!(first, FIRST_ITEMS, "{step}/src/main.rs");
+        let old: Vec<_> = old.iter().filter(|it| new.contains(it)).collect();
+        let new: Vec<_> = new.iter().filter(|it| old.contains(it)).collect();
+        assert_eq!(old, new, "the order in {before}, and in {step}");
     }
 }
 

@@ -278,7 +278,7 @@ ${plural(done - cancel.done, "chunk")} later.`;
         buttons.append(button);
       }
       this.lanes = make("canvas", "lanes");
-      this.lanes.role = "img";
+      this.lanes.ariaHidden = "true";
       this.state = make("p", "state");
       this.state.role = "status";
       const caption = element.querySelector("figcaption");
@@ -380,9 +380,6 @@ ${plural(done - cancel.done, "chunk")} later.`;
         const tick = { least: 3 };
         axis.bar(at, at, top + 0.2 * height, 0.6 * height, "quick", tick);
       }
-      this.lanes.ariaLabel = `Lanes over ${duration(end - start)}: ${lanes
-        .map(({ name }) => name)
-        .join(", ")}. ${this.state.textContent}`;
     }
 
     drawLane({ name, spans, marks }, row, end) {
