@@ -230,9 +230,7 @@ ${plural(done - cancel.done, "chunk")} later.`;
     figure.mark("cancel");
   }
 
-  function terminate(figure) {
-    figure.thread?.terminate();
-  }
+  const terminate = (figure) => figure.thread?.terminate();
 
   /** The buttons of each step, and what they do. */
   const STEPS = {
