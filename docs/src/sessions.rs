@@ -28,8 +28,8 @@ log=$(mktemp)
 trap 'rm "$log"' EXIT
 curl() {
     local said=$(command curl -q --noproxy '*' -sSv "$@" 2>"$log")
-    for _ in {1..20}; do
-        [ "$BASH_SUBSHELL" -eq 0 ] && [ -n "$(jobs -r)" ] && sleep 0.01
+    for _ in {1..10}; do
+        [ "$BASH_SUBSHELL" -eq 0 ] && [ -n "$(jobs -r)" ] && sleep 0.02
     done
     grep '^curl: (\|command not found' "$log"
     printf '%s\n' "$said"
