@@ -30,12 +30,8 @@ fn main() {
     };
     let rows = vec![
         json!(["start a thread and join it", start, "µs"]),
-        json!([
-            "memory reserved for it",
-            kibibytes(before[0], after[0]),
-            "KiB"
-        ]),
-        json!(["memory really used", kibibytes(before[1], after[1]), "KiB"]),
+        json!(["memory reserved for it", kibibytes(before.0, after.0), "KiB"]),
+        json!(["memory really used", kibibytes(before.1, after.1), "KiB"]),
     ];
     print("threads", &["one thread", "costs", ""], rows);
 }
@@ -56,12 +52,13 @@ fn start_sleeping() {
 }
 
 /// The memory that is reserved and that is used, in kibibytes.
-fn memory() -> [f64; 2] {
+fn memory() -> (f64, f64) {
     let status = fs::read_to_string("/proc/self/status")
         .expect("this example needs Linux");
-    ["VmSize:", "VmRSS:"].map(|name| {
-        let (_, figure) = status.split_once(name).expect(name);
-        let figure = figure.split_whitespace().next().expect(name);
-        figure.parse().expect("it is a number")
-    })
+    let figure = |name| {
+        let line = status.lines().find(|line| line.starts_with(name));
+        line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok())
+            .unwrap_or_else(|| panic!("no {name} in {status}"))
+    };
+    (figure("VmSize:"), figure("VmRSS:"))
 }
