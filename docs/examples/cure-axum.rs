@@ -4,12 +4,8 @@
 use std::{io, sync::Arc};
 
 use axum::{Router, extract::State, http::StatusCode, routing::get};
-use common::{QueueSettings, announce, count, read_settings};
-#[cfg(unix)]
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::{
-    net::TcpListener, signal::ctrl_c, sync::Semaphore, task::spawn_blocking,
-};
+use common::{QueueSettings, announce, count, read_settings, stop_signal};
+use tokio::{net::TcpListener, sync::Semaphore, task::spawn_blocking};
 
 /// How many requests are admitted, and how many of them compute at once.
 struct Limits {
@@ -43,18 +39,8 @@ async fn main() -> io::Result<()> {
 
     announce(&[listener.local_addr()?]);
     // Ctrl-C finishes requests in progress, however long they take.
-    axum::serve(listener, app).with_graceful_shutdown(stopped()).await
-}
-
-async fn stopped() {
-    #[cfg(unix)]
-    if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-        tokio::select! {
-            _ = terminate.recv() => return,
-            _ = ctrl_c() => return,
-        }
-    }
-    ctrl_c().await.ok();
+    let stopped = stop_signal().cancelled_owned();
+    axum::serve(listener, app).with_graceful_shutdown(stopped).await
 }
 
 async fn non_blocking() -> &'static str {

@@ -4,10 +4,10 @@
 use std::{io, io::IsTerminal, sync::Arc};
 
 use axum::{Router, extract::State, http::StatusCode, routing::get};
-use common::{QueueSettings, announce, count, read_settings};
+use common::{QueueSettings, announce, count, read_settings, stop_signal};
 use rayon::{ThreadPool, ThreadPoolBuilder};
+use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, oneshot};
-use tokio::{net::TcpListener, signal::ctrl_c};
 use tracing::{Instrument, Span, info, info_span};
 
 /// Its threads compute; its slots limit how many requests are admitted.
@@ -25,8 +25,8 @@ type Failed = (StatusCode, &'static str);
 async fn main() -> io::Result<()> {
     let idea = "The freeze and its cure with a rayon pool.";
     let settings: QueueSettings = read_settings("cure-rayon", idea);
-    let color = io::stderr().is_terminal();
-    tracing_subscriber::fmt().with_writer(io::stderr).with_ansi(color).init();
+    let log = tracing_subscriber::fmt().with_writer(io::stderr);
+    log.with_ansi(io::stderr().is_terminal()).init();
     let threads = ThreadPoolBuilder::new()
         .num_threads(settings.threads.get())
         .thread_name(|number| format!("pool {number}"))
@@ -49,7 +49,7 @@ async fn main() -> io::Result<()> {
         .unwrap_or_else(|error| settings.cannot_listen(error));
 
     announce(&[listener.local_addr()?]);
-    let stopped = async { drop(ctrl_c().await) };
+    let stopped = stop_signal().cancelled_owned();
     axum::serve(listener, app).with_graceful_shutdown(stopped).await
 }
 

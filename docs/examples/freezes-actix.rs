@@ -21,9 +21,7 @@ async fn main() -> io::Result<()> {
         watch::this_thread();
         App::new()
             .route("/recv", get().to(recv))
-            .route("/mutex", get().to(mutex))
             .route("/deadlock", get().to(deadlock))
-            .route("/sleep", get().to(sleep))
             .route("/short", get().to(short))
             .route("/timers", get().to(timers))
             .route("/spawned", get().to(spawned))
@@ -42,19 +40,6 @@ async fn recv() -> &'static str {
     receiver.recv().unwrap_or("nothing")
 }
 
-async fn mutex() -> &'static str {
-    static LOCK: Mutex<()> = Mutex::new(());
-    let (sender, held) = mpsc::channel();
-    thread::spawn(move || {
-        let _held = LOCK.lock();
-        sender.send(()).ok();
-        thread::sleep(FOREVER);
-    });
-    held.recv().ok();
-    let _mine = LOCK.lock();
-    "locked"
-}
-
 async fn deadlock() -> &'static str {
     static FIRST: Mutex<()> = Mutex::new(());
     static SECOND: Mutex<()> = Mutex::new(());
@@ -68,11 +53,6 @@ async fn deadlock() -> &'static str {
     held.recv().ok();
     let _mine = SECOND.lock();
     "locked"
-}
-
-async fn sleep() -> &'static str {
-    thread::sleep(FOREVER);
-    "slept"
 }
 
 async fn short() -> &'static str {

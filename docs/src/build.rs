@@ -1,7 +1,7 @@
 //! Builds the book, and follows its links.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     env,
     fs::{self, File},
     io,
@@ -10,7 +10,7 @@ use std::{
 };
 
 use difference::{Difference, html, tasks};
-use mdbook_driver::{MDBook, config::Config};
+use mdbook_driver::MDBook;
 use regex::Regex;
 use tracing::{Level, subscriber};
 
@@ -23,8 +23,7 @@ use crate::{CHAPTERS, files, shown, workspace};
 /// When a chapter asks for something that can't be made, the book can't be
 /// built, or mdBook prints a warning.
 pub fn build(folder: Option<&Path>) -> Result<PathBuf, String> {
-    let name = format!("book-{}.log", process::id());
-    let name = env::temp_dir().join(name);
+    let name = env::temp_dir().join(format!("book-{}.log", process::id()));
     let log = File::create(&name).map_err(|error| error.to_string())?;
     let warnings = tracing_subscriber::fmt()
         .with_max_level(Level::WARN)
@@ -35,10 +34,7 @@ pub fn build(folder: Option<&Path>) -> Result<PathBuf, String> {
         .finish();
     let mut errors = Vec::new();
     let built = subscriber::with_default(warnings, || {
-        let root = workspace("docs");
-        // The environment is nobody's business here.
-        let config = Config::from_disk(root.join("book.toml"))?;
-        let mut book = MDBook::load_with_config(root, config)?;
+        let mut book = MDBook::load(workspace("docs"))?;
         book.book.for_each_chapter_mut(|chapter| {
             match shown::book(&chapter.content) {
                 Ok(filled) => chapter.content = filled,
@@ -90,22 +86,20 @@ pub fn broken_links(folder: &Path) -> io::Result<Vec<String>> {
         let page = fs::read_to_string(&path)?;
         pages.insert(path, page);
     }
-    // The chapters' text, but not the frames around it.
-    let special = ["404.html", "print.html", "toc.html"];
-    let mut broken = BTreeSet::new();
+    let mut broken = Vec::new();
     for (path, page) in &pages {
-        let name = path.strip_prefix(folder).unwrap_or(path);
-        if special.iter().any(|it| name == Path::new(it)) {
+        // It holds all the others.
+        if path.ends_with("print.html") {
             continue;
         }
         for found in link.captures_iter(page) {
             let link = found[1].replace("&amp;", "&");
             if let Err(why) = follow(&pages, path, &link) {
-                broken.insert(format!("{}: {link}: {why}", name.display()));
+                broken.push(format!("{}: {link}: {why}", path.display()));
             }
         }
     }
-    Ok(broken.into_iter().collect())
+    Ok(broken)
 }
 
 fn follow(
@@ -117,7 +111,6 @@ fn follow(
         return Ok(());
     }
     let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
-    let file = file.split('?').next().unwrap_or(file);
     let to = match file {
         "" => from.to_owned(),
         // It leads out of the book, so it counts from the chapter.

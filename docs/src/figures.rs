@@ -1,7 +1,6 @@
-//! Tables, charts and single numbers, from the files in `docs/results`.
+//! Tables and charts, from the files in `docs/results`.
 
 use compare::{
-    format::short,
     results::Results,
     show::{chart, machine, settings, table},
 };
@@ -28,13 +27,6 @@ const SCALING: [&str; 4] = [
     "efficiency",
 ];
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Figures {
-    Compared(Results),
-    Printed(Printed),
-}
-
 /// The output of one of this crate's examples.
 #[derive(Deserialize)]
 struct Printed {
@@ -45,13 +37,14 @@ struct Printed {
 }
 
 /// A part of a file: its `table` or its `machine`. A file from `compare` also
-/// has `scaling`, its `chart`, and single values.
+/// has `scaling` and its `chart`.
 pub fn make(path: &str, part: &str) -> Result<String, String> {
-    let figures = serde_json::from_str(&read(path)?)
-        .map_err(|error| format!("{path}: {error}"))?;
-    let made = match figures {
-        Figures::Compared(results) => compared(&results, part),
-        Figures::Printed(printed) => printed.make(part),
+    let text = read(path)?;
+    let made = match serde_json::from_str(&text) {
+        Ok(results) => compared(&results, part),
+        Err(_) => serde_json::from_str::<Printed>(&text)
+            .map_err(|error| format!("{path}: {error}"))?
+            .make(part),
     };
     made.ok_or_else(|| format!("{path} has no {part}"))
 }
@@ -74,14 +67,7 @@ fn compared(results: &Results, part: &str) -> Option<String> {
         "machine" => {
             measured_on(&machine(results), &format!(": {}", settings(results)))
         }
-        "cores" => results.machine.cores.to_string(),
-        "threads" => results.settings.threads.to_string(),
-        _ => {
-            let name = part.strip_prefix("99 of 100 of ")?;
-            let mut servers = results.servers.iter();
-            let server = servers.find(|it| it.name == name)?;
-            whole(short(server.latencies()?.percentile(99)))
-        }
+        _ => return None,
     })
 }
 

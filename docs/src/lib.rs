@@ -28,9 +28,9 @@
 //!
 //! The tests check all of it: `tests/book.rs` the text and what it shows,
 //! `tests/seam.rs` the steps next to each other, `tests/difference.rs` and
-//! `tests/press.rs` the pages in a browser, `tests/own.rs` and
-//! `tests/twenty_lines.rs` the servers that aren't steps. The exercises are
-//! tested in `tools/learn/tests/moves.rs`.
+//! `tests/press.rs` the pages in a browser, `tests/own.rs` and `tests/watch.rs`
+//! the servers that aren't steps. The exercises are tested in
+//! `tools/learn/tests/moves.rs`.
 
 pub mod build;
 mod figures;
@@ -41,9 +41,6 @@ use std::{
     fs,
     path::{Path, PathBuf},
 };
-
-/// The command that renews what the chapters show, and builds the book.
-pub const RENEW: &str = "cargo run -p docs -- renew";
 
 /// Where the chapters are, and their pictures.
 pub const CHAPTERS: &str = "docs/chapters";
@@ -64,8 +61,8 @@ pub fn read(path: impl AsRef<Path>) -> Result<String, String> {
         .map_err(|error| format!("{}: {error}", path.display()))
 }
 
-/// All files in a folder of the workspace with that extension, sorted, without
-/// the hidden ones. If there is no such folder, there are none.
+/// All files in a folder of the workspace with that extension, sorted. If there
+/// is no such folder, there are none.
 pub fn files(folder: impl Into<PathBuf>, extension: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = vec![folder.into()];
@@ -73,9 +70,6 @@ pub fn files(folder: impl Into<PathBuf>, extension: &str) -> Vec<PathBuf> {
         let entries = fs::read_dir(workspace(&folder)).into_iter().flatten();
         for entry in entries.flatten() {
             let path = folder.join(entry.file_name());
-            if entry.file_name().to_string_lossy().starts_with('.') {
-                continue;
-            }
             if workspace(&path).is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|it| it == extension) {

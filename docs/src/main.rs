@@ -14,10 +14,7 @@ struct Options {
 }
 
 fn main() -> ExitCode {
-    let renewed = match Options::parse().first {
-        Some(_) => shown::renew(),
-        None => Ok(()),
-    };
+    let renewed = Options::parse().first.map_or(Ok(()), |_| shown::renew());
     match renewed.and_then(|()| build::build(None)) {
         Ok(folder) => {
             println!("the book: {}", folder.join("index.html").display());

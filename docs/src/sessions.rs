@@ -17,7 +17,8 @@ const PORT: &str = "127.0.0.1:3000";
 /// The second terminal's first commands. curl shows its progress when it
 /// doesn't print to a terminal, and uses a proxy and a configuration file if
 /// there are any. And two commands that end at the same time would print in any
-/// order, so the one in the foreground waits for the one in the background.
+/// order, so the one in the foreground waits for the one in the background: in
+/// small steps, which take longer on a busy machine.
 ///
 /// After a command in the background, `wait_until_sent` keeps the next request
 /// from overtaking it.
@@ -27,33 +28,16 @@ log=$(mktemp)
 trap 'rm "$log"' EXIT
 curl() {
     local said=$(command curl -q --noproxy '*' -sSv "$@" 2>"$log")
-    [ "$BASH_SUBSHELL" -gt 0 ] || [ -z "$(jobs -r)" ] || sleep 0.2
-    grep '^curl: (' "$log"
+    for _ in {1..10}; do
+        [ "$BASH_SUBSHELL" -eq 0 ] && [ -n "$(jobs -r)" ] && sleep 0.02
+    done
+    grep '^curl: (\|command not found' "$log"
     printf '%s\n' "$said"
 }
 wait_until_sent() {
     while kill -0 $! 2>/dev/null && ! grep -q '^> ' "$log"; do sleep 0.01; done
 }
 "#;
-
-/// A session as the book shows it: each server, and its requests next to it.
-pub(crate) fn panels(block: &str) -> String {
-    let mut panels = String::new();
-    for panel in block.split("# Terminal ").skip(1) {
-        let (number, text) = panel.split_once('\n').unwrap_or((panel, ""));
-        let text = text.trim_end().trim_end_matches('`').trim_end();
-        panels += &format!(
-            "<div>\n<p class=\"terminal\">Terminal {number}</p>\n\n\
-             ```console\n{text}\n```\n\n</div>\n"
-        );
-    }
-    match panels.is_empty() {
-        true => block.into(),
-        false => {
-            format!("\n<div class=\"side-by-side session\">\n{panels}</div>\n")
-        }
-    }
-}
 
 /// How far a step counts by default, and how far it counts here if only the
 /// times would differ. Where a command runs in the background, another one has
@@ -73,48 +57,37 @@ pub(crate) fn run(block: &str, is_short: bool) -> Result<String, String> {
         true => FEW,
     };
     let mut parts = Vec::new();
+    let is_server = |line: &str| line.contains("cargo run -p step");
     // Each server, and the requests it gets.
     for commands in commands.chunk_by(|_, next| !is_server(next)) {
-        let mut server = None;
-        let mut asked = commands;
-        if is_server(commands[0]) {
-            let (said, started) = start(commands[0], rounds)?;
-            parts.push((1, format!("{}\n{said}", commands[0])));
-            server = started;
-            asked = &commands[1..];
-        }
-        let first = parts.len().saturating_sub(1);
-        if !asked.is_empty() {
-            let address = server.as_ref().map_or(PORT, Server::address);
-            parts.push((2, terminal(asked, address)?));
-        }
-        if let Some(server) = server {
-            parts[first].1.push_str(&server.kill().stderr);
-        }
+        let (line, requests) = (commands[0], &commands[1..]);
+        let (said, server) = start(line, rounds)?;
+        parts.push(match server {
+            None => format!("{line}\n{said}"),
+            Some(server) => {
+                let answers = terminal(requests, server.address())?;
+                let log = server.kill().stderr;
+                format!(
+                    "# Terminal 1\n{line}\n{said}{log}\n# Terminal 2\n{answers}"
+                )
+            }
+        });
     }
-    let both = parts.windows(2).any(|it| it[0].0 != it[1].0);
-    let parts = parts.into_iter().map(|(terminal, text)| match both {
-        true => format!("# Terminal {terminal}\n{text}"),
-        false => text,
-    });
-    let block = stable(&parts.collect::<Vec<_>>().join("\n"));
+    let block = stable(&parts.join("\n"));
     Ok(block.replace(rounds, ROUNDS))
-}
-
-fn is_server(line: &str) -> bool {
-    line.contains("cargo run -p step")
 }
 
 /// Runs a step, as a line such as `$ QUEUE=1 cargo run -p STEP -- --threads 2`
 /// asks for it. Returns its first line, and the server, or why it has ended.
 fn start(line: &str, rounds: &str) -> Result<(String, Option<Server>), String> {
-    let pattern = Regex::new(r"^\$ (.*)cargo run -p ([\w-]+)(?: --)?(.*)$");
-    let words = pattern.expect("it is valid").captures(line);
-    let words = words.ok_or_else(|| format!("{line}: it runs no step"))?;
-    let program = harness::program(&words[2])?;
+    let (settings, words) = line[2..]
+        .split_once("cargo run -p ")
+        .ok_or_else(|| format!("{line}: it runs no step"))?;
+    let (step, flags) = words.split_once(' ').unwrap_or((words, ""));
+    let flags = flags.trim_start_matches("-- ");
     let mut command = harness::command("bash");
-    let script = format!("{} exec \"$0\" {}", &words[1], &words[3]);
-    command.arg("-c").arg(script).arg(program);
+    command.args(["-c", &format!("{settings} exec \"$0\" {flags}")]);
+    command.arg(harness::program(step)?);
     command.current_dir(workspace("")).env("ITERATIONS", rounds);
 
     match Server::start(&mut command) {
@@ -134,7 +107,8 @@ fn terminal(commands: &[&str], address: &str) -> Result<String, String> {
     let mut script = SHELL.to_owned();
     for command in commands {
         let command = &command[2..];
-        script += &format!("printf '\\0%s\\n' '$ {}'\n", quoted(command));
+        let quoted = command.replace('\'', "'\\''");
+        script += &format!("printf '\\0%s\\n' '$ {quoted}'\n");
         script += &format!("{}\n", command.replace(PORT, address));
         if command.ends_with('&') {
             script += "wait_until_sent\n";
@@ -153,10 +127,6 @@ fn terminal(commands: &[&str], address: &str) -> Result<String, String> {
     }
     let said = said.split('\0').map(|part| part.trim_end().to_owned() + "\n");
     Ok(said.skip(1).collect())
-}
-
-fn quoted(text: &str) -> String {
-    text.replace('\'', "'\\''")
 }
 
 /// The text without its times: a transcript keeps the ones it has.

@@ -10,16 +10,14 @@
 //! | `docs/results/pools.json: table` | measurements: see `figures` |
 //! | `its commands` | the commands in that place, and what they print |
 
-use std::{
-    collections::BTreeMap, fs, ops::Range, path::PathBuf, sync::LazyLock,
-};
+use std::{fs, path::PathBuf, sync::LazyLock};
 
 use difference::{Difference, html, items, markdown};
 use rayon::prelude::*;
 use regex::{Captures, Regex};
 use similar::TextDiff;
 
-use crate::{CHAPTERS, RENEW, figures, files, read, sessions, workspace};
+use crate::{CHAPTERS, figures, files, read, sessions, workspace};
 
 static SHOWN: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?s)<!-- from ([^\n]+?) -->(.*?)<!-- end -->")
@@ -30,13 +28,11 @@ static SHOWN: LazyLock<Regex> = LazyLock::new(|| {
 const COMMANDS: &str = "its commands";
 
 /// A place in a file that shows something of another.
-#[derive(Clone, Debug)]
 struct Shown {
     file: PathBuf,
     source: String,
-    /// The text between the comments now, and where it is.
+    /// The text between the comments now.
     text: String,
-    range: Range<usize>,
     /// The line of the first comment, counted from 1.
     line: usize,
 }
@@ -47,23 +43,20 @@ fn all() -> Result<Vec<Shown>, String> {
     let chapters = files(CHAPTERS, "md").into_iter();
     for file in chapters.chain(files(CHAPTERS, "svg")) {
         let text = read(&file)?;
+        let before = all.len();
         for found in SHOWN.captures_iter(&text) {
-            let range = found.get(2).map(|it| it.range()).unwrap_or_default();
+            let start = found.get_match().start();
             all.push(Shown {
                 file: file.clone(),
                 source: found[1].into(),
                 text: found[2].into(),
-                line: text[..range.start].lines().count(),
-                range,
+                line: 1 + text[..start].matches('\n').count(),
             });
         }
         // A comment that isn't closed would swallow the next.
-        let begun = text.matches("<!-- from ").count();
-        let there = all.iter().filter(|it| it.file == file).count();
-        if begun != there || text.matches("<!-- end -->").count() != there {
+        if text.matches("<!-- from ").count() != all.len() - before {
             return Err(format!(
-                "{}: {begun} times `<!-- from … -->`, and not each with its \
-                 own `<!-- end -->`",
+                "{}: a `<!-- from … -->` has no `<!-- end -->` of its own",
                 file.display()
             ));
         }
@@ -76,27 +69,31 @@ impl Shown {
         self.source == COMMANDS
     }
 
-    /// The text that should be between the comments, perhaps with the times of
-    /// a shorter count.
-    fn expected(&self, is_short: bool) -> Result<String, String> {
+    /// The text that should be between the comments, if it differs; perhaps with
+    /// the times of a shorter count. Times differ with each run; that doesn't
+    /// make a block stale.
+    fn fresh(&self, is_short: bool) -> Result<Option<String>, String> {
         let made = if self.is_run() {
             sessions::run(&self.text, is_short).map(fenced("console"))
         } else {
             make(&self.source)
         };
-        made.map_err(|error| {
+        let made = made.map_err(|error| {
             format!("{}:{}: {error}", self.file.display(), self.line)
-        })
+        })?;
+        let is_same = self.text == made
+            || self.is_run()
+                && sessions::timeless(&self.text) == sessions::timeless(&made);
+        Ok((!is_same).then_some(made))
     }
 
     /// Why the text isn't what it should be, if so.
     fn mistake(&self) -> Option<String> {
-        let expected = match self.expected(true) {
+        let fresh = match self.fresh(true) {
+            Ok(fresh) => fresh?,
             Err(error) => return Some(error),
-            Ok(expected) if self.same_as(&expected) => return None,
-            Ok(expected) => expected,
         };
-        let difference = TextDiff::from_lines(&self.text, &expected);
+        let difference = TextDiff::from_lines(&self.text, &fresh);
         Some(format!(
             "{}:{} is stale: from {}\n{}",
             self.file.display(),
@@ -104,14 +101,6 @@ impl Shown {
             self.source,
             difference.unified_diff().context_radius(1),
         ))
-    }
-
-    /// Times differ with each run; that doesn't make a block stale.
-    fn same_as(&self, expected: &str) -> bool {
-        self.text == expected
-            || self.is_run()
-                && sessions::timeless(&self.text)
-                    == sessions::timeless(expected)
     }
 }
 
@@ -126,7 +115,7 @@ pub fn stale(commands: bool) -> Result<Vec<String>, String> {
     let mistakes = places.par_iter().filter_map(Shown::mistake);
     let mut mistakes: Vec<_> = mistakes.collect();
     if !mistakes.is_empty() {
-        mistakes.push(format!("renew it with: {RENEW}"));
+        mistakes.push("renew it with: cargo run -p docs -- renew".into());
     }
     Ok(mistakes)
 }
@@ -136,33 +125,25 @@ pub fn stale(commands: bool) -> Result<Vec<String>, String> {
 /// # Errors
 /// What couldn't be made; everything else is renewed.
 pub fn renew() -> Result<(), String> {
-    let all = all()?;
-    let mut files: BTreeMap<&PathBuf, Vec<(&Shown, String)>> = BTreeMap::new();
     let mut errors = Vec::new();
     // One at a time, because their times are shown.
-    let renewed = all.iter().map(|it| it.expected(false));
-    for (shown, expected) in all.iter().zip(renewed) {
-        match expected {
-            Err(error) => errors.push(error),
-            Ok(expected) if shown.same_as(&expected) => (),
-            Ok(expected) => {
-                files.entry(&shown.file).or_default().push((shown, expected));
+    for shown in all()? {
+        let fresh = match shown.fresh(false) {
+            Ok(None) => continue,
+            Ok(Some(fresh)) => fresh,
+            Err(error) => {
+                errors.push(error);
+                continue;
             }
-        }
-    }
-    for (file, places) in files {
-        let mut text = read(file)?;
-        for (shown, expected) in places.into_iter().rev() {
-            text.replace_range(shown.range.clone(), &expected);
-        }
-        fs::write(workspace(file), text)
+        };
+        let Shown { file, source, text, line } = shown;
+        let block = |text| format!("<!-- from {source} -->{text}<!-- end -->");
+        let page = read(&file)?.replace(&block(text), &block(fresh));
+        fs::write(workspace(&file), page)
             .map_err(|error| format!("{}: {error}", file.display()))?;
-        println!("{}", file.display());
+        println!("{}:{line}", file.display());
     }
-    match errors.is_empty() {
-        true => Ok(()),
-        false => Err(errors.join("\n")),
-    }
+    if errors.is_empty() { Ok(()) } else { Err(errors.join("\n")) }
 }
 
 fn make(source: &str) -> Result<String, String> {
@@ -218,58 +199,27 @@ fn item(source: &str, name: &str) -> Result<String, String> {
     Ok(textwrap::dedent(text) + "\n")
 }
 
-/// A chapter in the form that mdBook gets: differences side by side, two
-/// terminals next to each other, pictures in the theme's colours.
+/// A chapter in the form that mdBook gets, with its differences side by side.
 ///
 /// # Errors
-/// When a picture can't be read, or there is no such step.
+/// When there is no such step, or part of it.
 pub fn book(chapter: &str) -> Result<String, String> {
-    let text = replaced(&SHOWN, chapter, |source, text| {
-        if let Some(difference) = difference(source) {
-            return difference.map(|it| side_by_side(&it));
-        }
-        let is_session = source == COMMANDS;
-        Ok(if is_session { sessions::panels(text) } else { text.into() })
-    })?;
-    let text = replaced(&PICTURE, &text, |path, _| drawing(path))?
-        .replace("In the built book, press", "Press")
-        .replace("In the built book, use", "Use")
-        // mdBook gives the first page this name.
-        .replace("](README.md", "](index.md");
-    let by_scheme = r#"<img class="light" src="$light"$rest><img class="dark" src="$dark"$rest>"#;
-    Ok(DARK.replace_all(&text, by_scheme).into_owned())
+    let mut errors = Vec::new();
+    let text =
+        SHOWN.replace_all(chapter, |found: &Captures| {
+            match difference(&found[1]) {
+                Some(Ok(difference)) => side_by_side(&difference),
+                Some(Err(error)) => {
+                    errors.push(error);
+                    String::new()
+                }
+                None => found[2].to_owned(),
+            }
+        });
+    // mdBook gives the first page this name.
+    let text = text.replace("](README.md", "](index.md");
+    if errors.is_empty() { Ok(text) } else { Err(errors.join("\n")) }
 }
-
-/// Replaces each match of a pattern, using its one or two groups.
-fn replaced(
-    pattern: &Regex,
-    text: &str,
-    with: impl Fn(&str, &str) -> Result<String, String>,
-) -> Result<String, String> {
-    let mut done = Ok(());
-    let text = pattern.replace_all(text, |found: &Captures| {
-        let second = found.get(2).map_or("", |it| it.as_str());
-        with(&found[1], second).unwrap_or_else(|error| {
-            done = Err(error);
-            String::new()
-        })
-    });
-    done.map(|()| text.into_owned())
-}
-
-static PICTURE: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"\n!\[[^\]]*\]\((pictures/[\w-]+\.svg)\)\n\n")
-        .expect("it is valid")
-});
-
-/// A screenshot, and another for the dark theme.
-static DARK: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(
-        "(?s)<picture>\\s*<source[^>]* srcset=\"(?<dark>[^\"]+)\">\\s*\
-         <img src=\"(?<light>[^\"]+)\"(?<rest>[^>]*)>\\s*</picture>",
-    )
-    .expect("it is valid")
-});
 
 fn side_by_side(difference: &Difference) -> String {
     let (before, after) = difference.numbers;
@@ -278,16 +228,6 @@ fn side_by_side(difference: &Difference) -> String {
     // A chapter may show several parts of the same difference.
     let html = html::fragment(difference, &button);
     format!("\n{}", html.replacen(&format!(" id=\"{id}\""), "", 1))
-}
-
-/// A picture without its own style: the page supplies that, in its own colours.
-fn drawing(path: &str) -> Result<String, String> {
-    static OWN: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"(?s)\s*<style>.*?</style>|\s*<!--.*?-->")
-            .expect("it is valid")
-    });
-    let svg = read(format!("{}/{path}", CHAPTERS))?;
-    Ok(OWN.replace_all(&svg, "").trim_start().to_owned())
 }
 
 /// A chapter without the text it shows from other files.

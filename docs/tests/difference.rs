@@ -27,47 +27,37 @@ const STICKS_OUT: &str = "[...document.querySelectorAll('.difference')]
     .slice(0, 3)
     .map(it => `${it.className}: ${it.textContent.slice(0, 80)}`)";
 
+/// Opens a page, and checks its differences: their least size, and how many
+/// columns they have.
+fn open(name: &str, width: u32, size: f64, columns: u32) -> Option<Browser> {
+    let mut browser = Browser::start()?;
+    browser.look(width, 800, "light");
+    browser.open(&crate::page(name));
+    let least = browser.evaluate(SIZE);
+    assert!(least.as_f64() >= Some(size), "{name}: {least} px");
+    let sticks_out = browser.evaluate(STICKS_OUT);
+    assert_eq!(sticks_out, json!([]), "{name}, {width} px wide");
+    let over =
+        browser.evaluate("document.documentElement.scrollWidth - innerWidth");
+    assert!(over.as_f64() <= Some(0.0), "{name}: {over} px");
+    let shown = browser.evaluate(
+        "getComputedStyle(document.querySelector('.hunk .changed'))
+            .gridTemplateColumns.split(' ').length",
+    );
+    assert_eq!(shown, columns, "{name}, {width} px wide");
+    assert_eq!(browser.console_errors(), [""; 0]);
+    Some(browser)
+}
+
 #[test]
 fn a_difference_is_large_enough_and_never_scrolls_sideways() {
-    let Some(mut browser) = Browser::start() else { return };
-    // The page of all chapters would open the print dialog. Colouring its code
-    // takes most of the time, and changes no size.
-    browser.before_scripts(
-        "print = () => {};
-        const none = { configure() {}, highlightBlock() {}, registerLanguage() {} };
-        Object.defineProperty(window, 'hljs', { get: () => none, set() {} })",
-    );
-    for (page, width, least, columns) in [
-        ("step8.html", 1280, 14.0, 2),
-        ("step8.html", 1920, 16.0, 2),
-        (html::PAGE, 400, 14.0, 1),
-        (html::PAGE, 1280, 18.0, 2),
-        (html::PAGE, 1920, 22.0, 2),
-        ("print.html", 400, 14.0, 1),
-    ] {
-        browser.look(width, 800, "light");
-        browser.open(&crate::page(page));
-        let size = browser.evaluate(SIZE);
-        assert!(size.as_f64() >= Some(least), "{page}: {size} px");
-        let sticks_out = browser.evaluate(STICKS_OUT);
-        assert_eq!(sticks_out, json!([]), "{page}, {width} px wide");
-        let over = browser
-            .evaluate("document.documentElement.scrollWidth - innerWidth");
-        assert!(over.as_f64() <= Some(0.0), "{page}: {over} px");
-        let shown = browser.evaluate(
-            "getComputedStyle(document.querySelector('.hunk .changed'))
-                .gridTemplateColumns.split(' ').length",
-        );
-        assert_eq!(shown, columns, "{page}, {width} px wide");
-    }
-    assert_eq!(browser.console_errors(), [""; 0]);
+    open("step8.html", 400, 14.0, 1);
+    open("step8.html", 1280, 14.0, 2);
 }
 
 #[test]
 fn keys_go_from_hunk_to_hunk_and_from_step_to_step() {
-    let Some(mut browser) = Browser::start() else { return };
-    browser.look(1280, 800, "light");
-    browser.open(&crate::page(html::PAGE));
+    let Some(mut browser) = open(html::PAGE, 1920, 22.0, 2) else { return };
     let mut press = |key| {
         browser.evaluate(&format!(
             "dispatchEvent(new KeyboardEvent('keydown', {{ key: '{key}' }})),
@@ -101,24 +91,17 @@ fn keys_go_from_hunk_to_hunk_and_from_step_to_step() {
 
 #[test]
 fn the_moves_are_shown_one_by_one_in_few_lines_with_their_verdicts() {
-    let Some(mut browser) = Browser::start() else { return };
-    for (width, height) in [(1920, 1080), (1280, 720)] {
-        browser.look(width, height, "light");
-        browser.open(&crate::page(tasks::PAGE));
-        let size = browser.evaluate(SIZE);
-        assert!(size.as_f64() >= Some(22.0), "{width}: {size} px");
-    }
+    let Some(mut browser) = open(tasks::PAGE, 1280, 22.0, 1) else { return };
     let most = browser.evaluate(
         "Math.max(...[...document.querySelectorAll('.hunk')]
             .map(it => it.querySelectorAll('.row:not(.same)').length))",
     );
     assert!(most.as_f64() <= Some(15.0), "{most} lines lit in one hunk");
+    let titles = browser.evaluate(
+        "[...document.querySelectorAll('.title > span:first-child')].map(it => it.innerText)",
+    );
     for (number, verdict) in [(2, "FROZEN"), (3, "FROZEN"), (4, "ALIVE")] {
-        let title = browser.evaluate(&format!(
-            "document.querySelector('#diff-{}-{number} .title span').innerText",
-            number - 1
-        ));
-        let title = title.as_str().unwrap_or_default();
+        let title = titles[number - 1].as_str().unwrap();
         assert!(title.starts_with(&format!("Move {number}. ")), "{title}");
         assert!(title.ends_with(&format!(": {verdict}")), "{title}");
     }

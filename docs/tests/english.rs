@@ -1,11 +1,9 @@
-//! The English of the book and of the sources: what reads as translated, and
-//! what to write instead.
+//! The English of the pages: what reads as translated, and what to write instead.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::OnceLock};
 
 use docs::{files, read};
-use harness::STEPS;
-use regex::{Captures, Regex, RegexSet};
+use regex::{Regex, RegexSet};
 
 /// A pattern per line, and what to write instead. A space may also be the end
 /// of a line; `START` is where a sentence or a clause begins.
@@ -54,22 +52,13 @@ STARTthat (it|they|you|nobody|somebody) [a-z]+ => begin with a noun
 \b(isn't|aren't|wasn't|weren't) [a-z-]+ but\b => isn't A; it's B
 ";
 
-/// Prose in code: comments, strings, the names of functions. Then what is space.
-const CODE: &str = r#"(?sx) //[/!]?([^\n]*) | '\\?[^\n]'
-    | "((?:[^"\\]|\\.)*)" | `([^`]*)` | \bfn\ (\w+) | (\s+)
-    | [^\s/'"`]+ | ."#;
+/// Not prose: what is shown or quoted, tags, and where links lead.
+const NO_PROSE: &str = r"(?msx) <!--\ from\ .*?<!--\ end\ --> | ^\ *```.*?^\ *```$
+    | ^\ *>[^\n]* | <[^<>]*> | \]\([^)\s]*\)";
 
-/// Not prose in a page. Then what is space.
-const PAGE: &str = r"(?msx) <!--\ from\ .*?<!--\ end\ --> | ^\ *```.*?^\ *```$
-    | ^\ *>[^\n]* | ()()()() (<[^<>]*> | \]\([^)\s]*\))";
-
-const STOPS: [char; 6] = [' ', '\n', '.', ':', ';', '|'];
-
-/// Where the texts, each with its path, read as translated.
-fn mistakes(texts: impl Iterator<Item = (String, String)>) -> Vec<String> {
+/// What in a page reads as translated.
+fn mistakes(page: &str) -> Vec<String> {
     let regex = |pattern: &str| Regex::new(pattern).unwrap();
-    let [code, page, inline] = [CODE, PAGE, "`[^`\n]*`"].map(regex);
-    let marks = regex(r#"(?m)^[ \t]*(#+|[-*]|\d\d?\.) |[*"“”(\[\]]"#);
     let row = |row: &'static str| {
         let (pattern, instead) = row.split_once(" => ").unwrap();
         let spaced = pattern.replace(' ', r"(?:[ \t]+|[ \t]*\n[ \t]*)");
@@ -78,38 +67,22 @@ fn mistakes(texts: impl Iterator<Item = (String, String)>) -> Vec<String> {
         let pattern = begun.replace(r"\b", r"(?-u:\b)");
         (format!("(?im){pattern}"), instead)
     };
-    let (patterns, instead): (Vec<_>, Vec<_>) =
-        TABLE.trim().lines().map(row).unzip();
-    // Most texts match none of them, and all are tried in one pass.
-    let any = RegexSet::new(&patterns).unwrap();
-    let prose = |found: &Captures| {
-        let group = |i| found.get(i).map(|it| it.as_str());
-        let lines = "\n".repeat(found[0].matches('\n').count());
-        match (group(1), (2..=4).find_map(group)) {
-            (Some(comment), _) if !comment.is_empty() => comment.to_owned(),
-            (_, Some(name)) if !name.is_empty() => {
-                format!(". {}. ", name.replace(['_', '\\'], " "))
-            }
-            _ => group(5).map_or(".", |_| " ").to_owned() + &lines,
-        }
-    };
+    let rows: Vec<_> = TABLE.trim().lines().map(row).collect();
+    // Most pages match none of them, and all are tried in one pass.
+    static ANY: OnceLock<RegexSet> = OnceLock::new();
+    let patterns = rows.iter().map(|(pattern, _)| pattern);
+    let any = ANY.get_or_init(|| RegexSet::new(patterns).unwrap());
+
+    let text = regex(NO_PROSE).replace_all(page, " ");
+    let text = regex("`[^`\n]*`").replace_all(&text, "_");
+    let marks = regex(r#"(?m)^[ \t]*(#+|[-*]|\d\d?\.) |[*"“”(\[\]]"#);
+    // The end of a title or a paragraph, which may be a question.
+    let text = marks.replace_all(&text, " ").replace("\n\n", "\n?\n");
     let mut mistakes = Vec::new();
-    for (path, text) in texts {
-        let kind = if path.ends_with('s') { &code } else { &page };
-        let text = kind.replace_all(&text, prose);
-        let text = inline.replace_all(&text, "_");
-        // The end of a title or a paragraph, which may be a question.
-        let text = marks.replace_all(&text, " ").replace("\n\n", "\n?\n");
-        for row in any.matches(&text) {
-            for found in regex(&patterns[row]).find_iter(&text) {
-                let words = found.as_str().trim_start_matches(STOPS);
-                let before = &text[..found.end() - words.len()];
-                let line = 1 + before.matches('\n').count();
-                let words: Vec<_> = words.split_whitespace().collect();
-                let words = words.join(" ");
-                let instead = instead[row];
-                mistakes.push(format!("{path}:{line}: “{words}”: {instead}"));
-            }
+    for (pattern, instead) in any.matches(&text).iter().map(|row| &rows[row]) {
+        for found in regex(pattern).find_iter(&text) {
+            let words: Vec<_> = found.as_str().split_whitespace().collect();
+            mistakes.push(format!("“{}”: {instead}", words.join(" ")));
         }
     }
     mistakes
@@ -117,36 +90,25 @@ fn mistakes(texts: impl Iterator<Item = (String, String)>) -> Vec<String> {
 
 #[test]
 fn english_reads_as_if_it_were_spoken() {
-    let folders = ["common", "docs", "tools"].into_iter().chain(STEPS);
-    let kinds = ["md", "html", "svg", "rs", "js", "mjs", "toml"];
-    let found = folders.flat_map(|it| kinds.map(|kind| files(it, kind)));
+    let folders = ["docs/chapters", "docs/exercises", "tools/learn/moves"];
+    let pages = folders.into_iter().flat_map(|it| files(it, "md"));
     let more = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"];
-    let paths = found
-        .flatten()
-        .chain(more.map(PathBuf::from))
-        .map(|path| path.to_str().unwrap().replace('\\', "/"))
-        .filter(|path| !path.ends_with("tests/english.rs"));
-    let mistakes =
-        mistakes(paths.map(|path| (path.clone(), read(path).unwrap())));
-    assert!(mistakes.is_empty(), "{}", mistakes.join("\n"));
+    for path in pages.chain(more.map(PathBuf::from)) {
+        let mistakes = mistakes(&read(&path).unwrap());
+        let path = path.display();
+        assert!(mistakes.is_empty(), "{path}: {}", mistakes.join("\n"));
+    }
 }
 
 #[test]
 fn english_that_is_translated_is_found_except_in_code_and_quotations() {
     let page = "# Who owns it\n\nWho waits, is told so: `meanwhile` [a](anew)\n\
-                ```text\nfor ever\n```\n> at the door\n\nOnce a\nchunk.";
-    let code = "// In the\n// end.\nlet besides = \"is a \\\n  503\"; // `anew`\n\
-                fn at_the_most_once() {}";
-    let native = "A client that waits gets an error once per chunk, at most.";
-    let texts = [("a.md", page), ("b.rs", code), ("c.md", native)];
-    let texts = texts.map(|(path, text)| (path.to_owned(), text.to_owned()));
+                ```text\nfor ever\n```\n> at the door\n\nOnce a\nchunk.\n\n\
+                A client that waits gets an error once per chunk, at most.";
     let expected = [
-        "a.md:3: “Who waits, is told so:”: a client that, anyone who",
-        "a.md:3: “is told”: gets an error, is refused, learns",
-        "a.md:9: “Once a chunk”: once per chunk",
-        "b.rs:3: “is a 503”: the answer is 503, you get, fails with 415",
-        "b.rs:5: “at the most”: at most, at least",
-        "b.rs:1: “In the end”: finally",
+        "“Who waits, is told so:”: a client that, anyone who",
+        "“is told”: gets an error, is refused, learns",
+        "“Once a chunk”: once per chunk",
     ];
-    assert_eq!(mistakes(texts.into_iter()), expected);
+    assert_eq!(mistakes(page), expected);
 }

@@ -7,11 +7,11 @@ mod english;
 mod own;
 mod press;
 mod seam;
-mod twenty_lines;
 mod watch;
 
 use std::{
     path::{Path, PathBuf},
+    process::Command,
     sync::OnceLock,
 };
 
@@ -26,4 +26,10 @@ fn built() -> &'static Path {
 /// The address of one of its pages, opened from a file.
 fn page(name: &str) -> String {
     format!("file://{}", built().join(name).display())
+}
+
+/// A command that runs an example of this crate.
+fn example(name: &str) -> Command {
+    let program = harness::program(name);
+    harness::command(program.unwrap())
 }

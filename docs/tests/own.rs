@@ -1,36 +1,21 @@
 //! The programs in the part "In your own server" do what it claims.
 
-#[path = "../examples/sizing/plan.rs"]
-mod plan;
-
-use std::{
-    path::PathBuf,
-    process::Command,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{thread, time::Duration};
 
 use docs::read;
-use harness::{Pending, Server};
-use plan::Load;
+use harness::{Pending, Server, wait_for};
 use serde_json::Value;
 
-const CURES: [&str; 3] = ["cure-actix", "cure-axum", "cure-rayon"];
+use crate::example;
 
-/// An example of this crate.
-fn program(example: &str) -> PathBuf {
-    harness::program(example).unwrap()
-}
-
-fn start(example: &str, settings: &[(&str, &str)]) -> Server {
-    let mut command = harness::command(program(example));
-    Server::start(command.envs(settings.iter().copied())).unwrap()
+fn start(cure: &str, settings: &[(&str, &str)]) -> Server {
+    Server::start(example(cure).envs(settings.iter().copied())).unwrap()
 }
 
 #[test]
 fn before_the_cure_it_freezes_and_after_it_a_request_without_a_slot_is_refused()
 {
-    for cure in CURES {
+    for cure in ["cure-actix", "cure-axum", "cure-rayon"] {
         let settings =
             [("ITERATIONS", "1_000_000_000"), ("THREADS", "1"), ("QUEUE", "1")];
         let server = start(cure, &settings);
@@ -38,15 +23,13 @@ fn before_the_cure_it_freezes_and_after_it_a_request_without_a_slot_is_refused()
         assert_eq!(server.get("/non-blocking").status(), 200);
         assert!(before.is_answered(), "{cure}: which thread has answered?");
 
-        let after = server.send("/after");
-        assert_eq!(server.get("/non-blocking").status(), 200);
-        assert_eq!(server.get("/after").status(), 503, "{cure}");
-        assert!(!after.is_answered(), "{cure}: nobody waited for it");
-        assert!(after.wait().ends_with("Result is 1000000000"), "{cure}");
         for _ in 0..2 {
             assert_eq!(server.get("/failing").status(), 500, "{cure}");
         }
         let after = server.send("/after");
+        assert_eq!(server.get("/non-blocking").status(), 200);
+        assert_eq!(server.get("/after").status(), 503, "{cure}");
+        assert!(!after.is_answered(), "{cure}: nobody waited for it");
         #[cfg(unix)]
         server.interrupt();
         assert!(after.wait().ends_with("Result is 1000000000"), "{cure}");
@@ -67,15 +50,12 @@ fn a_client_that_leaves_while_it_waits_gives_its_slot_back() {
         let (computes, waits) = (server.send("/after"), server.send("/after"));
         assert_eq!(server.get("/after").status(), 503, "{cure}");
         drop(waits);
-        let start = Instant::now();
-        while !{
+        wait_for("a free slot", || {
             let next = server.send("/after");
             // Connections are taken up in order, so that one is by now.
             server.open("/non-blocking").wait();
             !next.is_answered()
-        } {
-            assert!(start.elapsed() < Duration::from_secs(60), "{cure}");
-        }
+        });
         assert!(!computes.is_answered(), "{cure}: it can't tell");
     }
 }
@@ -97,31 +77,36 @@ fn rayon_starts_nothing_for_a_client_that_left_and_its_work_logs_in_its_span() {
     assert_eq!((lines, in_span), (2, 2), "{said}");
 }
 
-/// Step 5 with the threads and slots of a plan.
-fn step5(load: &Load) -> Server {
-    let program = harness::program("step5-back-pressure").unwrap();
-    let mut command = harness::command(program);
-    command
-        .env("ITERATIONS", "100_000_000")
-        .env("THREADS", load.cores.to_string())
-        .env("QUEUE", load.slots().to_string());
-    Server::start(&mut command).unwrap()
+/// What the calculation prints for these four numbers.
+fn sizing<'a>(numbers: impl IntoIterator<Item = &'a str>) -> String {
+    let output = example("sizing").args(numbers).output();
+    String::from_utf8(output.unwrap().stdout).unwrap()
 }
 
 #[test]
 fn below_capacity_nobody_is_refused_and_beyond_it_more_slots_dont_help() {
     let cores = thread::available_parallelism().map_or(1, |it| it.get()).min(2);
+    let step5 = |queue: &str| {
+        let program = harness::program("step5-back-pressure").unwrap();
+        let mut command = harness::command(program);
+        command.env("ITERATIONS", "100_000_000").env("QUEUE", queue);
+        Server::start(command.env("THREADS", cores.to_string())).unwrap()
+    };
+    let server = step5("1");
     let cores = cores as f64;
-    let any = Load { job: 1.0, cores, patience: 1.0 / cores, rate: 1.0 };
-    let server = step5(&any);
     let job = (0..3).map(|_| {
         let report = server.request("GET", "/blocking", "application/json");
         let report: Value = serde_json::from_str(report.body()).unwrap();
         report["elapsed_ms"].as_f64().unwrap() / 1e3 * cores
     });
     let job = job.fold(0.0, f64::max);
-    let load = Load { job, patience: 10.5 * job / cores, ..any };
-    let server = step5(&load);
+    let most = cores / job;
+    let load = [job, cores, 10.5 / most, 0.25 * most].map(|it| it.to_string());
+    let plan = sizing(load.iter().map(String::as_str));
+    assert!(plan.contains("slots     10\n"), "{plan}");
+    assert!(plan.contains("busy      25 %"), "{plan}");
+
+    let server = step5("10");
     let refused = |requests, pause: f64| {
         let send = |_| {
             thread::sleep(Duration::from_secs_f64(pause));
@@ -131,22 +116,9 @@ fn below_capacity_nobody_is_refused_and_beyond_it_more_slots_dont_help() {
         let all = all.into_iter().map(Pending::wait);
         all.filter(|it| it.starts_with("HTTP/1.1 503 ")).count()
     };
-    let busy = 0.25;
-    assert_eq!(refused(12, 1.0 / (busy * load.most())), 0);
+    assert_eq!(refused(12, 1.0 / (0.25 * most)), 0);
     let refused = refused(24, 0.0);
     assert!((1..=14).contains(&refused), "{refused} of 24, for 10 slots");
-}
-
-#[test]
-fn a_plan_is_what_the_cores_can_do_in_time() {
-    let at = |rate| Load { job: 0.4, cores: 2.0, patience: 4.0, rate };
-    let plan = at(3.0);
-    assert_eq!((plan.most(), plan.slots()), (5.0, 20.0));
-    // The last of them is done when its client's patience ends.
-    assert_eq!(plan.slots() * plan.job / plan.cores, plan.patience);
-    assert!((plan.busy() - 0.6).abs() < 1e-9);
-    let machines = [0.1, 3.0, 4.0, 5.0, 8.0].map(|rate| at(rate).machines());
-    assert_eq!(machines, [1.0, 1.0, 2.0, 2.0, 3.0]);
 }
 
 #[test]
@@ -155,13 +127,9 @@ fn the_page_shows_what_the_calculation_prints() {
     let command = "cargo run -p docs --example sizing -- ";
     let line = page.lines().find(|line| line.contains(command)).unwrap();
     let (_, numbers) = line.split_once(command).unwrap();
-    let output = Command::new(program("sizing"))
-        .args(numbers.split(' '))
-        .output()
-        .unwrap();
-    let said = String::from_utf8(output.stdout).unwrap();
-    assert!(said.contains("machines"), "{said}");
-    assert!(page.contains(&said), "docs/chapters/how-many.md lacks:\n{said}");
+    let printed = sizing(numbers.split(' '));
+    assert!(printed.contains("machines"), "{printed}");
+    assert!(page.contains(&printed), "how-many.md lacks:\n{printed}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 // Figures to press: the browser really computes, and what it did is drawn from
 // the time stamps in `figure.recording`.
 //
-// Without scripts or workers there is only the figure's picture.
+// Without scripts there is only the figure's picture.
 "use strict";
 
 (() => {
@@ -14,8 +14,6 @@
   /** From one row to the next, and how wide names are, in em. */
   const [ROW, NAMES] = [2.3, 6];
   const { duration, plural } = Axis;
-  /** A heartbeat is so many pixels wide. */
-  const TICK = { least: 3 };
 
   // ------------------------------------------------------------ the work
 
@@ -31,18 +29,17 @@
   /** How many rounds make up a chunk here, measured once. */
   let measured;
   function chunk() {
+    const timed = (rounds) => {
+      const start = now();
+      count(rounds);
+      return now() - start;
+    };
     for (let rounds = 1000; !measured; rounds *= 2) {
       // The quickest of three: other programs want the core too.
-      const took = Math.min(...[0, 0, 0].map(() => timed(rounds)));
+      const took = Math.min(timed(rounds), timed(rounds), timed(rounds));
       if (took >= CHUNK / 2) measured = Math.round((rounds * CHUNK) / took);
     }
     return measured;
-  }
-
-  function timed(rounds) {
-    const start = now();
-    count(rounds);
-    return now() - start;
   }
 
   /** What a worker does. It is sent as text, and sees nothing else in here. */
@@ -56,12 +53,9 @@
       });
     let cancelled;
     addEventListener("message", async ({ data }) => {
-      if (data === "cancel") {
-        cancelled = true;
-        return;
-      }
+      cancelled = data === "cancel";
+      if (cancelled) return;
       const { chunks, rounds, reports, checks } = data;
-      cancelled = false;
       postMessage({ from: now() });
       let done = 0;
       while (done < chunks && !cancelled) {
@@ -78,14 +72,11 @@
     new Blob([`const now = ${now}; ${count} (${work})()`]),
   );
 
-  // ------------------------------------------------- threads and their pool
-
   class Thread {
     constructor(figure, name) {
       const worker = new Worker(script);
       Object.assign(this, { figure, name, worker, jobs: 0 });
-      this.worker.onmessage = ({ data }) => this.received(data);
-      this.worker.onerror = () => this.reject(new Error("A worker failed."));
+      worker.onmessage = ({ data }) => this.received(data);
     }
 
     /** Does a job. Resolves to its span, which contains what is known of it. */
@@ -94,18 +85,19 @@
       this.span = { ...job, asked: now() };
       this.figure.lane(this.name).spans.push(this.span);
       this.worker.postMessage({ ...job, rounds: chunk() });
-      return new Promise((resolve, reject) => {
-        Object.assign(this, { resolve, reject });
+      return new Promise((resolve) => {
+        this.resolve = resolve;
       });
     }
 
     received(message) {
-      Object.assign(this.span, message);
-      const { done, chunks, reports } = this.span;
-      const percent = Math.round((100 * done) / chunks);
-      if (reports && done) this.span.text = `${percent} %`;
-      if (!message.from) this.figure.mark("");
-      if (message.to) this.resolve(this.span);
+      const { span, figure } = this;
+      Object.assign(span, message);
+      if (span.reports && span.done) {
+        span.text = `${Math.round((100 * span.done) / span.chunks)} %`;
+      }
+      if (!message.from) figure.mark();
+      if (message.to) this.resolve(span);
     }
 
     terminate() {
@@ -120,32 +112,10 @@
       (_, i) => new Thread(figure, `worker ${i + 1}`),
     );
 
-  class Pool {
-    constructor(figure, size) {
-      this.queue = [];
-      this.threads = threads(figure, size);
-      this.idle = [...this.threads];
-    }
-
-    async submit(job) {
-      while (!this.idle.length) {
-        await new Promise((proceed) => this.queue.push(proceed));
-      }
-      const thread = this.idle.shift();
-      try {
-        return await thread.run(job);
-      } finally {
-        this.idle.push(thread);
-        this.queue.shift()?.();
-      }
-    }
-  }
-
   // ------------------------------------------------------------ the steps
 
   /** Jobs, each on a new thread. */
   async function onNewThreads(figure, jobs) {
-    await figure.pause(figure.around);
     const workers = threads(figure, jobs.length);
     const spans = await Promise.all(workers.map((it, i) => it.run(jobs[i])));
     workers.forEach(({ worker }) => worker.terminate());
@@ -153,21 +123,20 @@
   }
 
   async function computeHere(figure) {
-    await figure.pause(figure.around);
-    const span = { from: now() };
+    const from = now();
     for (let i = 0; i < figure.chunks; i += 1) count(chunk());
-    span.to = now();
+    const span = { asked: from, from, to: now() };
     figure.lane("page").spans.push(span);
     // The next heartbeat ends the gap.
     await figure.pause(2 * BEAT);
     return `The page computed for ${duration(length(span))}, and the heartbeat \
-stopped for ${duration(longestGap(figure.recording))}.`;
+stopped for ${duration(figure.longestGap)}.`;
   }
 
   async function computeThere(figure) {
     const [span] = await onNewThreads(figure, [{ chunks: figure.chunks }]);
     return `The worker computed for ${duration(length(span))}. The heartbeat's \
-longest gap was ${duration(longestGap(figure.recording))}.`;
+longest gap was ${duration(figure.longestGap)}.`;
   }
 
   async function divide(figure, n) {
@@ -175,11 +144,9 @@ longest gap was ${duration(longestGap(figure.recording))}.`;
     const jobs = Array.from({ length: n }, (_, i) => ({
       chunks: share(i + 1) - share(i),
     }));
-    const spans = await onNewThreads(figure, jobs);
-    const from = Math.min(...spans.map(({ asked }) => asked));
+    const [first] = await onNewThreads(figure, jobs);
     figure.mark("join");
-    figure.times ??= {};
-    figure.times[n] = now() - from;
+    figure.times[n] = now() - first.asked;
     const times = Object.entries(figure.times).map(
       ([n, time]) => `${plural(Number(n), "worker")}: ${duration(time)}`,
     );
@@ -187,25 +154,24 @@ longest gap was ${duration(longestGap(figure.recording))}.`;
     return `${times.join(", ")}. This machine has ${plural(cores, "core")}.`;
   }
 
-  const SMALL = 6;
-
-  function small(figure) {
+  function sixJobs(figure) {
     const chunks = Math.max(1, Math.round(figure.chunks / 15));
-    return Array.from({ length: SMALL }, () => ({ chunks, text: "job" }));
+    return Array.from({ length: 6 }, () => ({ chunks, text: "job" }));
   }
 
   async function toNewThreads(figure) {
-    await onNewThreads(figure, small(figure));
-    figure.recording.threads = SMALL;
-    return `${SMALL} jobs, with ${SMALL} workers started for them.`;
+    await onNewThreads(figure, sixJobs(figure));
+    return "6 jobs, with 6 workers started for them.";
   }
 
   async function toThePool(figure) {
-    await figure.pause(figure.around);
-    figure.pool ??= new Pool(figure, 2);
-    await Promise.all(small(figure).map((job) => figure.pool.submit(job)));
-    const jobs = figure.pool.threads.map((thread) => thread.jobs);
-    Object.assign(figure.recording, { threads: jobs.length, jobs });
+    figure.pool ??= threads(figure, 2);
+    const queue = sixJobs(figure);
+    const runJobs = async (thread) => {
+      while (queue.length) await thread.run(queue.shift());
+    };
+    await Promise.all(figure.pool.map(runJobs));
+    const jobs = figure.pool.map((thread) => thread.jobs);
     return `The pool's ${jobs.length} workers, started once, have done \
 ${jobs.join(" and ")} jobs so far.`;
   }
@@ -213,27 +179,28 @@ ${jobs.join(" and ")} jobs so far.`;
   const SLOTS = 3;
 
   async function ask(figure) {
-    figure.pool ??= new Pool(figure, 1);
-    figure.admitted ??= 0;
-    const { recording } = figure;
+    figure.asked += 1;
     if (figure.admitted === SLOTS) {
-      recording.refused = (recording.refused ?? 0) + 1;
       figure.mark("503");
     } else {
-      figure.admitted += 1;
-      recording.admitted = (recording.admitted ?? 0) + 1;
-      figure.say(taken(figure));
-      const text = `request ${recording.admitted}`;
       const chunks = Math.round(figure.chunks / 3);
-      await figure.pool.submit({ chunks, text });
+      const job = { chunks, text: `request ${figure.asked}` };
+      figure.pool ??= threads(figure, 1);
+      figure.admitted += 1;
+      figure.say(taken(figure));
+      figure.queue = figure.queue.then(() => figure.pool[0].run(job));
+      await figure.queue;
       figure.admitted -= 1;
     }
     return taken(figure);
   }
 
-  const taken = ({ admitted, recording }) =>
-    `${admitted} of ${SLOTS} slots are taken; refused: \
-${recording.refused ?? 0}.`;
+  function taken(figure) {
+    const { marks } = figure.lane("page");
+    const refused = marks.filter(({ texts }) => texts.length).length;
+    return `${figure.admitted} of ${SLOTS} slots are taken; refused: \
+${refused}.`;
+  }
 
   async function report(figure) {
     const job = { chunks: figure.chunks, reports: true };
@@ -243,31 +210,27 @@ memory? ${window.crossOriginIsolated ? "Yes" : "No"}.`;
   }
 
   async function cancellable(figure, checks) {
-    await figure.pause(figure.around);
-    const thread = new Thread(figure, "worker 1");
+    const [thread] = threads(figure, 1);
     figure.thread = thread;
     const job = { chunks: figure.chunks, reports: true, checks };
-    const span = await thread.run(job);
+    const { terminated, done, to, cancel } = await thread.run(job);
     figure.thread = null;
-    if (span.terminated) return "Terminated, in the middle of a chunk.";
     thread.worker.terminate();
-    const { asked, done } = figure.recording.cancel ?? {};
-    if (!asked) return `Not cancelled: ${span.done} chunks were counted.`;
-    return `It ended ${duration(span.to - asked)} after you asked for it, \
-${plural(span.done - done, "chunk")} later.`;
+    if (terminated) return "Terminated, in the middle of a chunk.";
+    if (!cancel) return `Not cancelled: ${done} chunks were counted.`;
+    return `It ended ${duration(to - cancel.asked)} after you asked for it, \
+${plural(done - cancel.done, "chunk")} later.`;
   }
 
   function cancel(figure) {
     if (!figure.thread) return;
     const { span, worker } = figure.thread;
     worker.postMessage("cancel");
-    figure.recording.cancel ??= { asked: now(), done: span.done ?? 0 };
+    span.cancel ??= { asked: now(), done: span.done ?? 0 };
     figure.mark("cancel");
   }
 
-  function terminate(figure) {
-    figure.thread?.terminate();
-  }
+  const terminate = (figure) => figure.thread?.terminate();
 
   /** The buttons of each step, and what they do. */
   const STEPS = {
@@ -295,21 +258,25 @@ ${plural(span.done - done, "chunk")} later.`;
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
   class Figure {
+    running = 0;
+    /** What the steps remember from one press to the next. */
+    times = {};
+    asked = 0;
+    admitted = 0;
+    queue = Promise.resolve();
+
     constructor(element) {
       this.element = element;
-      this.running = 0;
       const buttons = make("div", "buttons");
       for (const [text, act] of Object.entries(STEPS[element.dataset.step])) {
         const stops = [cancel, terminate].includes(act);
         const button = make("button", stops ? "stop" : "", text);
         button.type = "button";
-        button.addEventListener("click", () =>
-          stops ? act(this) : this.press(act),
-        );
+        button.onclick = () => (stops ? act(this) : this.press(act));
         buttons.append(button);
       }
       this.lanes = make("canvas", "lanes");
-      this.lanes.role = "img";
+      this.lanes.ariaHidden = "true";
       this.state = make("p", "state");
       this.state.role = "status";
       const caption = element.querySelector("figcaption");
@@ -330,6 +297,10 @@ ${plural(span.done - done, "chunk")} later.`;
       return (this.chunks * CHUNK) / 4;
     }
 
+    get longestGap() {
+      return Math.max(...pauses(this.recording.beats).map(length));
+    }
+
     reset() {
       const recording = { start: now(), beats: [], lanes: [] };
       this.recording = this.element.recording = recording;
@@ -337,41 +308,33 @@ ${plural(span.done - done, "chunk")} later.`;
       this.lane("page");
     }
 
+    /** Starts a recording, which ends soon after the last job. */
     async press(act) {
       // A press that had to wait for the end of a freeze is void.
       if (this.timer && act !== ask) return;
       chunk();
-      if (!this.timer) this.record();
       this.running += 1;
-      try {
-        const text = await act(this);
-        if (text) this.say(text);
-      } catch (error) {
-        this.say(String(error));
+      if (!this.timer) {
+        this.reset();
+        this.say("Computing …");
+        this.timer = setInterval(() => this.beat(), BEAT);
+        this.beat();
       }
+      if (act !== ask) await this.pause(this.around);
+      this.say(await act(this));
       this.running -= 1;
       this.last = now();
-    }
-
-    /** Starts a recording, which ends soon after the last job. */
-    record() {
-      this.reset();
-      this.say("Computing …");
-      this.recording.beats.push(now());
-      this.timer = setInterval(() => this.beat(), BEAT);
     }
 
     beat() {
       const time = now();
       this.recording.beats.push(time);
-      if (!this.running && time > this.last + this.around) {
-        clearInterval(this.timer);
-        this.timer = null;
+      const isOver = !this.running && time > this.last + this.around;
+      if (isOver) {
+        this.timer = clearInterval(this.timer);
         this.recording.end = time;
-        this.draw();
-      } else if (!calm.matches) {
-        this.draw();
       }
+      if (isOver || !calm.matches) this.draw();
     }
 
     /** Waits, while the heartbeat continues. */
@@ -387,9 +350,9 @@ ${plural(span.done - done, "chunk")} later.`;
       return lanes.at(-1);
     }
 
-    /** Something that the page's thread did just now. */
-    mark(text) {
-      this.lane("page").marks.push({ at: now(), text });
+    /** Something that the page's thread did just now, perhaps with a name. */
+    mark(...texts) {
+      this.lane("page").marks.push({ at: now(), texts });
     }
 
     say(text) {
@@ -397,25 +360,24 @@ ${plural(span.done - done, "chunk")} later.`;
     }
 
     draw() {
-      const { start, end = now(), beats, lanes } = this.recording;
-      const least = this.timer ? this.chunks * CHUNK + 2 * this.around : 1;
-      const { axis } = this;
+      const { axis, recording, timer } = this;
+      const { start, end = now(), beats, lanes } = recording;
+      const least = timer ? this.chunks * CHUNK + 2 * this.around : 1;
       this.lanes.style.height = `${lanes.length * ROW}em`;
       axis.begin(start, start + Math.max(least, end - start), NAMES, 0);
       lanes.forEach((lane, row) => this.drawLane(lane, row, end));
       const [top, height] = this.place(0);
-      for (const [from, to] of gaps(beats)) {
+      for (const { from, to } of pauses(beats)) {
+        if (to - from < GAP) continue;
         const took = duration(to - from);
         const texts = [`no heartbeat for ${took}`, took];
         const look = { form: "dashed", place: "middle", weight: 700, texts };
         axis.bar(from, to, top, height, "wait", look);
       }
       for (const at of beats) {
-        axis.bar(at, at, top + 0.2 * height, 0.6 * height, "quick", TICK);
+        const tick = { least: 3 };
+        axis.bar(at, at, top + 0.2 * height, 0.6 * height, "quick", tick);
       }
-      this.lanes.ariaLabel = `Lanes over ${duration(end - start)}: ${lanes
-        .map(({ name }) => name)
-        .join(", ")}. ${this.state.textContent}`;
     }
 
     drawLane({ name, spans, marks }, row, end) {
@@ -424,21 +386,18 @@ ${plural(span.done - done, "chunk")} later.`;
       axis.text(name, 0, top + height / 2, { size: 1 });
       axis.bar(axis.from, axis.to, top, height, "panel");
       for (const { asked, from, to, text } of spans) {
+        const hatched = { form: "hatched" };
+        axis.bar(asked, from ?? end, top, height, "sent", hatched);
         const took = to && duration(to - from);
-        const texts = text
-          ? [text]
-          : [to ? `computed for ${took}` : "computes"];
-        if (took && !text) texts.push(took);
-        if (asked) {
-          const look = { form: "hatched" };
-          axis.bar(asked, from ?? end, top, height, "sent", look);
-        }
+        const words = took ? [`computed for ${took}`, took] : ["computes"];
+        const texts = text ? [text] : words;
         if (from) axis.bar(from, to ?? end, top, height, "sent", { texts });
       }
-      for (const { at, text } of marks) {
-        const look = { texts: [text], beside: true, weight: 700, least: 2 };
-        if (text) axis.bar(at, at, top, height, "wait", look);
-        else axis.bar(at, at, top, height, "soft");
+      for (const { at, texts } of marks) {
+        const colour = texts.length ? "wait" : "soft";
+        const least = 1 + texts.length;
+        const look = { texts, beside: true, weight: 700, least };
+        axis.bar(at, at, top, height, colour, look);
       }
     }
 
@@ -451,25 +410,18 @@ ${plural(span.done - done, "chunk")} later.`;
 
   // ---------------------------------------------------------------- helpers
 
-  function make(tag, name, text = "") {
+  function make(tag, className, textContent = "") {
     const element = document.createElement(tag);
-    element.className = name;
-    element.textContent = text;
-    return element;
+    return Object.assign(element, { className, textContent });
   }
 
-  /** The pairs of heartbeats with too much time between them. */
-  const gaps = (beats) =>
-    beats
-      .map((time, i) => [beats[i - 1] ?? time, time])
-      .filter(([from, to]) => to - from > GAP);
-
-  const longestGap = ({ beats }) =>
-    Math.max(...beats.slice(1).map((time, i) => time - beats[i]));
+  /** The times from one heartbeat to the next. */
+  const pauses = (beats) =>
+    beats.slice(1).map((to, i) => ({ from: beats[i], to }));
 
   const length = ({ from, to }) => to - from;
 
   for (const figure of document.querySelectorAll("figure.press")) {
-    if (figure.dataset.step === "1" || window.Worker) new Figure(figure);
+    new Figure(figure);
   }
 })();
