@@ -14,9 +14,7 @@ const SLEEPERS = new Set(["main", "signals", "accepts"]);
 // At most this many threads of a name are drawn.
 const MOST_STRIPS = 24;
 
-const byId = (id) => document.getElementById(id);
 const byKey = (key) => document.querySelector(`[data-key="${key}"]`);
-const still = matchMedia("(prefers-reduced-motion: reduce)");
 
 // What the page holds; the tests read it.
 const stage = {
@@ -28,7 +26,8 @@ const stage = {
   // The lanes stop moving when this moment reaches their left edge.
   held: Infinity,
   cleared: 0,
-  skew: null,
+  // What the page's clock is ahead of the stage's.
+  skew: Infinity,
   connected: false,
   refused: "",
   heard: 0,
@@ -37,27 +36,26 @@ const stage = {
 };
 window.stage = stage;
 
-const now = () => performance.now() - (stage.skew ?? 0);
+const now = () => performance.now() - stage.skew;
 
 function laneOf(about, number) {
-  const root = byId("lane").content.cloneNode(true).firstElementChild;
-  const part = (name) => root.querySelector(name);
-  byId("lanes").append(root);
-  const [canvas, button] = [part("canvas"), part("button")];
-  button.addEventListener("click", () =>
-    solo(stage.solo === number ? null : number),
-  );
+  const root = element("lane").content.cloneNode(true).firstElementChild;
+  element("lanes").append(root);
   const [step, title] = called(about.name);
+  const button = root.querySelector("button");
   button.textContent = step ? `${step} ${title}` : title;
+  button.addEventListener("click", () =>
+    act(() => solo(stage.solo === number ? null : number)),
+  );
+  const canvas = root.querySelector("canvas");
   canvas.ariaLabel = `The last ${SPAN / 1000} seconds of ${button.textContent}:
     probes, requests and threads`;
   return {
-    ...{ number, step, about, root, button, state: part(".state") },
+    ...{ number, step, about, root },
     axis: new Axis(canvas),
     requests: new Map(),
     threads: new Map(),
     looked: null,
-    spoken: { text: "", at: 0 },
   };
 }
 
@@ -84,16 +82,14 @@ function stateOf(lane) {
     const words = [about.state, about.text].filter(Boolean).join(": ");
     return { kind, words };
   }
-  let [oldest, latest] = [Infinity, 0];
-  const sent = [];
+  const [probes, sent] = [[], []];
   for (const request of requests.values()) {
-    const { path, at, end, outcome } = request;
-    if (path !== PROBE) sent.push(request);
-    else if (end === undefined) oldest = Math.min(oldest, at);
-    else if (outcome === "ok") latest = Math.max(latest, at);
+    (request.path === PROBE ? probes : sent).push(request);
   }
+  const oldest = probes.find(({ end }) => end === undefined)?.at ?? Infinity;
   const wait = stage.heard - oldest;
   if (wait >= FREEZE) {
+    const latest = probes.findLast(({ outcome }) => outcome === "ok")?.at ?? 0;
     // With two server threads, some connections are answered.
     const isPartly = stage.heard - latest < FREEZE;
     const spoken = isPartly
@@ -150,27 +146,23 @@ function countWays(requests) {
   return Object.entries(counts);
 }
 
-function show(lane) {
-  const { root, state, spoken } = lane;
-  const { kind, words, spoken: text = words } = stateOf(lane);
-  setText(state, words);
-  state.className = `state ${kind}`;
-  setText(root.querySelector(".idea"), ideaOf(lane.about));
-  // For screen readers: at most once a second.
-  const time = performance.now();
-  if (text !== spoken.text && time - spoken.at >= 1000) {
-    lane.spoken = { text, at: time };
-    root.querySelector("[role=status]").textContent = text;
-  }
-}
+const isShown = ({ number }) => [number, null].includes(stage.solo);
 
-function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text;
+function show(lane) {
+  const { kind, words, spoken = words } = stateOf(lane);
+  const part = (name) => lane.root.querySelector(name);
+  lane.root.hidden = !isShown(lane);
+  part("button").ariaPressed = String(lane.number === stage.solo);
+  setText(part(".state"), words);
+  part(".state").className = `state ${kind}`;
+  setText(part(".idea"), ideaOf(lane.about));
+  // For screen readers: changes only, not each tenth of a second.
+  setText(part("[role=status]"), spoken);
 }
 
 const handlers = {
   hello(abouts, settings) {
-    byId("lanes").replaceChildren();
+    element("lanes").replaceChildren();
     stage.settings = settings;
     stage.lanes = abouts.map(laneOf);
     const chosen = stage.lanes.find((it) => hashOf(it) === location.hash);
@@ -208,11 +200,10 @@ function listen() {
     const [time, events] = JSON.parse(message.data);
     const skew = performance.now() - time;
     stage.heard = time;
-    // The fastest message tells the difference of the clocks best.
-    stage.skew =
-      stage.skew === null || Math.abs(skew - stage.skew) > 1000
-        ? skew
-        : Math.min(stage.skew + 1, skew);
+    // The fastest message tells the difference of the clocks best. Another
+    // stage has another clock.
+    if (events[0]?.[0] === "hello") stage.skew = Infinity;
+    stage.skew = Math.min(stage.skew + 1, skew);
     for (const [kind, ...rest] of events) handlers[kind]?.(...rest);
     forget();
   };
@@ -229,28 +220,20 @@ function listen() {
 const seenUntil = () => Math.min(now(), stage.held + SPAN);
 
 function forget() {
-  const [edge, until] = [now() - stage.keeps, seenUntil()];
-  const isOld = (from, to) => to < edge && (to < stage.held || from > until);
+  const edge = seenUntil() - stage.keeps;
   for (const { requests, threads } of stage.lanes) {
-    for (const [id, { at, end }] of requests) {
-      if (isOld(at, end)) requests.delete(id);
+    for (const [id, { end }] of requests) {
+      if (end < edge) requests.delete(id);
     }
-    for (const [id, { from, to, pieces }] of threads) {
-      while (pieces.length && isOld(pieces[0].from, pieces[0].to)) {
-        pieces.shift();
-      }
-      if (isOld(from, to)) threads.delete(id);
+    for (const [id, { to, pieces }] of threads) {
+      while (pieces[0]?.to < edge) pieces.shift();
+      if (to < edge) threads.delete(id);
     }
   }
 }
 
 function solo(number) {
   stage.solo = number;
-  document.body.classList.toggle("solo", number !== null);
-  for (const lane of stage.lanes) {
-    lane.root.hidden = number !== null && lane.number !== number;
-    lane.button.ariaPressed = String(lane.number === number);
-  }
   history.replaceState(null, "", hashOf(stage.lanes[number]));
 }
 
@@ -264,18 +247,12 @@ function soloStep(step) {
   else stage.refused = `Step ${step} isn't on this stage.`;
 }
 
-function inTurns(yes) {
-  stage.turns = yes;
-  byKey("t").ariaPressed = String(yes);
-}
-
 function guess() {
   if (stage.guess === null) stage.guess = stage.held = now();
   else {
     if (now() < stage.held + SPAN) stage.held = Infinity;
     stage.guess = null;
   }
-  byKey("p").ariaPressed = String(stage.guess !== null);
 }
 
 async function send(what) {
@@ -288,9 +265,9 @@ async function send(what) {
   }
 }
 
-// It would leave no core for the browser if it went to all.
 function burst() {
   const { about } = stage.lanes[stage.solo] ?? {};
+  // It would leave no core for the browser if it went to all.
   if (!about) {
     stage.refused = "A burst goes to one lane: show one alone (1 to 9).";
   } else if (about.is_peer) {
@@ -301,17 +278,20 @@ function burst() {
 }
 
 function request(path) {
-  const lanes = stage.lanes.filter(({ root }) => !root.hidden);
-  if (lanes.every((lane) => requestsOf(lane) >= stage.settings.most)) {
-    stage.refused = `${stage.settings.most} requests at most: cancel (c) or restart (n).`;
+  const { most } = stage.settings;
+  if (
+    stage.lanes.filter(isShown).every((lane) => requestsOf(lane).length >= most)
+  ) {
+    stage.refused = `${most} requests at most: cancel (c) or restart (n).`;
   }
   send(path);
 }
 
+// Those in flight.
 const requestsOf = ({ requests }) =>
   [...requests.values()].filter(
     ({ path, end }) => path !== PROBE && end === undefined,
-  ).length;
+  );
 
 function difference() {
   const { step, about } = stage.lanes[stage.solo ?? 1] ?? {};
@@ -328,7 +308,9 @@ const keys = {
   x: () => request("failing"),
   b: burst,
   n: () => send("restart"),
-  t: () => inTurns(!stage.turns),
+  t: () => {
+    stage.turns = !stage.turns;
+  },
   c: () => send("cancel"),
   p: guess,
   r: () => {
@@ -344,12 +326,14 @@ const keys = {
       : document.documentElement.requestFullscreen().catch(() => {}),
   0: () => {
     solo(null);
-    inTurns(false);
+    stage.turns = false;
   },
   ArrowDown: () => move(1),
   ArrowUp: () => move(-1),
   "?": () =>
-    byId("help").open ? byId("help").close() : byId("help").showModal(),
+    element("help").open
+      ? element("help").close()
+      : element("help").showModal(),
 };
 for (let n = 1; n <= 9; n += 1) keys[n] = () => soloStep(n);
 
@@ -360,10 +344,11 @@ function move(by) {
   solo(place ? place - 1 : null);
 }
 
-function act(key) {
+function act(does) {
   stage.refused = "";
   if (stage.guess === null) stage.held = Infinity;
-  keys[key]();
+  does();
+  frame();
 }
 
 addEventListener("keydown", (event) => {
@@ -371,10 +356,10 @@ addEventListener("keydown", (event) => {
   if (!(event.key in keys)) return;
   // Space would also press the focused button.
   event.preventDefault();
-  act(event.key);
+  act(keys[event.key]);
 });
 for (const button of document.querySelectorAll("[data-key]")) {
-  button.addEventListener("click", () => act(button.dataset.key));
+  button.addEventListener("click", () => act(keys[button.dataset.key]));
 }
 
 function note() {
@@ -385,9 +370,7 @@ function note() {
   if (stage.guess !== null) return "What will happen? Press p to see.";
   if (stage.held < Infinity) return "The lanes wait for the next key.";
   const busy = stage.lanes.filter((lane) =>
-    [...lane.requests.values()].some(
-      (it) => it.path === "/blocking" && it.end === undefined,
-    ),
+    requestsOf(lane).some(({ path }) => path === "/blocking"),
   ).length;
   const { cores, interval, has_threads } = stage.settings;
   if (busy > 1) {
@@ -576,22 +559,17 @@ function drawRequests(axis, bars, time, from, base, floor) {
 
 function frame() {
   const time = seenUntil();
+  document.body.classList.toggle("solo", stage.solo !== null);
+  byKey("t").ariaPressed = String(stage.turns);
+  byKey("p").ariaPressed = String(stage.guess !== null);
   for (const lane of stage.lanes) {
     show(lane);
-    if (!lane.root.hidden) draw(lane, time);
+    if (isShown(lane)) draw(lane, time);
   }
-  setText(byId("note"), note());
-}
-
-let last = 0;
-function animate(time) {
-  requestAnimationFrame(animate);
-  // The lanes move slowly: more frames would only take CPU time from the servers.
-  if (time - last < (still.matches ? 1000 : 66)) return;
-  last = time;
-  frame();
+  setText(element("note"), note());
 }
 
 listen();
 addEventListener("pageshow", ({ persisted }) => persisted && listen());
-requestAnimationFrame(animate);
+// The lanes move slowly: more frames would only take CPU time from the servers.
+animate(frame, 66);

@@ -1,7 +1,6 @@
 //! The page, its events and its buttons.
 
 use std::{
-    convert::Infallible,
     future::ready,
     io,
     net::{Ipv4Addr, SocketAddr},
@@ -39,14 +38,7 @@ const FILES: [(&str, &str, &str); 6] = [
     ("/favicon.ico", "image/svg+xml", page::ICON),
 ];
 
-/// What a button or a key asks for.
-pub struct Order {
-    pub to: To,
-    pub what: What,
-}
-
 /// Which lanes.
-#[derive(Clone, Copy, PartialEq)]
 pub enum To {
     Lane(usize),
     /// At the same time.
@@ -55,6 +47,7 @@ pub enum To {
     Turns,
 }
 
+/// What a button or a key asks for.
 #[derive(Clone, Copy, Deserialize, PartialEq)]
 #[serde(rename_all = "lowercase")]
 pub enum What {
@@ -64,13 +57,6 @@ pub enum What {
     Burst,
     Cancel,
     Restart,
-}
-
-impl What {
-    /// Whether no lane has its turn after this.
-    pub fn ends_turns(self) -> bool {
-        matches!(self, Self::Cancel | Self::Restart)
-    }
 }
 
 type Html = LazyLock<Result<String, String>>;
@@ -91,7 +77,7 @@ pub static MOVES: Html = LazyLock::new(tasks::moves);
 pub fn serve(
     port: u16,
     log: &Arc<Log>,
-    orders: UnboundedSender<Order>,
+    orders: UnboundedSender<(To, What)>,
 ) -> io::Result<(SocketAddr, Server)> {
     let (log, orders) = (Data::from(log.clone()), Data::new(orders));
     let server = HttpServer::new(move || {
@@ -186,22 +172,18 @@ async fn events(request: HttpRequest, log: Data<Log>) -> HttpResponse {
 
 async fn send(
     path: Path<(String, What)>,
-    orders: Data<UnboundedSender<Order>>,
-) -> Result<HttpResponse, Infallible> {
+    orders: Data<UnboundedSender<(To, What)>>,
+) -> HttpResponse {
     let (to, what) = path.into_inner();
-    let to = match to.as_str() {
+    let to = match &*to {
         "all" => To::All,
         "turns" => To::Turns,
         number => match number.parse() {
             Ok(number) => To::Lane(number),
-            Err(_) => return Ok(HttpResponse::NotFound().finish()),
+            Err(_) => return HttpResponse::NotFound().finish(),
         },
     };
-    // A burst everywhere would leave no core for the browser.
-    if what == What::Burst && !matches!(to, To::Lane(_)) {
-        return Ok(HttpResponse::Conflict().finish());
-    }
     // It fails only while the stage ends.
-    orders.send(Order { to, what }).ok();
-    Ok(HttpResponse::NoContent().finish())
+    orders.send((to, what)).ok();
+    HttpResponse::NoContent().finish()
 }
