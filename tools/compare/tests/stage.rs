@@ -508,7 +508,7 @@ fn a_server_is_frozen_restarted_and_ended_whatever_it_does() {
     browser.wait_for(
         "count(0, '/blocking', 'ok') > 0 && count(0, '/blocking') >= 100
             && read(0, '.idea')
-                == 'for the burst, /blocking counts to 100,000,000'",
+                == 'for the burst, /blocking counts to 100 million'",
     );
     stage.end(Signal::INT);
 }

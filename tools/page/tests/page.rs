@@ -25,12 +25,11 @@ const HELPERS: &str = "
         parseFloat(/[\\d.]+ m?s/.exec(text)) / (/\\d ms/.test(text) ? 1000 : 1);
     window.longest = () => Math.max(0, ...noted
         .filter(it => it.startsWith('No response for ')).map(seconds));
-    // How many streams of progress the tab has opened.
-    window.opened = 0;
+    // The stream of progress that the tab opened last.
     EventSource = class extends EventSource {
         constructor(url) {
             super(url);
-            opened += 1;
+            window.stream = this;
         }
     };";
 
@@ -214,10 +213,11 @@ fn no_more_than_three_are_in_flight_one_may_fail_and_a_busy_server_is_there() {
 /// In step 5 the page counts what was refused, in step 7 the server does.
 #[test]
 fn taken_slots_and_refusals_are_seen_at_a_glance() {
+    let Some(mut browser) = Browser::start() else { return };
     for step in ["step5-back-pressure", "step7-cancellation"] {
         let settings = [("ITERATIONS", "20_000_000_000"), ("QUEUE", "2")];
         let server = start_with(step, &settings);
-        let Some(mut browser) = page(&server) else { return };
+        open(&mut browser, &server);
         browser.look(1280, 720, "light");
         for _ in 0..3 {
             send(&mut browser, "/blocking");
@@ -240,53 +240,44 @@ fn taken_slots_and_refusals_are_seen_at_a_glance() {
 }
 
 #[test]
-fn tabs_share_a_stream_and_used_up_connections_are_no_freeze() {
+fn used_up_connections_are_no_freeze_and_a_hidden_tab_uses_none() {
     let server = start("step7-cancellation", &u64::MAX.to_string());
     let Some(mut first) = page(&server) else { return };
-    let mut tabs = [(); 3].map(|()| another_tab(&first, &server));
-    let streams = |tabs: &mut [Browser]| {
-        let opened = tabs.iter_mut().map(|tab| tab.evaluate("opened > 0"));
-        opened.filter(|opened| *opened == true).count()
+    let mut second = another_tab(&first, &server);
+    first.evaluate("note('#state')");
+    first.wait_for("stream.readyState == EventSource.OPEN");
+    let hide = |is_hidden| {
+        format!(
+            "Object.defineProperty(document, 'hidden',
+                {{ value: {is_hidden}, configurable: true }});
+            document.dispatchEvent(new Event('visibilitychange'));
+            stream.readyState == EventSource.CLOSED"
+        )
     };
-    assert_eq!(streams(&mut tabs), 0);
-    send(&mut tabs[0], "/blocking");
-    let bar = "document.querySelector('#log progress').value";
-    tabs[0].wait_for(&format!("{bar} > 0"));
-    // The first tab follows the progress for all: another one takes over.
-    first.open("about:blank");
-    for _ in 0..3 {
-        tabs[0].evaluate(&format!("seen = {bar}"));
-        tabs[0].wait_for(&format!("{bar} > seen"));
-    }
-    tabs[0].evaluate("document.querySelector('#log button').click()");
-    wait_for_results(&mut tabs[0], 1);
-    assert_eq!(text(&mut tabs[0], "#log .answer"), "Cancelled.");
-    assert_eq!(streams(&mut tabs), 1);
+    assert_eq!(first.evaluate(&hide(true)), true);
+    assert_eq!(first.evaluate(&hide(false)), false);
 
     // Browsers open six connections to a host: all are in use now.
-    for tab in &mut tabs[1..] {
-        for _ in 0..3 {
-            send(tab, "/blocking");
-        }
+    for tab in [&mut first, &mut second] {
+        send(tab, "/blocking");
+        send(tab, "/blocking");
     }
-    tabs[0].evaluate("start = performance.now()");
-    send(&mut tabs[0], "/waiting");
-    for tab in &mut tabs {
+    first.wait_for("text('#admitted') == '4 of 8 slots taken'");
+    first.evaluate("start = performance.now()");
+    send(&mut first, "/waiting");
+    for tab in [&mut first, &mut second] {
         wait_for_answers(tab, 5);
         check(tab, "!/rozen/.test(noted)");
     }
-    // There was a connection for it.
-    check(&mut tabs[0], "count('#log li:not([class])') == 1");
-    for tab in &mut tabs[1..] {
-        tab.evaluate(
-            "document.querySelectorAll('#log button')
-                .forEach((button) => button.click())",
-        );
-    }
-    wait_for_results(&mut tabs[0], 2);
+    check(&mut first, "count('#log .done') == 0");
+    second.evaluate(
+        "document.querySelectorAll('#log button')
+            .forEach((button) => button.click())",
+    );
+    wait_for_results(&mut first, 1);
     // The browser's delay doesn't count as the server's.
     check(
-        &mut tabs[0],
+        &mut first,
         "seconds(text('#log .time')) + seconds(text('#log .held'))
             < (performance.now() - start) / 1000 + 0.2",
     );

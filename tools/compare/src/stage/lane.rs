@@ -212,15 +212,21 @@ impl<'a> Lane<'a> {
             }
             sleep(Duration::from_secs(2)).await;
         };
-        let is_usual = count == self.usual_count();
-        let for_burst = (!is_usual).then_some(count.to_string());
-        let mut about = json!({ "for_burst": for_burst });
-        if subject.source == Source::Step {
-            let page = target.get("/page.json").await?;
-            let mut page: Value = serde_json::from_str(&page)?;
-            about["idea"] = page["idea"].take();
-        }
-        self.log.about(self.number, about);
+        let idea = match &subject.source {
+            _ if count != self.usual_count() => {
+                let millions = count as f64 / 1e6;
+                format!("for the burst, /blocking counts to {millions} million")
+                    .into()
+            }
+            Source::Step => {
+                let page = target.get("/page.json").await?;
+                serde_json::from_str::<Value>(&page)?["idea"].take()
+            }
+            Source::Example => "step 1, with two server threads".into(),
+            Source::Node => "in Node.js".into(),
+            Source::Url(url) => url.as_str().into(),
+        };
+        self.log.about(self.number, json!({ "idea": idea }));
         Ok((server, Arc::new(target)))
     }
 

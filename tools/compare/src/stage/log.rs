@@ -83,19 +83,9 @@ impl Drop for Flight {
 impl Log {
     pub fn new(plan: &Plan) -> Self {
         let about = |Subject { name, source }: &Subject| {
-            let idea = match source {
-                // The server itself tells it.
-                Source::Step => "",
-                Source::Example => "step 1, with two server threads",
-                Source::Node => "in Node.js",
-                Source::Url(url) => url,
-            };
-            json!({
-                "name": sanitized(name, 80),
-                "idea": idea,
-                "is_peer": matches!(source, Source::Url(_)),
-                "state": "starting",
-            })
+            let name = sanitized(name, 80);
+            let is_peer = matches!(source, Source::Url(_));
+            json!({ "name": name, "is_peer": is_peer, "state": "starting" })
         };
         let abouts = plan.subjects.iter().map(about).collect();
         let settings = json!({

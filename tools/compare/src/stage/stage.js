@@ -68,11 +68,6 @@ function called(name) {
   return [Number(step), kind === "node" ? `${words}, Node.js` : words];
 }
 
-function ideaOf({ idea, for_burst }) {
-  const count = for_burst && BigInt(for_burst).toLocaleString("en");
-  return count ? `for the burst, /blocking counts to ${count}` : (idea ?? "");
-}
-
 // What a lane is now: what kind of state that is, and the words for it.
 function stateOf(lane) {
   const { about, requests } = lane;
@@ -155,7 +150,7 @@ function show(lane) {
   part("button").ariaPressed = String(lane.number === stage.solo);
   setText(part(".state"), words);
   part(".state").className = `state ${kind}`;
-  setText(part(".idea"), ideaOf(lane.about));
+  setText(part(".idea"), lane.about.idea ?? "");
   // For screen readers: changes only, not each tenth of a second.
   setText(part("[role=status]"), spoken);
 }
