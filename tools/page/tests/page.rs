@@ -60,7 +60,7 @@ fn open(browser: &mut Browser, server: &Server) {
     // Drawing costs more than everything else here.
     browser.little_motion();
     browser.open(server.url());
-    wait_for_answers(browser, 3);
+    wait_for_answers(browser, 1);
 }
 
 /// Another tab of the same page in the same browser.
@@ -210,11 +210,13 @@ fn no_more_than_three_are_in_flight_one_may_fail_and_a_busy_server_is_there() {
     check(&mut browser, "!/No step/.test(noted)");
 }
 
-/// In step 5 the page counts what was refused, in step 7 the server does.
+/// In step 5 the page counts what was refused, from step 6 on the server does.
 #[test]
-fn taken_slots_and_refusals_are_seen_at_a_glance() {
+fn taken_slots_and_refusals_are_seen_and_only_step_7_stops_the_work() {
     let Some(mut browser) = Browser::start() else { return };
-    for step in ["step5-back-pressure", "step7-cancellation"] {
+    for step in
+        ["step5-back-pressure", "step6-shared-memory", "step7-cancellation"]
+    {
         let settings = [("ITERATIONS", "20_000_000_000"), ("QUEUE", "2")];
         let server = start_with(step, &settings);
         open(&mut browser, &server);
@@ -236,6 +238,22 @@ fn taken_slots_and_refusals_are_seen_at_a_glance() {
             "['#pool', '#axis', '#state', '#log li'].every(it => document
                 .querySelector(it).getBoundingClientRect().bottom <= 720)",
         );
+        if step == "step5-back-pressure" {
+            continue;
+        }
+        browser.wait_for(
+            "running = [...document.querySelectorAll('#log li')]
+                .find(it => it.querySelector('progress')?.value > 0);
+            Boolean(running)",
+        );
+        browser.evaluate("running.querySelector('button').click()");
+        browser.wait_for("running.textContent.includes('Cancelled.')");
+        if step == "step6-shared-memory" {
+            let pool = server.get("/pool");
+            assert!(pool.body().contains("\"admitted\":2"), "{}", pool.body());
+        } else {
+            wait_for_text(&mut browser, "#admitted", "1 of 2 ");
+        }
     }
 }
 
@@ -266,7 +284,7 @@ fn used_up_connections_are_no_freeze_and_a_hidden_tab_uses_none() {
     first.evaluate("start = performance.now()");
     send(&mut first, "/waiting");
     for tab in [&mut first, &mut second] {
-        wait_for_answers(tab, 5);
+        wait_for_answers(tab, 3);
         check(tab, "!/rozen/.test(noted)");
     }
     check(&mut first, "count('#log .done') == 0");
@@ -344,19 +362,6 @@ fn the_page_continues_with_another_step_that_takes_the_port() {
     send(&mut browser, "/blocking");
     wait_for_results(&mut browser, 2);
     assert_eq!(text(&mut browser, "#log .answer"), "Result is 2000");
-}
-
-#[test]
-fn cancel_promises_nothing_that_step_6_does_not_do() {
-    let server = start("step6-shared-memory", "20_000_000_000");
-    let Some(mut browser) = page(&server) else { return };
-    send(&mut browser, "/blocking");
-    browser.wait_for("document.querySelector('#log progress')?.value > 0");
-    browser.evaluate("document.querySelector('#log button').click()");
-    wait_for_results(&mut browser, 1);
-    assert_eq!(text(&mut browser, "#log .answer"), "Cancelled.");
-    let pool = server.get("/pool");
-    assert!(pool.body().contains("\"admitted\":1"), "{}", pool.body());
 }
 
 #[test]

@@ -185,7 +185,9 @@ impl<'a> Lane<'a> {
                 }
                 _ = looks.tick() => {
                     let shares = threads.as_mut().and_then(Threads::look);
-                    shares.map(|it| self.log.threads(self.number, it));
+                    if let Some(shares) = shares {
+                        self.log.threads(self.number, shares);
+                    }
                     if let Some(server) = self.server.take_if(Server::has_ended)
                     {
                         let ended = server.kill();
