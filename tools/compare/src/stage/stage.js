@@ -28,7 +28,7 @@ const stage = {
   cleared: 0,
   // What the page's clock is ahead of the stage's.
   skew: Infinity,
-  connected: false,
+  source: null,
   refused: "",
   heard: 0,
   // How long an answered request is kept.
@@ -189,9 +189,8 @@ const handlers = {
 };
 
 function listen() {
-  const source = new EventSource("/events");
+  const source = (stage.source = new EventSource("/events"));
   source.onmessage = (message) => {
-    stage.connected = true;
     const [time, events] = JSON.parse(message.data);
     const skew = performance.now() - time;
     stage.heard = time;
@@ -201,10 +200,6 @@ function listen() {
     stage.skew = Math.min(stage.skew + 1, skew);
     for (const [kind, ...rest] of events) handlers[kind]?.(...rest);
     forget();
-  };
-  // It tries again by itself.
-  source.onerror = () => {
-    stage.connected = false;
   };
   // A page that is left may stay in the browser's cache for a minute, with its
   // connection; after six of them, no key would reach the stage.
@@ -312,9 +307,7 @@ const keys = {
     stage.cleared = Math.max(now(), stage.heard);
   },
   d: difference,
-  m: () => {
-    location = "/moves.html";
-  },
+  m: () => location.assign("/moves.html"),
   f: () =>
     document.fullscreenElement
       ? document.exitFullscreen()
@@ -358,7 +351,8 @@ for (const button of document.querySelectorAll("[data-key]")) {
 }
 
 function note() {
-  if (!stage.connected) {
+  // It tries again by itself.
+  if (stage.source.readyState !== EventSource.OPEN) {
     return "The stage doesn't answer. Was it stopped? This page continues when it is back.";
   }
   if (stage.refused) return stage.refused;

@@ -85,34 +85,28 @@ fn name(folder: &Path) -> String {
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
-    use std::{
-        hint, process,
-        sync::{
-            Arc,
-            atomic::{AtomicBool, Ordering},
-            mpsc::channel,
-        },
-        thread,
-        time::Duration,
-    };
+    use std::{hint, process, sync::Arc, thread, time::Duration};
 
     use super::*;
 
     #[test]
     fn a_thread_is_on_a_core_or_wants_one_or_sleeps() {
-        let (stop, stopped) = channel::<()>();
-        let is_over = Arc::new(AtomicBool::new(false));
-        let named = |name: &str| thread::Builder::new().name(name.into());
-        named("sleeps").spawn(move || stopped.recv()).unwrap();
-        // Twice as many as there are cores.
-        for _ in 0..2 * thread::available_parallelism().map_or(1, Into::into) {
-            let is_over = is_over.clone();
-            let spin = move || {
-                while !is_over.load(Ordering::Relaxed) {
-                    hint::spin_loop();
+        // The threads end when this is dropped.
+        let running = Arc::new(());
+        let repeat = |name: &str, work: fn()| {
+            let running = Arc::downgrade(&running);
+            let thread = thread::Builder::new().name(name.into());
+            let work = move || {
+                while running.strong_count() > 0 {
+                    work();
                 }
             };
-            named("spins").spawn(spin).unwrap();
+            thread.spawn(work).unwrap();
+        };
+        repeat("sleeps", || thread::sleep(Duration::from_secs(1)));
+        // Twice as many as there are cores.
+        for _ in 0..2 * thread::available_parallelism().map_or(1, Into::into) {
+            repeat("spins", hint::spin_loop);
         }
         let mut threads = Threads::new(process::id());
         let (mut ran, mut waited, mut slept) = (false, false, false);
@@ -135,7 +129,5 @@ mod tests {
             }
             thread::sleep(Duration::from_millis(20));
         }
-        is_over.store(true, Ordering::Relaxed);
-        drop(stop);
     }
 }

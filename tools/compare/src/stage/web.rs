@@ -28,15 +28,26 @@ use super::log::Log;
 /// How often the events are sent to a browser.
 const BEAT: Duration = Duration::from_millis(100);
 
-/// Path, content type and text of each of the page's files.
-const FILES: [(&str, &str, &str); 6] = [
-    ("/", "text/html; charset=utf-8", include_str!("stage.html")),
-    ("/stage.css", "text/css; charset=utf-8", include_str!("stage.css")),
-    ("/stage.js", "text/javascript; charset=utf-8", include_str!("stage.js")),
-    ("/axis.css", "text/css; charset=utf-8", page::AXIS_STYLE),
-    ("/axis.js", "text/javascript; charset=utf-8", page::AXIS_SCRIPT),
-    ("/favicon.ico", "image/svg+xml", page::ICON),
-];
+const HTML: &str = "text/html; charset=utf-8";
+const STYLE: &str = "text/css; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+
+/// Path, content type and text of each of the pages' files.
+fn files() -> [(&'static str, &'static str, String); 8] {
+    let typeface = "body { font-family: system-ui, sans-serif; }";
+    let style = format!("{}\n{typeface}", html::style());
+    let script = format!("{}\n{}", html::SCRIPT, include_str!("lesson.js"));
+    [
+        ("/", HTML, include_str!("stage.html").into()),
+        ("/stage.css", STYLE, include_str!("stage.css").into()),
+        ("/stage.js", SCRIPT, include_str!("stage.js").into()),
+        ("/axis.css", STYLE, page::AXIS_STYLE.into()),
+        ("/axis.js", SCRIPT, page::AXIS_SCRIPT.into()),
+        ("/favicon.ico", "image/svg+xml", page::ICON.into()),
+        ("/difference.css", STYLE, style),
+        ("/difference.js", SCRIPT, script),
+    ]
+}
 
 /// Which lanes.
 pub enum To {
@@ -82,14 +93,10 @@ pub fn serve(
     let (log, orders) = (Data::from(log.clone()), Data::new(orders));
     let server = HttpServer::new(move || {
         let mut shown = scope("").guard(is_this_host);
-        for (path, kind, text) in FILES {
-            shown =
-                shown.route(path, get().to(move || ready(file(kind, text))));
+        for (path, kind, text) in files() {
+            let response = move || ready(file(kind, text.clone()));
+            shown = shown.route(path, get().to(response));
         }
-        let script = || {
-            let lesson = include_str!("lesson.js");
-            ready(file(FILES[2].1, format!("{}\n{lesson}", html::SCRIPT)))
-        };
         App::new()
             .app_data(log.clone())
             .app_data(orders.clone())
@@ -98,9 +105,7 @@ pub fn serve(
                 shown
                     .route("/events", get().to(events))
                     .route("/difference.html", get().to(|| page(&DIFFERENCE)))
-                    .route("/moves.html", get().to(|| page(&MOVES)))
-                    .route("/difference.css", get().to(style))
-                    .route("/difference.js", get().to(script)),
+                    .route("/moves.html", get().to(|| page(&MOVES))),
             )
     })
     .workers(1)
@@ -141,14 +146,9 @@ fn is_this_page(context: &GuardContext) -> bool {
 
 async fn page(html: &'static Html) -> HttpResponse {
     match &**html {
-        Ok(text) => file(FILES[0].1, text.as_str()),
+        Ok(text) => file(HTML, text.as_str()),
         Err(error) => HttpResponse::InternalServerError().body(error.as_str()),
     }
-}
-
-async fn style() -> HttpResponse {
-    let typeface = "body { font-family: system-ui, sans-serif; }";
-    file(FILES[1].1, format!("{}\n{typeface}", html::style()))
 }
 
 async fn events(request: HttpRequest, log: Data<Log>) -> HttpResponse {
