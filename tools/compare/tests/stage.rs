@@ -5,18 +5,13 @@
 use std::{
     fs,
     io::{BufRead, BufReader, Write},
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::TcpStream,
     os::unix::process::CommandExt,
     process::{Child, Command, Stdio},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    thread,
 };
 
 use compare::options::NODE;
-use harness::Browser;
+use harness::{Browser, Server};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process_group};
 use serde_json::json;
 
@@ -63,8 +58,8 @@ impl Drop for Stage {
     }
 }
 
-/// For a lane: the requests the test has sent to a path, the last of them, and
-/// how many have that outcome. None is forgotten, however slow the machine is.
+/// For a lane: the requests to a path, the last of them, how many have that
+/// outcome, and the lane's state. None is forgotten, however slow the machine is.
 /// And how many streams of events the tab has open.
 const HELPERS: &str = "
     EventSource = class extends EventSource {
@@ -80,19 +75,16 @@ const HELPERS: &str = "
     addEventListener('DOMContentLoaded', () => {
         if (window.stage) stage.keeps = Infinity;
     });
-    window.sent = (lane, path) => {
-        const before = JSON.parse(sessionStorage.before ?? '[]')[lane] ?? -1;
-        return [...stage.lanes[lane].requests]
-            .filter(([id, it]) => id > before && it.path == path)
-            .map(([, it]) => it);
-    };
+    window.sent = (lane, path) => [...stage.lanes[lane].requests.values()]
+        .filter(it => it.path == path);
     window.latest = (lane, path) => sent(lane, path).at(-1);
     window.count = (lane, path, outcome) => sent(lane, path)
         .filter(it => !outcome || it.outcome == outcome).length;
-    window.says = lane => {
-        show(stage.lanes[lane]);
-        return stage.lanes[lane].state.textContent;
+    window.read = (lane, part) => {
+        frame();
+        return stage.lanes[lane].root.querySelector(part).textContent;
     };
+    window.says = lane => read(lane, '.state');
     window.isPressed = key =>
         document.querySelector(`[data-key=${key}]`).ariaPressed == 'true';
     window.isAt = caption => {
@@ -103,35 +95,29 @@ const HELPERS: &str = "
         return Math.abs(hunk?.getBoundingClientRect().top - title.bottom) < 10;
     };";
 
-/// A tab that knows the helpers. Nothing where there is no browser.
-fn tab() -> Option<Browser> {
+/// A stage and its page, once all lanes are probed. Nothing where there is no
+/// browser.
+fn stage(arguments: &[&str]) -> Option<(Stage, Browser)> {
     let mut browser = Browser::start()?;
     browser.before_scripts(HELPERS);
-    Some(browser)
-}
-
-/// Opens the page of a stage, and waits until all lanes are probed and nothing
-/// else is in flight. What was sent before isn't counted.
-fn open(browser: &mut Browser, url: &str) {
     browser.look(1280, 720, "light");
     // Drawing costs more than everything else here.
     browser.little_motion();
-    // Another page first: the same with another # isn't loaded again.
-    browser.open("about:blank");
-    browser.open(url);
-    browser.wait_for("stage.lanes.length > 0");
-    browser.press("c");
+    let stage = Stage::with(arguments);
+    browser.open(&stage.url);
     browser.wait_for(
-        "stage.lanes.every(lane => lane.about.state == 'runs'
-            && lane.requests.size > 5 && [...lane.requests.values()]
-                .every(it => it.path == '/non-blocking' || it.end > 0))",
+        "stage.lanes.length > 0 && stage.lanes.every(lane =>
+            lane.about.state == 'runs' && lane.requests.size > 5)",
     );
-    browser.evaluate(
-        "sessionStorage.before = JSON.stringify(stage.lanes.map(lane =>
-            Math.max(...lane.requests.keys())))",
-    );
-    browser.console_errors();
+    Some((stage, browser))
 }
+
+/// The lanes of the class of 50 minutes, and step 7.
+const CLASS: [&str; 3] = [
+    "--two-workers",
+    "--only",
+    "step1-blocking,step2-single-worker,step3-multi-worker,step7-cancellation",
+];
 
 /// How to get from one state to the next: a key's name, and what is true after
 /// it. It begins with the 50-minute class.
@@ -209,33 +195,11 @@ const STATES: [(&str, &str); 45] = [
     ("r", "sessionStorage.streams == 1"),
 ];
 
-/// Its lanes are those of the class of 50 minutes, and step 7; they count for a
-/// tenth of a second.
 #[test]
-fn a_stage_is_taught_with() {
-    let steps = "step1-blocking,step2-single-worker,step3-multi-worker,\
-                 step7-cancellation";
-    let count = ["--iterations", "200000000"];
-    let lanes = ["--two-workers", "--only", steps];
-    let Some(browser) = &mut tab() else { return };
-    let mut stage = Stage::with(&[&count[..], &lanes[..]].concat());
-    for part in [
-        each_key_leads_to_the_next_state,
-        everything_is_reached_by_mouse_and_by_keyboard_and_read_aloud,
-        the_outcome_is_hidden_until_the_class_has_guessed,
-        each_thread_has_a_row_that_stays_as_long_as_its_bar,
-        with_reduced_motion_there_is_one_picture_a_second,
-    ] {
-        open(browser, &stage.url);
-        part(browser);
-        assert_eq!(browser.console_errors(), [""; 0]);
-    }
-    another_sites_page_can_send_nothing(&stage.url);
-    stage.end(Signal::TERM);
-    browser.wait_for("note().startsWith(`The stage doesn't answer.`)");
-}
-
-fn each_key_leads_to_the_next_state(browser: &mut Browser) {
+fn each_key_leads_to_the_next_state() {
+    // For a tenth of a second.
+    let arguments = [&CLASS[..], &["--iterations", "200000000"]].concat();
+    let Some((mut stage, mut browser)) = stage(&arguments) else { return };
     let chapter = harness::workspace().join("docs/chapters/teaching.md");
     let chapter = fs::read_to_string(chapter).unwrap();
     let (_, class) = chapter.split_once("## A 50-minute class").unwrap();
@@ -256,46 +220,66 @@ fn each_key_leads_to_the_next_state(browser: &mut Browser) {
         let loaded = "document.readyState == 'complete'";
         browser.wait_for(&format!("{loaded} && ({state})"));
     }
+    assert_eq!(browser.console_errors(), [""; 0]);
+    stage.end(Signal::TERM);
+    browser.wait_for("note().startsWith(`The stage doesn't answer.`)");
 }
 
-fn everything_is_reached_by_mouse_and_by_keyboard_and_read_aloud(
-    browser: &mut Browser,
-) {
+#[test]
+fn what_a_class_sees_can_be_reached_read_and_guessed() {
+    let arguments = [&CLASS[..], &["--iterations", "1000"]].concat();
+    let Some((stage, mut browser)) = stage(&arguments) else { return };
+    let browser = &mut browser;
+    the_outcome_is_hidden_until_the_class_has_guessed(browser);
+    a_mouse_and_the_keyboard_reach_every_button(browser);
+    with_reduced_motion_there_is_one_picture_a_second(browser);
+    each_thread_has_a_row_that_stays_as_long_as_its_bar(browser);
+    words_and_marks_tell_why_nothing_comes(browser);
+    every_text_can_be_read(browser);
+    assert_eq!(browser.console_errors(), [""; 0]);
+    another_sites_page_can_send_nothing(&stage.url);
+}
+
+fn a_mouse_and_the_keyboard_reach_every_button(browser: &mut Browser) {
     let lane = "section:nth-of-type(2) button";
     browser.click(lane);
     browser.wait_for("stage.solo === 1");
     browser.click(lane);
     browser.wait_for("stage.solo === null");
     // Each button in turn, and the focus can be seen.
-    let reached = "focused = document.activeElement, [
-        focused.textContent,
-        getComputedStyle(focused).outlineStyle != 'none'
-            && parseFloat(getComputedStyle(focused).outlineWidth) >= 2,
-    ]";
-    let buttons = "[...document.querySelectorAll('nav button, h2 button')]
-        .map(it => [it.textContent, true])";
-    let buttons = browser.evaluate(buttons);
-    let buttons = buttons.as_array().unwrap();
-    let names = [
-        "1 blocking",
-        "2 single worker",
-        "3 multi worker",
-        "7 cancellation",
-        "1 two workers",
-    ];
-    let lanes = &buttons[buttons.len() - names.len()..];
-    assert!(lanes.iter().map(|it| &it[0]).eq(names));
-    browser.evaluate("document.body.tabIndex = -1; document.body.focus()");
-    for button in buttons {
+    let buttons = browser.evaluate(
+        "document.body.tabIndex = -1;
+        document.body.focus();
+        [...document.querySelectorAll('nav button, h2 button')]
+            .map(it => it.textContent)",
+    );
+    let reached = "focused = document.activeElement;
+        parseFloat(getComputedStyle(focused).outlineWidth) >= 2
+            && focused.textContent";
+    for button in buttons.as_array().unwrap() {
         browser.press("Tab");
         assert_eq!(browser.evaluate(reached), *button);
     }
+    assert_eq!(browser.evaluate("focused.textContent"), "1 two workers");
     browser.press("Enter");
     browser.wait_for("stage.solo === 4 && focused.ariaPressed == 'true'");
     // A key isn't taken for a press of the focused button.
     browser.press(" ");
     browser.wait_for("count(4, '/blocking', 'ok') == 1 && stage.solo === 4");
-    for scheme in ["light", "dark"] {
+    // Each button is another way to press its key.
+    let pressed = "(() => {
+            const [all, clicked] = [{ ...keys }, []];
+            for (const key in all) keys[key] = () => clicked.push(key);
+            const buttons = [...document.querySelectorAll('nav [data-key]')];
+            buttons.forEach(it => it.click());
+            Object.assign(keys, all);
+            return clicked.join() == buttons.map(it => it.dataset.key).join();
+        })()";
+    assert_eq!(browser.evaluate(pressed), true);
+}
+
+fn every_text_can_be_read(browser: &mut Browser) {
+    for scheme in ["dark", "light"] {
         browser.look(1280, 720, scheme);
         for text in ["ink", "soft", "wait", "sent", "quick"] {
             for ground in ["paper", "panel"] {
@@ -304,45 +288,24 @@ fn everything_is_reached_by_mouse_and_by_keyboard_and_read_aloud(
             }
         }
     }
-    // Each button is another way to press its key.
-    let keys = browser.evaluate(
-        "clicked = [];
-        for (const key in keys) keys[key] = () => clicked.push(key);
-        [...document.querySelectorAll('nav [data-key]')]
-            .map(it => it.dataset.key)",
-    );
-    for key in keys.as_array().unwrap() {
-        browser.click(&format!("nav [data-key={key}]"));
-    }
-    assert_eq!(browser.evaluate("clicked"), keys);
 }
 
 fn the_outcome_is_hidden_until_the_class_has_guessed(browser: &mut Browser) {
-    // Whether the second lane has points in the colour of a request, and how
-    // many words are about it.
+    // Whether the second lane has points in the colour of a request.
     let seen = "(() => {
-            const { axis } = stage.lanes[1];
-            const texts = [];
-            axis.pen.fillText = (text) => texts.push(text);
             frame();
-            delete axis.pen.fillText;
+            const { axis } = stage.lanes[1];
             const colour = axis.colours.sent.match(/\\d+/g);
             const { width, height } = axis.canvas;
             const { data } = axis.pen.getImageData(0, 0, width, height);
-            let points = 0;
-            for (let at = 0; at < data.length; at += 4) {
-                points += colour.every((it, n) => data[at + n] == it);
-            }
-            const words = texts.filter(it => it.includes('/blocking'));
-            return [points > 20, words.length];
+            const isSent = at => colour.every((it, n) => data[at + n] == it);
+            return data.some((_, at) => at % 4 == 0 && isSent(at));
         })()";
     browser.press("2");
-    // What was sent before isn't hidden.
-    browser.evaluate("stage.lanes[1].requests.clear()");
     browser.press("p");
     browser.press(" ");
     browser.wait_for("count(1, '/blocking', 'ok') == 1");
-    assert_eq!(browser.evaluate(seen), json!([false, 0]));
+    assert_eq!(browser.evaluate(seen), false);
     // It waits at the edge, however long the class thinks.
     browser.evaluate(
         "stage.guess = stage.held -= 20000;
@@ -353,135 +316,27 @@ fn the_outcome_is_hidden_until_the_class_has_guessed(browser: &mut Browser) {
         before = stage.heard",
     );
     browser.wait_for("stage.heard > before");
-    assert_eq!(browser.evaluate(seen), json!([false, 0]));
+    assert_eq!(browser.evaluate(seen), false);
     browser.press("p");
-    assert_eq!(browser.evaluate(seen), json!([true, 1]));
-    browser.press("2");
-    assert_eq!(browser.evaluate(seen), json!([false, 0]));
-}
-
-fn another_sites_page_can_send_nothing(url: &str) {
-    let own = url.trim_start_matches("http://");
-    let (_, port) = own.split_once(':').unwrap();
-    // The status of the response.
-    let ask = |line: &str, host: &str, origins: &[&str]| {
-        let origins = origins.iter().map(|it| format!("Origin: {it}\r\n"));
-        let origins: String = origins.collect();
-        let mut stream = TcpStream::connect(own).unwrap();
-        write!(stream, "{line} HTTP/1.1\r\nHost: {host}\r\n{origins}\r\n")
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(stream).read_line(&mut line).unwrap();
-        line[9..12].parse::<u16>().unwrap()
-    };
-    let send = |host: &str, origins: &[&str]| {
-        ask("POST /send/all/cancel", host, origins)
-    };
-    let by_name = format!("localhost:{port}");
-    assert_eq!(send(own, &[url]), 204);
-    assert_eq!(send(&by_name, &[&format!("http://{by_name}")]), 204);
-    // Other sites, other ports, other schemes, pages of no site.
-    for origins in [
-        &["http://example.com"][..],
-        &[&format!("https://{own}")],
-        &[&format!("http://{by_name}")],
-        &[&format!("http://{own}.example.com")],
-        &["http://127.0.0.1:1"],
-        &["null"],
-        &[],
-        &["http://example.com", url],
-    ] {
-        assert_eq!(send(own, origins), 404, "from {origins:?}");
-    }
-    // A name of another site that leads here isn't ours.
-    for host in [
-        &format!("example.com:{port}"),
-        &format!("127.0.0.1.example.com:{port}"),
-        &format!("example.com#@127.0.0.1:{port}"),
-        "",
-    ] {
-        assert_ne!(send(host, &[&format!("http://{host}")]), 204, "at {host}");
-        for path in ["/", "/events", "/stage.js", "/difference.html"] {
-            let status = ask(&format!("GET {path}"), host, &[]);
-            assert!(matches!(status, 400 | 404), "{host}{path}: {status}");
-        }
-    }
-    // A burst goes to one lane only.
-    assert_eq!(ask("POST /send/all/burst", own, &[url]), 409);
-    // What a link or a picture can send changes nothing.
-    assert_eq!(ask("GET /send/all/cancel", own, &[url]), 404);
-    let others = TcpStream::connect(format!("[::1]:{port}"));
-    assert!(others.is_err(), "it listens on 127.0.0.1 only");
-}
-
-/// Lanes that never finish counting, killed, started again and ended.
-#[test]
-fn a_server_is_frozen_restarted_and_ended_whatever_it_does() {
-    let forever = u64::MAX.to_string();
-    let steps = "step1-blocking,step2-single-worker";
-    let lanes = ["--iterations", &forever, "--two-workers", "--only", steps];
-    let mut stage = Stage::with(&lanes);
-    let Some(browser) = &mut tab() else { return };
-    open(browser, &stage.url);
-    let Some(mut other) = tab() else { return };
-    open(&mut other, &stage.url);
-
-    browser.press(" ");
-    // Of two server threads, the other answers until all the probes' connections
-    // wait for the first.
-    browser.wait_for("says(2).startsWith('partly frozen for ')");
-    browser.wait_for("/^frozen for \\d+\\.\\d s$/.test(says(0))");
-    browser.wait_for("says(1) == 'alive'");
-    // Screen readers announce it, but not ten times a second.
-    let spoken =
-        "stage.lanes[0].root.querySelector('[role=status]').textContent";
-    browser.wait_for(&format!("{spoken} == 'frozen'"));
-
-    // More would overload the machine.
-    browser.press("1");
-    for _ in 0..11 {
-        browser.press(" ");
-    }
-    browser.wait_for("count(0, '/blocking') == 10");
-    browser.press(" ");
-    browser.wait_for("note().startsWith('10 requests at most')");
-    assert_eq!(browser.evaluate("count(0, '/blocking')"), 10);
+    assert_eq!(browser.evaluate(seen), true);
     browser.press("0");
-    browser.press("n");
-    let alive = "[0, 1, 2].every(lane => says(lane) == 'alive, cancelled')";
-    browser.wait_for(alive);
-    browser.wait_for(&format!("{spoken} == 'alive, cancelled'"));
+    assert_eq!(browser.evaluate(seen), false);
+}
 
-    // Every browser shows a server that has died, even after a reload.
-    let mut kill = Command::new("pkill");
-    kill.args(["-KILL", "-P", &stage.process.id().to_string(), "step1"]);
-    assert!(kill.status().unwrap().success());
-    let ended = "says(0).startsWith('ended: signal: 9')";
-    browser.press("1");
-    browser.wait_for(ended);
-    other.wait_for(ended);
-    browser.evaluate("window.isOld = true; location.reload()");
-    browser.wait_for("!window.isOld && window.stage?.solo === 0");
-    browser.wait_for(ended);
-    // The others continue, for both.
-    browser.press("2");
-    browser.press("x");
-    for browser in [&mut *browser, &mut other] {
-        browser.wait_for("count(1, '/failing', '500') == 1");
-        assert!(browser.evaluate(ended) == true);
-    }
-    browser.press("1");
-    browser.press("n");
-    browser.wait_for("says(0).startsWith('alive')");
-
-    // In the middle of a burst, whose requests are short ones.
-    browser.press("b");
-    browser.wait_for(
-        "count(0, '/blocking', 'ok') > 0 && count(0, '/blocking') >= 100
-            && ideaOf(stage.lanes[0].about)
-                .startsWith('for the burst, /blocking counts to ')",
-    );
-    stage.end(Signal::INT);
+fn with_reduced_motion_there_is_one_picture_a_second(browser: &mut Browser) {
+    let pause = "(() => {
+            let pauses = [];
+            const original = setTimeout;
+            setTimeout = (_, pause) => pauses.push(pause);
+            animate(() => {}, 66);
+            setTimeout = original;
+            return pauses[0];
+        })()";
+    assert_eq!(browser.evaluate(pause), 1000);
+    browser.look(1280, 720, "light");
+    browser.wait_for("!calm.matches");
+    assert_eq!(browser.evaluate(pause), 66);
+    browser.little_motion();
 }
 
 fn each_thread_has_a_row_that_stays_as_long_as_its_bar(browser: &mut Browser) {
@@ -520,6 +375,11 @@ fn each_thread_has_a_row_that_stays_as_long_as_its_bar(browser: &mut Browser) {
     let one = "1 server,1 worker,1 main";
     let two = "1 server,2 worker,1 main";
     assert_eq!(rows, json!(["1 server,1 main", one, one, one, two]));
+    browser.evaluate("stage.settings.has_threads = false");
+    browser.wait_for("note().includes(`doesn't report what threads do`)");
+}
+
+fn words_and_marks_tell_why_nothing_comes(browser: &mut Browser) {
     // A server thread that gets no core: it's a lane's word only if the lane's
     // other threads have the cores.
     let words = browser.evaluate(
@@ -544,8 +404,153 @@ fn each_thread_has_a_row_that_stays_as_long_as_its_bar(browser: &mut Browser) {
         })",
     );
     assert_eq!(drawn, json!(["✕", "✕", "✕", ""]));
-    browser.evaluate("stage.settings.has_threads = false");
-    browser.wait_for("note().includes(`doesn't report what threads do`)");
+}
+
+fn another_sites_page_can_send_nothing(url: &str) {
+    let own = url.trim_start_matches("http://");
+    let (_, port) = own.split_once(':').unwrap();
+    // The status of the response.
+    let ask = |line: &str, host: &str, origins: &[&str]| {
+        let origins = origins.iter().map(|it| format!("Origin: {it}\r\n"));
+        let origins: String = origins.collect();
+        let mut stream = TcpStream::connect(own).unwrap();
+        write!(stream, "{line} HTTP/1.1\r\nHost: {host}\r\n{origins}\r\n")
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(stream).read_line(&mut line).unwrap();
+        line[9..12].parse::<u16>().unwrap()
+    };
+    let cancel = "POST /send/all/cancel";
+    let by_name = format!("localhost:{port}");
+    assert_eq!(ask(cancel, own, &[url]), 204);
+    assert_eq!(ask(cancel, &by_name, &[&format!("http://{by_name}")]), 204);
+    // Other sites, other ports, other schemes, pages of no site.
+    for origins in [
+        &["http://example.com"][..],
+        &[&format!("https://{own}")],
+        &[&format!("http://{own}.example.com")],
+        &["http://127.0.0.1:1"],
+        &[],
+        &["http://example.com", url],
+    ] {
+        assert_eq!(ask(cancel, own, origins), 404, "from {origins:?}");
+    }
+    // A name of another site that leads here isn't ours.
+    for host in [&*format!("127.0.0.1.example.com:{port}"), ""] {
+        let origin = format!("http://{host}");
+        assert_ne!(ask(cancel, host, &[&origin]), 204, "at {host}");
+        for path in ["/", "/events", "/difference.html"] {
+            let status = ask(&format!("GET {path}"), host, &[]);
+            assert!(matches!(status, 400 | 404), "{host}{path}: {status}");
+        }
+    }
+    // What a link or a picture can send changes nothing.
+    assert_eq!(ask("GET /send/all/cancel", own, &[url]), 404);
+    let others = TcpStream::connect(format!("[::1]:{port}"));
+    assert!(others.is_err(), "it listens on 127.0.0.1 only");
+}
+
+/// Lanes that never finish counting, killed, started again and ended.
+#[test]
+fn a_server_is_frozen_restarted_and_ended_whatever_it_does() {
+    let forever = u64::MAX.to_string();
+    let steps = "step1-blocking,step2-single-worker";
+    let lanes = ["--iterations", &forever, "--two-workers", "--only", steps];
+    let Some((mut stage, mut browser)) = stage(&lanes) else { return };
+    browser.press(" ");
+    // Of two server threads, the other answers until all the probes' connections
+    // wait for the first.
+    browser.wait_for("says(2).startsWith('partly frozen for ')");
+    browser.wait_for("/^frozen for \\d+\\.\\d s$/.test(says(0))");
+    browser.wait_for("says(1) == 'alive'");
+    // Screen readers announce it, but not ten times a second.
+    assert_eq!(browser.evaluate("read(0, '[role=status]')"), "frozen");
+
+    // More would overload the machine.
+    browser.press("1");
+    for _ in 0..11 {
+        browser.press(" ");
+    }
+    browser.wait_for("count(0, '/blocking') == 10");
+    browser.press(" ");
+    browser.wait_for("note().startsWith('10 requests at most')");
+    assert_eq!(browser.evaluate("count(0, '/blocking')"), 10);
+    browser.press("0");
+    browser.press("n");
+    browser
+        .wait_for("[0, 1, 2].every(lane => says(lane) == 'alive, cancelled')");
+
+    // A server that has died is seen, even after a reload.
+    let mut kill = Command::new("pkill");
+    kill.args(["-KILL", "-P", &stage.process.id().to_string(), "step1"]);
+    assert!(kill.status().unwrap().success());
+    browser.press("1");
+    browser.wait_for("says(0).startsWith('ended: signal: 9')");
+    browser.evaluate("window.isOld = true; location.reload()");
+    browser.wait_for("!window.isOld && window.stage?.solo === 0");
+    browser.wait_for("says(0).startsWith('ended: signal: 9')");
+    // The others continue.
+    browser.press("2");
+    browser.press("x");
+    browser.wait_for("count(1, '/failing', '500') == 1");
+    browser.press("1");
+    browser.press("n");
+    browser.wait_for("says(0).startsWith('alive')");
+
+    // In the middle of a burst, whose requests are short ones.
+    browser.press("b");
+    browser.wait_for(
+        "count(0, '/blocking', 'ok') > 0 && count(0, '/blocking') >= 100
+            && read(0, '.idea')
+                == 'for the burst, /blocking counts to 100 million'",
+    );
+    stage.end(Signal::INT);
+}
+
+#[test]
+fn lanes_of_node_and_of_peers_are_seen_and_reached_and_come_back() {
+    if !harness::has_node() {
+        return;
+    }
+    let program = harness::program("step1-blocking").unwrap();
+    let mut command = harness::command(program);
+    let peer = Server::start(command.env("ITERATIONS", "1000")).unwrap();
+    let name = "a name that is far too long for its place on the page";
+    let names = ["p1", "p2", "p3", "p4", "p5", name];
+    let peers = names.map(|it| format!("--url={it}={}", peer.url()));
+    let arguments = ["--node", "--iterations=1000", "--only=step1-blocking"];
+    let peers = peers.iter().map(String::as_str);
+    let arguments: Vec<_> = arguments.into_iter().chain(peers).collect();
+    let Some((mut stage, mut browser)) = stage(&arguments) else { return };
+    let names = "stage.lanes.slice(1, 4).map(lane => lane.about.name)";
+    assert_eq!(browser.evaluate(names), json!(NODE));
+    let all_seen =
+        "stage.lanes.every(({ root }) => root.querySelector('button')
+        .getBoundingClientRect().bottom <= innerHeight)";
+    assert_eq!(browser.evaluate(all_seen), true);
+    browser.press("ArrowUp");
+    browser.wait_for("stage.solo === 9 && location.hash.length > 20");
+    browser.press(" ");
+    browser.wait_for("count(9, '/blocking', 'ok') == 1");
+    browser.press("b");
+    browser.wait_for("/the stage has started/.test(note())");
+    assert_eq!(browser.evaluate("stage.lanes[9].about.name"), name);
+
+    let port = peer.url().rsplit(':').next().unwrap().to_owned();
+    peer.kill();
+    browser.wait_for("says(9).startsWith('no answer: ')");
+    let _peer = Server::start(command.env("PORT", port)).unwrap();
+    browser.wait_for("says(9) == 'alive'");
+
+    // Two lanes are those of step 1, and one each those of steps 2 and 3.
+    for (key, lane) in [("1", 0), ("1", 1), ("2", 2), ("3", 3)] {
+        browser.press(key);
+        browser.wait_for(&format!("stage.solo === {lane}"));
+        browser.press(" ");
+        browser.wait_for(&format!("count({lane}, '/blocking', 'ok') == 1"));
+    }
+    assert_eq!(browser.console_errors(), [""; 0]);
+    stage.end(Signal::HUP);
 }
 
 #[test]
@@ -563,89 +568,4 @@ fn a_machine_is_ready_when_everything_the_class_needs_answers() {
     assert_eq!(bad.stdout, b"not ready: 1 of 3 servers\n");
     let said = String::from_utf8_lossy(&bad.stderr).into_owned();
     assert!(said.contains("gone failed"), "{said}");
-}
-
-/// A server that has one page, for as long as it answers at all.
-fn peer(answers: Arc<AtomicBool>) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let peer = listener.local_addr().unwrap();
-    thread::spawn(move || {
-        for mut stream in listener.incoming().map_while(Result::ok) {
-            let answers = answers.clone();
-            // One that sends nothing doesn't hold up the others.
-            thread::spawn(move || {
-                let head = BufReader::new(&stream).lines();
-                let head = head.map_while(Result::ok);
-                head.take_while(|line| !line.is_empty()).count();
-                if answers.load(Ordering::Relaxed) {
-                    let page =
-                        "HTTP/1.1 200 OK\r\n\r\nThis page is non-blocking";
-                    stream.write_all(page.as_bytes()).ok();
-                }
-            });
-        }
-    });
-    peer
-}
-
-#[test]
-fn lanes_of_node_and_of_peers_are_seen_and_reached_and_come_back() {
-    if !harness::has_node() {
-        return;
-    }
-    let answers = Arc::new(AtomicBool::new(true));
-    let address = peer(answers.clone());
-    let name = "a name that is far too long for its place on the page";
-    let peers = (1..=5).map(|n| format!("--url=peer {n}=http://{address}"));
-    let last = format!("--url={name}=http://{address}");
-    let peers: Vec<_> = peers.chain([last]).collect();
-    let peers = peers.iter().map(String::as_str);
-    let arguments = ["--node", "--iterations=1000", "--only=step1-blocking"];
-    let arguments: Vec<_> = arguments.into_iter().chain(peers).collect();
-    let mut stage = Stage::with(&arguments);
-    let Some(browser) = &mut tab() else { return };
-    open(browser, &stage.url);
-    let names = "stage.lanes.slice(1, 4).map(lane => lane.about.name)";
-    assert_eq!(browser.evaluate(names), json!(NODE));
-    let all_seen = "stage.lanes.every(lane =>
-        lane.button.getBoundingClientRect().bottom <= innerHeight)";
-    assert_eq!(browser.evaluate(all_seen), true);
-    browser.press("ArrowUp");
-    browser.wait_for("stage.solo === 9 && location.hash.length > 20");
-    browser.press(" ");
-    browser.wait_for("count(9, '/blocking', 'ok') == 1");
-    browser.press("b");
-    browser.wait_for("/the stage has started/.test(note())");
-    assert_eq!(browser.evaluate("stage.lanes[9].about.name"), name);
-
-    answers.store(false, Ordering::Relaxed);
-    browser.wait_for("says(9).startsWith('no answer: ')");
-    answers.store(true, Ordering::Relaxed);
-    browser.wait_for("says(9) == 'alive'");
-
-    // Two lanes are those of step 1, and one each those of steps 2 and 3.
-    for (key, lane) in [("1", 0), ("1", 1), ("2", 2), ("3", 3)] {
-        browser.press(key);
-        browser.wait_for(&format!("stage.solo === {lane}"));
-        browser.press(" ");
-        let ok = format!("count({lane}, '/blocking', 'ok') == 1");
-        browser.wait_for(&ok);
-    }
-    assert_eq!(browser.console_errors(), [""; 0]);
-    stage.end(Signal::HUP);
-}
-
-fn with_reduced_motion_there_is_one_picture_a_second(browser: &mut Browser) {
-    // When it is drawn, if the screen asks every 50 ms.
-    let drawn = "requestAnimationFrame = () => {};
-        drawn = [];
-        frame = () => drawn.push(Math.round(last - start));
-        start = last += 5000;
-        for (let at = 50; at <= 2000; at += 50) animate(start + at);
-        drawn";
-    assert_eq!(browser.evaluate(drawn), json!([1000, 2000]));
-    browser.look(1280, 720, "light");
-    browser.wait_for("!still.matches");
-    let often = browser.evaluate(drawn);
-    assert_eq!(often.as_array().map(Vec::len), Some(20), "{often}");
 }

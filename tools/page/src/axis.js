@@ -3,7 +3,23 @@
 // A time axis on a canvas. The page at / of each step, the stage and the book's
 // figures draw with it, in the colours of their style sheets.
 
-/* exported Axis */
+/* exported Axis, element, setText, animate */
+const element = (id) => document.getElementById(id);
+
+function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+const calm = matchMedia("(prefers-reduced-motion: reduce)");
+
+/** Draws again and again, with so many milliseconds in between: that leaves the
+ * processor to the servers. */
+function animate(draw, pause) {
+  draw();
+  const next = () => requestAnimationFrame(() => animate(draw, pause));
+  setTimeout(next, calm.matches ? 1000 : pause);
+}
+
 class Axis {
   static #colours = "paper ink soft line panel quick wait sent".split(" ");
   static {

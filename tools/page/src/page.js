@@ -8,13 +8,8 @@ const FREEZE = 300;
 const HIGHEST = 1000;
 /** From one try to the next while no step answers. */
 const RETRY = 1000;
-/**
- * The shortest time from one drawing of the axis to the next: drawing must
- * leave the processor to the server.
- */
-const FRAME = matchMedia("(prefers-reduced-motion: reduce)").matches
-  ? 1000
-  : 40;
+/** From one drawing of the axis to the next. */
+const FRAME = 40;
 /** How many requests can wait for a response: one per lane of the axis. */
 const MOST_IN_FLIGHT = 3;
 /** At most this many boxes show the pool's slots. */
@@ -27,7 +22,6 @@ const MOST_NAMES = 1000;
 const MOST_BEATS = 6000;
 
 const { duration, plural } = Axis;
-const element = (id) => document.getElementById(id);
 const sleep = (time) => new Promise((done) => setTimeout(done, time));
 /** Tells this page's requests from those of other tabs and of other users. */
 const page = Math.random().toString(36).slice(2);
@@ -45,11 +39,8 @@ const looks = [0, 0, 0];
 let known = 0;
 /** What the server reports about itself; null while that isn't known. */
 let step = null;
-/** Whether this tab is the one that opens the stream of progress. */
-let isFirstTab = false;
-/** The stream, in that tab, and the latest event of it. */
+/** The stream of progress, while this page is seen. */
 let stream = null;
-let latest = null;
 /** How many requests the server has refused, as far as this page knows. */
 let refused = 0;
 /** The files that wait until fewer requests are in flight. */
@@ -265,10 +256,10 @@ function showStep(about) {
     since = now();
   }
   document.title = step.step;
-  setText("step", step.step);
-  setText("idea", step.idea);
+  setText(element("step"), step.step);
+  setText(element("idea"), step.idea);
   const threads = plural(step.threads, "thread");
-  setText("settings", `/blocking counts to ${count} with ${threads}`);
+  setText(element("settings"), `/blocking counts to ${count} with ${threads}`);
   for (const path of ["/failing", "/summary"]) {
     button(path).hidden = !has(path);
   }
@@ -285,7 +276,7 @@ function showInFlight() {
   const { length } = files;
   const queued = length ? `, ${plural(length, "file")} queued` : "";
   const text = `${count} of ${MOST_IN_FLIGHT} in flight${queued}`;
-  setText("in-flight", count === 0 ? "" : text);
+  setText(element("in-flight"), count === 0 ? "" : text);
   for (const button of document.querySelectorAll("#buttons button")) {
     // Not `disabled`, which would take the focus away from the keyboard.
     button.ariaDisabled = String(count >= MOST_IN_FLIGHT);
@@ -334,54 +325,17 @@ function serverTiming(header) {
 
 // ---------------------------------------------------------------- progress
 
-/** What the tabs tell each other: the latest event, or null to ask for it. */
-const tabs = new BroadcastChannel("progress");
-
 /**
- * Only one visible tab opens the stream of progress, and tells the others: each
- * stream takes one of the browser's connections for as long as it's open.
+ * Opens this step's stream, and closes that of the step before. Each takes one
+ * of the browser's connections, so a page that isn't seen has none.
  */
-async function followProgress() {
-  tabs.addEventListener("message", ({ data }) => {
-    if (data) showProgress(data);
-    else if (latest) tabs.postMessage(latest);
-  });
-  tabs.postMessage(null);
-  for (;;) {
-    await visibility("visible");
-    await inTurn(async () => {
-      isFirstTab = true;
-      openStream();
-      await visibility("hidden");
-      isFirstTab = false;
-      openStream();
-    });
-  }
-}
-
-/** Without TLS, browsers have locks for pages of their own machine only. */
-function inTurn(work) {
-  return navigator.locks ? navigator.locks.request("progress", work) : work();
-}
-
-async function visibility(state) {
-  while (document.visibilityState !== state) {
-    await new Promise((done) => {
-      document.addEventListener("visibilitychange", done, { once: true });
-    });
-  }
-}
-
-/** Opens this step's stream, and closes that of the step before. */
 function openStream() {
   stream?.close();
-  stream = latest = null;
-  if (!isFirstTab || !has("/progress")) return;
+  stream = null;
+  if (document.hidden || !has("/progress")) return;
   stream = new EventSource("/progress");
   stream.addEventListener("message", ({ data }) => {
-    latest = data;
-    tabs.postMessage(data);
-    showProgress(data);
+    showProgress(JSON.parse(data));
   });
 }
 
@@ -398,8 +352,7 @@ function addProgress(row, cancel) {
   row.append(button);
 }
 
-function showProgress(data) {
-  const event = JSON.parse(data);
+function showProgress(event) {
   refused = event.refused;
   for (const request of inFlight()) {
     const progress = event.running.find(({ id }) => id === request.id);
@@ -437,12 +390,15 @@ function showPool({ slots, admitted, queued, threads }) {
     return box;
   });
   element("slots").replaceChildren(...list);
-  setText("admitted", `${admitted} of ${slots} slots taken`);
-  setText("queued", `Jobs in the queue: ${queued}; threads: ${threads}.`);
+  setText(element("admitted"), `${admitted} of ${slots} slots taken`);
+  setText(
+    element("queued"),
+    `Jobs in the queue: ${queued}; threads: ${threads}.`,
+  );
   const hint = slots > MOST_IN_FLIGHT ? "To see a refusal: QUEUE=2" : "";
-  setText("hint", refused ? "" : hint);
+  setText(element("hint"), refused ? "" : hint);
   const marks = "✕".repeat(Math.min(refused, 5));
-  setText("refused", refused ? `${marks} ${refused} refused` : "");
+  setText(element("refused"), refused ? `${marks} ${refused} refused` : "");
 }
 
 // ------------------------------------------------------------------- state
@@ -561,27 +517,23 @@ function showState() {
   looks.push(time);
   looks.shift();
   const { kind, text, spoken = text } = state(time);
-  setText("state", text);
+  setText(element("state"), text);
   element("state").className = `state ${kind}`;
   element("pool").hidden = kind === "away" || !has("/pool");
   // For screen readers: changes only, not each tenth of a second.
-  setText("announcement", spoken);
+  setText(element("announcement"), spoken);
 
   const last = beats.at(-1);
   const current = kind === "frozen" ? wait(time) : 0;
   const isKnown = last && kind !== "away";
   showWait("latest", isKnown ? current || last.end - last.start : null);
   showWait("worst", last ? Math.max(worst, current) : null);
-  setText("answers", String(answered));
+  setText(element("answers"), String(answered));
 }
 
 function showWait(id, time) {
-  setText(id, time === null ? "–" : duration(time));
+  setText(element(id), time === null ? "–" : duration(time));
   element(id).className = time >= FREEZE ? "waits" : "";
-}
-
-function setText(id, text) {
-  if (element(id).textContent !== text) element(id).textContent = text;
 }
 
 function now() {
@@ -602,12 +554,8 @@ const LANES = { top: 1.8, height: 1.5 };
 const BEATS = { top: 8.3, bottom: 12.3 };
 const LABELS = 13.15;
 
-function animate() {
-  drawAxis(now());
-  setTimeout(() => requestAnimationFrame(animate), FRAME);
-}
-
-function drawAxis(time) {
+function drawAxis() {
+  const time = now();
   const { em } = axis;
   const wide = Math.round(axis.canvas.clientWidth / em / 6);
   const span = 1000 * Math.min(14, Math.max(6, wide));
@@ -693,6 +641,6 @@ addEventListener("drop", (event) => {
 });
 heartbeat();
 keepShowingStep();
-followProgress();
+document.addEventListener("visibilitychange", openStream);
 setInterval(showState, BEAT);
-animate();
+animate(drawAxis, FRAME);

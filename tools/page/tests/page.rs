@@ -25,12 +25,11 @@ const HELPERS: &str = "
         parseFloat(/[\\d.]+ m?s/.exec(text)) / (/\\d ms/.test(text) ? 1000 : 1);
     window.longest = () => Math.max(0, ...noted
         .filter(it => it.startsWith('No response for ')).map(seconds));
-    // How many streams of progress the tab has opened.
-    window.opened = 0;
+    // The stream of progress that the tab opened last.
     EventSource = class extends EventSource {
         constructor(url) {
             super(url);
-            opened += 1;
+            window.stream = this;
         }
     };";
 
@@ -61,7 +60,7 @@ fn open(browser: &mut Browser, server: &Server) {
     // Drawing costs more than everything else here.
     browser.little_motion();
     browser.open(server.url());
-    wait_for_answers(browser, 3);
+    wait_for_answers(browser, 1);
 }
 
 /// Another tab of the same page in the same browser.
@@ -211,13 +210,16 @@ fn no_more_than_three_are_in_flight_one_may_fail_and_a_busy_server_is_there() {
     check(&mut browser, "!/No step/.test(noted)");
 }
 
-/// In step 5 the page counts what was refused, in step 7 the server does.
+/// In step 5 the page counts what was refused, from step 6 on the server does.
 #[test]
-fn taken_slots_and_refusals_are_seen_at_a_glance() {
-    for step in ["step5-back-pressure", "step7-cancellation"] {
+fn taken_slots_and_refusals_are_seen_and_only_step_7_stops_the_work() {
+    let Some(mut browser) = Browser::start() else { return };
+    for step in
+        ["step5-back-pressure", "step6-shared-memory", "step7-cancellation"]
+    {
         let settings = [("ITERATIONS", "20_000_000_000"), ("QUEUE", "2")];
         let server = start_with(step, &settings);
-        let Some(mut browser) = page(&server) else { return };
+        open(&mut browser, &server);
         browser.look(1280, 720, "light");
         for _ in 0..3 {
             send(&mut browser, "/blocking");
@@ -236,57 +238,64 @@ fn taken_slots_and_refusals_are_seen_at_a_glance() {
             "['#pool', '#axis', '#state', '#log li'].every(it => document
                 .querySelector(it).getBoundingClientRect().bottom <= 720)",
         );
+        if step == "step5-back-pressure" {
+            continue;
+        }
+        browser.wait_for(
+            "running = [...document.querySelectorAll('#log li')]
+                .find(it => it.querySelector('progress')?.value > 0);
+            Boolean(running)",
+        );
+        browser.evaluate("running.querySelector('button').click()");
+        browser.wait_for("running.textContent.includes('Cancelled.')");
+        if step == "step6-shared-memory" {
+            let pool = server.get("/pool");
+            assert!(pool.body().contains("\"admitted\":2"), "{}", pool.body());
+        } else {
+            wait_for_text(&mut browser, "#admitted", "1 of 2 ");
+        }
     }
 }
 
 #[test]
-fn tabs_share_a_stream_and_used_up_connections_are_no_freeze() {
+fn used_up_connections_are_no_freeze_and_a_hidden_tab_uses_none() {
     let server = start("step7-cancellation", &u64::MAX.to_string());
     let Some(mut first) = page(&server) else { return };
-    let mut tabs = [(); 3].map(|()| another_tab(&first, &server));
-    let streams = |tabs: &mut [Browser]| {
-        let opened = tabs.iter_mut().map(|tab| tab.evaluate("opened > 0"));
-        opened.filter(|opened| *opened == true).count()
+    let mut second = another_tab(&first, &server);
+    first.evaluate("note('#state')");
+    first.wait_for("stream.readyState == EventSource.OPEN");
+    let hide = |is_hidden| {
+        format!(
+            "Object.defineProperty(document, 'hidden',
+                {{ value: {is_hidden}, configurable: true }});
+            document.dispatchEvent(new Event('visibilitychange'));
+            stream.readyState == EventSource.CLOSED"
+        )
     };
-    assert_eq!(streams(&mut tabs), 0);
-    send(&mut tabs[0], "/blocking");
-    let bar = "document.querySelector('#log progress').value";
-    tabs[0].wait_for(&format!("{bar} > 0"));
-    // The first tab follows the progress for all: another one takes over.
-    first.open("about:blank");
-    for _ in 0..3 {
-        tabs[0].evaluate(&format!("seen = {bar}"));
-        tabs[0].wait_for(&format!("{bar} > seen"));
-    }
-    tabs[0].evaluate("document.querySelector('#log button').click()");
-    wait_for_results(&mut tabs[0], 1);
-    assert_eq!(text(&mut tabs[0], "#log .answer"), "Cancelled.");
-    assert_eq!(streams(&mut tabs), 1);
+    assert_eq!(first.evaluate(&hide(true)), true);
+    assert_eq!(first.evaluate(&hide(false)), false);
 
     // Browsers open six connections to a host: all are in use now.
-    for tab in &mut tabs[1..] {
-        for _ in 0..3 {
-            send(tab, "/blocking");
-        }
+    for tab in [&mut first, &mut second] {
+        send(tab, "/blocking");
+        send(tab, "/blocking");
     }
-    tabs[0].evaluate("start = performance.now()");
-    send(&mut tabs[0], "/waiting");
-    for tab in &mut tabs {
-        wait_for_answers(tab, 5);
+    first.wait_for("text('#admitted') == '4 of 8 slots taken'");
+    first.evaluate("start = performance.now()");
+    send(&mut first, "/waiting");
+    for tab in [&mut first, &mut second] {
+        wait_for_answers(tab, 3);
         check(tab, "!/rozen/.test(noted)");
     }
-    // There was a connection for it.
-    check(&mut tabs[0], "count('#log li:not([class])') == 1");
-    for tab in &mut tabs[1..] {
-        tab.evaluate(
-            "document.querySelectorAll('#log button')
-                .forEach((button) => button.click())",
-        );
-    }
-    wait_for_results(&mut tabs[0], 2);
+    check(&mut first, "count('#log .done') == 0");
+    second.evaluate(
+        "document.querySelectorAll('#log button')
+            .forEach((button) => button.click())",
+    );
+    wait_for_results(&mut first, 1);
     // The browser's delay doesn't count as the server's.
     check(
-        &mut tabs[0],
+        &mut first,
         "seconds(text('#log .time')) + seconds(text('#log .held'))
             < (performance.now() - start) / 1000 + 0.2",
     );
@@ -353,19 +362,6 @@ fn the_page_continues_with_another_step_that_takes_the_port() {
     send(&mut browser, "/blocking");
     wait_for_results(&mut browser, 2);
     assert_eq!(text(&mut browser, "#log .answer"), "Result is 2000");
-}
-
-#[test]
-fn cancel_promises_nothing_that_step_6_does_not_do() {
-    let server = start("step6-shared-memory", "20_000_000_000");
-    let Some(mut browser) = page(&server) else { return };
-    send(&mut browser, "/blocking");
-    browser.wait_for("document.querySelector('#log progress')?.value > 0");
-    browser.evaluate("document.querySelector('#log button').click()");
-    wait_for_results(&mut browser, 1);
-    assert_eq!(text(&mut browser, "#log .answer"), "Cancelled.");
-    let pool = server.get("/pool");
-    assert!(pool.body().contains("\"admitted\":1"), "{}", pool.body());
 }
 
 #[test]

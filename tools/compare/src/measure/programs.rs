@@ -95,18 +95,20 @@ pub async fn start(
     Ok(spawn_blocking(start).await??)
 }
 
-/// Starts a server with so many threads, unless it runs already, and finds out
-/// where it can be reached. It is killed when its handle is dropped.
+/// Starts a server that counts this far with so many threads, unless it runs
+/// already, and finds out where it can be reached. It is killed when its handle is
+/// dropped.
 ///
 /// # Errors
 /// When it can't be started or reached.
 pub async fn reach(
     Subject { name, source }: &Subject,
+    count: u64,
     threads: usize,
     options: &Options,
     programs: &Programs,
 ) -> Result<(Option<Server>, Target), Failure> {
-    let (count, patience) = (options.iterations, options.patience());
+    let patience = options.patience();
     if let Source::Url(url) = source {
         return Ok((None, Target::find(url, patience, None).await?));
     }

@@ -33,7 +33,8 @@ pub async fn measure(
         let name = format!("{SCALED}, threads: {threads}");
         let mut scaled = Scaled { threads, error: None, runs_ms: Vec::new() };
         let measured = async {
-            let reached = reach(&step, threads, options, programs);
+            let reached =
+                reach(&step, options.iterations, threads, options, programs);
             let (_server, target) = reached.await?;
             for run in 1..=runs {
                 let start = Instant::now();

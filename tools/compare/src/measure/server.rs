@@ -34,7 +34,8 @@ pub async fn run(
     options: &Options,
     programs: &Programs,
 ) -> Result<Run, Failure> {
-    let reached = reach(subject, options.threads, options, programs);
+    let reached =
+        reach(subject, options.iterations, options.threads, options, programs);
     let (server, target) = reached.await?;
     let measured = load_and_probe(target, options).await;
     let (Err(error), Some(server)) = (&measured, server) else {

@@ -1,7 +1,7 @@
 //! What happened in the last seconds, in one order for all browsers.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
     time::{Duration, Instant},
@@ -11,7 +11,12 @@ use common::milliseconds;
 use serde_json::{Value, json};
 
 use super::threads;
-use crate::{format::sanitized, options::Options, results::IN_TIME_MS};
+use crate::{
+    format::sanitized,
+    measure::{Failure, probe::Unsuccessful},
+    options::{Options, Source, Subject},
+    results::IN_TIME_MS,
+};
 
 /// How long an event is kept for browsers that connect later.
 const KEPT: Duration = Duration::from_secs(20);
@@ -29,28 +34,61 @@ pub struct Log {
 
 #[derive(Default)]
 struct State {
+    /// What the page shows on the left of each lane.
+    abouts: Vec<Value>,
     /// How many events were dropped before `events`.
     gone: usize,
     events: VecDeque<(Instant, Arc<str>)>,
-    lanes: Vec<LaneState>,
+    /// The event of each request that has no response yet.
+    flying: BTreeMap<u64, Arc<str>>,
+    next_id: u64,
 }
 
-#[derive(Default)]
-struct LaneState {
-    /// What the page shows on its left.
-    about: Value,
-    /// Requests without a response.
-    flying: Vec<(u64, Arc<str>)>,
+/// A request in flight. If it's dropped before it lands, it was cancelled.
+pub struct Flight {
+    log: Arc<Log>,
+    lane: usize,
+    id: u64,
+    path: &'static str,
+    sent: Instant,
+    outcome: String,
+}
+
+impl Flight {
+    /// Waits for the response.
+    pub async fn land(
+        mut self,
+        answer: impl Future<Output = Result<(), Failure>>,
+    ) -> Result<(), Failure> {
+        let answer = answer.await;
+        self.outcome = match &answer {
+            Ok(()) => "ok".into(),
+            Err(error) => error
+                .downcast_ref::<Unsuccessful>()
+                .map_or("failed".into(), |it| it.status.as_str().into()),
+        };
+        answer
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        let Self { log, lane, id, path, sent, outcome } = self;
+        let (sent, now) = (log.at(*sent), log.at(Instant::now()));
+        let mut state = log.state();
+        state.flying.remove(id);
+        state.push(json!(["request", lane, id, path, sent, now, outcome]));
+    }
 }
 
 impl Log {
     pub fn new(options: &Options) -> Self {
-        let lane = |name: &str| LaneState {
-            about: json!({ "name": sanitized(name, 80), "state": "starting" }),
-            flying: Vec::new(),
+        let about = |Subject { name, source }: &Subject| {
+            let name = sanitized(name, 80);
+            let is_peer = matches!(source, Source::Url(_));
+            json!({ "name": name, "is_peer": is_peer, "state": "starting" })
         };
-        let lanes =
-            options.subjects().iter().map(|it| lane(&it.name)).collect();
+        let abouts = options.subjects().iter().map(about).collect();
         let settings = json!({
             "interval": options.interval().as_millis(),
             "in_time": IN_TIME_MS,
@@ -58,12 +96,12 @@ impl Log {
             "most": MOST,
             "has_threads": threads::are_reported(),
         });
-        let state = Mutex::new(State { lanes, ..State::default() });
+        let state = Mutex::new(State { abouts, ..State::default() });
         Self { start: Instant::now(), settings, state }
     }
 
     /// Milliseconds since the stage began.
-    pub fn at(&self, moment: Instant) -> f64 {
+    fn at(&self, moment: Instant) -> f64 {
         let ms = milliseconds(moment.saturating_duration_since(self.start));
         (ms * 10.0).round() / 10.0
     }
@@ -71,7 +109,7 @@ impl Log {
     /// Changes what the page shows about a lane.
     pub fn about(&self, lane: usize, change: Value) {
         let mut state = self.state();
-        let about = &mut state.lanes[lane].about;
+        let about = &mut state.abouts[lane];
         if let (Some(old), Value::Object(new)) = (about.as_object_mut(), change)
         {
             old.extend(new);
@@ -80,27 +118,20 @@ impl Log {
         state.push(event);
     }
 
-    pub fn sent(&self, lane: usize, id: u64, path: &str, at: Instant) {
-        let event = json!(["request", lane, id, path, self.at(at)]);
-        let mut state = self.state();
-        let event = state.push(event);
-        state.lanes[lane].flying.push((id, event));
-    }
-
-    /// A response: `ok`, or another status; or why there is none.
-    pub fn answered(
-        &self,
+    pub fn sent(
+        self: &Arc<Self>,
         lane: usize,
-        id: u64,
-        path: &str,
+        path: &'static str,
         sent: Instant,
-        outcome: &str,
-    ) {
-        let (at, now) = (self.at(sent), self.at(Instant::now()));
-        let event = json!(["request", lane, id, path, at, now, outcome]);
+    ) -> Flight {
         let mut state = self.state();
-        state.lanes[lane].flying.retain(|it| it.0 != id);
-        state.push(event);
+        let id = state.next_id;
+        state.next_id += 1;
+        let event = json!(["request", lane, id, path, self.at(sent)]);
+        let event = state.push(event);
+        state.flying.insert(id, event);
+        let log = self.clone();
+        Flight { log, lane, id, path, sent, outcome: "cancelled".into() }
     }
 
     /// Which threads a lane has, and what they did since the last look.
@@ -112,14 +143,10 @@ impl Log {
     /// Everything a browser needs to begin, and where to continue reading.
     pub fn hello(&self) -> (usize, String) {
         let state = self.state();
-        let about: Vec<_> = state.lanes.iter().map(|it| &it.about).collect();
-        let hello = json!(["hello", about, self.settings]).to_string();
-        let flying = state.lanes.iter().flat_map(|it| &it.flying);
-        let flying = flying.map(|it| &*it.1);
-        let events = state.events.iter().map(|it| &*it.1);
-        let all = [&*hello].into_iter().chain(flying).chain(events);
-        let all: Vec<_> = all.collect();
-        (state.gone + state.events.len(), self.message(&all))
+        let hello = json!(["hello", state.abouts, self.settings]).to_string();
+        let flying = state.flying.values().map(|it| &**it);
+        let events = [&*hello].into_iter().chain(flying);
+        self.message(&state, 0, events)
     }
 
     /// What has happened since, and where to continue reading. A browser that
@@ -130,14 +157,21 @@ impl Log {
             drop(state);
             return self.hello();
         };
-        let events = state.events.iter().skip(known).map(|it| &*it.1);
-        let events: Vec<_> = events.collect();
-        (state.gone + state.events.len(), self.message(&events))
+        self.message(&state, known, [])
     }
 
-    fn message(&self, events: &[&str]) -> String {
-        let now = self.at(Instant::now());
-        format!("data: [{now},[{}]]\n\n", events.join(","))
+    /// These events, and all but those that are known.
+    fn message<'a>(
+        &self,
+        state: &'a State,
+        known: usize,
+        first: impl IntoIterator<Item = &'a str>,
+    ) -> (usize, String) {
+        let events = state.events.iter().skip(known).map(|it| &*it.1);
+        let events: Vec<_> = first.into_iter().chain(events).collect();
+        let (now, events) = (self.at(Instant::now()), events.join(","));
+        let cursor = state.gone + state.events.len();
+        (cursor, format!("data: [{now},[{events}]]\n\n"))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -13,23 +13,27 @@ mod threads;
 mod web;
 
 use std::{
+    future::pending,
     io::{self, Write},
     sync::{Arc, LazyLock},
-    time::{Duration, Instant},
 };
 
+use futures::{StreamExt, future::LocalBoxFuture, stream::FuturesUnordered};
 use tokio::{
-    sync::mpsc::unbounded_channel,
-    task::{AbortHandle, JoinSet, spawn_blocking},
+    sync::{
+        mpsc::{UnboundedSender, unbounded_channel},
+        oneshot,
+    },
+    task::spawn_blocking,
 };
 
 use crate::{
     measure::{Failure, programs},
     options::Options,
 };
-use lane::Lane;
+use lane::{Lane, Order};
 use log::Log;
-use web::{Order, To};
+use web::{To, What};
 
 /// Shows the servers live until the future is dropped, which kills the servers
 /// it has started.
@@ -37,85 +41,60 @@ use web::{Order, To};
 /// # Errors
 /// When a program can't be built, or the page can't be served.
 pub async fn run(options: &Options) -> Result<bool, Failure> {
-    let programs = Arc::new(programs::find(options).await?);
+    let (subjects, programs) =
+        (options.subjects(), programs::find(options).await?);
     let log = Arc::new(Log::new(options));
-    let interval = options.interval();
-    let (orders, mut received) = unbounded_channel();
-    let in_burst = spawn_blocking(|| rounds_in(lane::IN_BURST)).await?;
-    let (address, server) = web::serve(options.live_port, &log, orders)?;
+    let (sender, mut orders) = unbounded_channel();
+    let (address, server) = web::serve(options.live_port, &log, sender)?;
     spawn_blocking(|| [&web::DIFFERENCE, &web::MOVES].map(LazyLock::force));
-    let mut running = JoinSet::new();
-    let mut lanes = Lanes(Vec::new());
-    for subject in options.subjects().iter().enumerate() {
-        let lane = Arc::new(Lane::new(subject, &log, options, in_burst));
-        let threads = options.threads;
-        running.spawn(lane.clone().run(programs.clone(), threads, interval));
-        lanes.0.push(lane);
+    let mut running = FuturesUnordered::new();
+    let mut lanes = Vec::new();
+    for subject in subjects.iter().enumerate() {
+        let (sender, orders) = unbounded_channel();
+        let lane = Lane::new(subject, options, &programs, &log);
+        running.push(lane.run(orders));
+        lanes.push(sender);
     }
     let line =
         format!("the stage: http://{address} (Ctrl-C stops everything)\n");
     // Standard output may be closed: then the address isn't wanted.
     io::stdout().write_all(line.as_bytes()).ok();
     tokio::pin!(server);
-    let mut turns: Option<AbortHandle> = None;
+    let mut turns: LocalBoxFuture<()> = Box::pin(pending());
     loop {
         tokio::select! {
             ended = &mut server => return Ok(ended.map(|()| false)?),
-            Some(order) = received.recv() => {
-                // If one lane is cancelled, it's the next lane's turn.
-                let ends = match order.to {
-                    To::Lane(_) => false,
-                    To::All => order.what.ends_turns(),
-                    To::Turns => true,
+            Some(()) = running.next() => (),
+            () = &mut turns => turns = Box::pin(pending()),
+            Some((to, what)) = orders.recv() => {
+                let ends_turns = matches!(what, What::Cancel | What::Restart);
+                let chosen = match to {
+                    // If it's cancelled, it's the next lane's turn.
+                    To::Lane(number) => lanes.get(number..=number),
+                    To::Turns if !ends_turns => {
+                        turns = Box::pin(in_turns(what, &lanes));
+                        None
+                    }
+                    To::All | To::Turns => {
+                        if ends_turns {
+                            turns = Box::pin(pending());
+                        }
+                        Some(&*lanes)
+                    }
                 };
-                turns.take_if(|_| ends).inspect(AbortHandle::abort);
-                carry_out(order, &lanes.0, &mut turns);
+                for lane in chosen.unwrap_or_default() {
+                    lane.send((what, None)).ok();
+                }
             }
         }
     }
 }
 
-/// All of them; dropping this kills their servers.
-struct Lanes(Vec<Arc<Lane>>);
-
-impl Drop for Lanes {
-    fn drop(&mut self) {
-        self.0.iter().for_each(|lane| lane.kill());
-        self.0.iter().for_each(|lane| lane.end());
+/// One lane after the other.
+async fn in_turns(what: What, lanes: &[UnboundedSender<Order>]) {
+    for lane in lanes {
+        let (turn, ended) = oneshot::channel();
+        lane.send((what, Some(turn))).ok();
+        ended.await.ok();
     }
-}
-
-fn carry_out(
-    Order { to, what }: Order,
-    lanes: &[Arc<Lane>],
-    turns: &mut Option<AbortHandle>,
-) {
-    match to {
-        To::Lane(number) => {
-            lanes.get(number).inspect(|lane| lane.obey(what));
-        }
-        To::Turns if !what.ends_turns() => {
-            let lanes = lanes.to_vec();
-            let turn = tokio::spawn(async move {
-                for lane in lanes {
-                    lane.obey(what);
-                    lane.idle().await;
-                }
-            });
-            *turns = Some(turn.abort_handle());
-        }
-        To::All | To::Turns => lanes.iter().for_each(|lane| lane.obey(what)),
-    }
-}
-
-/// How far a core counts in that time.
-fn rounds_in(time: Duration) -> u64 {
-    const ROUNDS: u64 = 20_000_000;
-    let fastest = (0..3).map(|_| {
-        let start = Instant::now();
-        common::count(ROUNDS);
-        start.elapsed()
-    });
-    let fastest = fastest.min().unwrap_or(time);
-    (ROUNDS as f64 * time.as_secs_f64() / fastest.as_secs_f64()) as u64
 }

@@ -14,9 +14,7 @@ const SLEEPERS = new Set(["main", "signals", "accepts"]);
 // At most this many threads of a name are drawn.
 const MOST_STRIPS = 24;
 
-const byId = (id) => document.getElementById(id);
 const byKey = (key) => document.querySelector(`[data-key="${key}"]`);
-const still = matchMedia("(prefers-reduced-motion: reduce)");
 
 // What the page holds; the tests read it.
 const stage = {
@@ -28,8 +26,9 @@ const stage = {
   // The lanes stop moving when this moment reaches their left edge.
   held: Infinity,
   cleared: 0,
-  skew: null,
-  connected: false,
+  // What the page's clock is ahead of the stage's.
+  skew: Infinity,
+  source: null,
   refused: "",
   heard: 0,
   // How long an answered request is kept.
@@ -37,27 +36,26 @@ const stage = {
 };
 window.stage = stage;
 
-const now = () => performance.now() - (stage.skew ?? 0);
+const now = () => performance.now() - stage.skew;
 
 function laneOf(about, number) {
-  const root = byId("lane").content.cloneNode(true).firstElementChild;
-  const part = (name) => root.querySelector(name);
-  byId("lanes").append(root);
-  const [canvas, button] = [part("canvas"), part("button")];
-  button.addEventListener("click", () =>
-    solo(stage.solo === number ? null : number),
-  );
+  const root = element("lane").content.cloneNode(true).firstElementChild;
+  element("lanes").append(root);
   const [step, title] = called(about.name);
+  const button = root.querySelector("button");
   button.textContent = step ? `${step} ${title}` : title;
+  button.addEventListener("click", () =>
+    act(() => solo(stage.solo === number ? null : number)),
+  );
+  const canvas = root.querySelector("canvas");
   canvas.ariaLabel = `The last ${SPAN / 1000} seconds of ${button.textContent}:
     probes, requests and threads`;
   return {
-    ...{ number, step, about, root, button, state: part(".state") },
+    ...{ number, step, about, root },
     axis: new Axis(canvas),
     requests: new Map(),
     threads: new Map(),
     looked: null,
-    spoken: { text: "", at: 0 },
   };
 }
 
@@ -70,11 +68,6 @@ function called(name) {
   return [Number(step), kind === "node" ? `${words}, Node.js` : words];
 }
 
-function ideaOf({ idea, for_burst }) {
-  const count = for_burst && BigInt(for_burst).toLocaleString("en");
-  return count ? `for the burst, /blocking counts to ${count}` : (idea ?? "");
-}
-
 // What a lane is now: what kind of state that is, and the words for it.
 function stateOf(lane) {
   const { about, requests } = lane;
@@ -84,16 +77,14 @@ function stateOf(lane) {
     const words = [about.state, about.text].filter(Boolean).join(": ");
     return { kind, words };
   }
-  let [oldest, latest] = [Infinity, 0];
-  const sent = [];
+  const [probes, sent] = [[], []];
   for (const request of requests.values()) {
-    const { path, at, end, outcome } = request;
-    if (path !== PROBE) sent.push(request);
-    else if (end === undefined) oldest = Math.min(oldest, at);
-    else if (outcome === "ok") latest = Math.max(latest, at);
+    (request.path === PROBE ? probes : sent).push(request);
   }
+  const oldest = probes.find(({ end }) => end === undefined)?.at ?? Infinity;
   const wait = stage.heard - oldest;
   if (wait >= FREEZE) {
+    const latest = probes.findLast(({ outcome }) => outcome === "ok")?.at ?? 0;
     // With two server threads, some connections are answered.
     const isPartly = stage.heard - latest < FREEZE;
     const spoken = isPartly
@@ -150,27 +141,23 @@ function countWays(requests) {
   return Object.entries(counts);
 }
 
-function show(lane) {
-  const { root, state, spoken } = lane;
-  const { kind, words, spoken: text = words } = stateOf(lane);
-  setText(state, words);
-  state.className = `state ${kind}`;
-  setText(root.querySelector(".idea"), ideaOf(lane.about));
-  // For screen readers: at most once a second.
-  const time = performance.now();
-  if (text !== spoken.text && time - spoken.at >= 1000) {
-    lane.spoken = { text, at: time };
-    root.querySelector("[role=status]").textContent = text;
-  }
-}
+const isShown = ({ number }) => [number, null].includes(stage.solo);
 
-function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text;
+function show(lane) {
+  const { kind, words, spoken = words } = stateOf(lane);
+  const part = (name) => lane.root.querySelector(name);
+  lane.root.hidden = !isShown(lane);
+  part("button").ariaPressed = String(lane.number === stage.solo);
+  setText(part(".state"), words);
+  part(".state").className = `state ${kind}`;
+  setText(part(".idea"), lane.about.idea ?? "");
+  // For screen readers: changes only, not each tenth of a second.
+  setText(part("[role=status]"), spoken);
 }
 
 const handlers = {
   hello(abouts, settings) {
-    byId("lanes").replaceChildren();
+    element("lanes").replaceChildren();
     stage.settings = settings;
     stage.lanes = abouts.map(laneOf);
     const chosen = stage.lanes.find((it) => hashOf(it) === location.hash);
@@ -202,23 +189,17 @@ const handlers = {
 };
 
 function listen() {
-  const source = new EventSource("/events");
+  const source = (stage.source = new EventSource("/events"));
   source.onmessage = (message) => {
-    stage.connected = true;
     const [time, events] = JSON.parse(message.data);
     const skew = performance.now() - time;
     stage.heard = time;
-    // The fastest message tells the difference of the clocks best.
-    stage.skew =
-      stage.skew === null || Math.abs(skew - stage.skew) > 1000
-        ? skew
-        : Math.min(stage.skew + 1, skew);
+    // The fastest message tells the difference of the clocks best. Another
+    // stage has another clock.
+    if (events[0]?.[0] === "hello") stage.skew = Infinity;
+    stage.skew = Math.min(stage.skew + 1, skew);
     for (const [kind, ...rest] of events) handlers[kind]?.(...rest);
     forget();
-  };
-  // It tries again by itself.
-  source.onerror = () => {
-    stage.connected = false;
   };
   // A page that is left may stay in the browser's cache for a minute, with its
   // connection; after six of them, no key would reach the stage.
@@ -229,28 +210,20 @@ function listen() {
 const seenUntil = () => Math.min(now(), stage.held + SPAN);
 
 function forget() {
-  const [edge, until] = [now() - stage.keeps, seenUntil()];
-  const isOld = (from, to) => to < edge && (to < stage.held || from > until);
+  const edge = seenUntil() - stage.keeps;
   for (const { requests, threads } of stage.lanes) {
-    for (const [id, { at, end }] of requests) {
-      if (isOld(at, end)) requests.delete(id);
+    for (const [id, { end }] of requests) {
+      if (end < edge) requests.delete(id);
     }
-    for (const [id, { from, to, pieces }] of threads) {
-      while (pieces.length && isOld(pieces[0].from, pieces[0].to)) {
-        pieces.shift();
-      }
-      if (isOld(from, to)) threads.delete(id);
+    for (const [id, { to, pieces }] of threads) {
+      while (pieces[0]?.to < edge) pieces.shift();
+      if (to < edge) threads.delete(id);
     }
   }
 }
 
 function solo(number) {
   stage.solo = number;
-  document.body.classList.toggle("solo", number !== null);
-  for (const lane of stage.lanes) {
-    lane.root.hidden = number !== null && lane.number !== number;
-    lane.button.ariaPressed = String(lane.number === number);
-  }
   history.replaceState(null, "", hashOf(stage.lanes[number]));
 }
 
@@ -264,18 +237,12 @@ function soloStep(step) {
   else stage.refused = `Step ${step} isn't on this stage.`;
 }
 
-function inTurns(yes) {
-  stage.turns = yes;
-  byKey("t").ariaPressed = String(yes);
-}
-
 function guess() {
   if (stage.guess === null) stage.guess = stage.held = now();
   else {
     if (now() < stage.held + SPAN) stage.held = Infinity;
     stage.guess = null;
   }
-  byKey("p").ariaPressed = String(stage.guess !== null);
 }
 
 async function send(what) {
@@ -288,9 +255,9 @@ async function send(what) {
   }
 }
 
-// It would leave no core for the browser if it went to all.
 function burst() {
   const { about } = stage.lanes[stage.solo] ?? {};
+  // It would leave no core for the browser if it went to all.
   if (!about) {
     stage.refused = "A burst goes to one lane: show one alone (1 to 9).";
   } else if (about.is_peer) {
@@ -301,17 +268,20 @@ function burst() {
 }
 
 function request(path) {
-  const lanes = stage.lanes.filter(({ root }) => !root.hidden);
-  if (lanes.every((lane) => requestsOf(lane) >= stage.settings.most)) {
-    stage.refused = `${stage.settings.most} requests at most: cancel (c) or restart (n).`;
+  const { most } = stage.settings;
+  if (
+    stage.lanes.filter(isShown).every((lane) => requestsOf(lane).length >= most)
+  ) {
+    stage.refused = `${most} requests at most: cancel (c) or restart (n).`;
   }
   send(path);
 }
 
+// Those in flight.
 const requestsOf = ({ requests }) =>
   [...requests.values()].filter(
     ({ path, end }) => path !== PROBE && end === undefined,
-  ).length;
+  );
 
 function difference() {
   const { step, about } = stage.lanes[stage.solo ?? 1] ?? {};
@@ -328,28 +298,30 @@ const keys = {
   x: () => request("failing"),
   b: burst,
   n: () => send("restart"),
-  t: () => inTurns(!stage.turns),
+  t: () => {
+    stage.turns = !stage.turns;
+  },
   c: () => send("cancel"),
   p: guess,
   r: () => {
     stage.cleared = Math.max(now(), stage.heard);
   },
   d: difference,
-  m: () => {
-    location = "/moves.html";
-  },
+  m: () => location.assign("/moves.html"),
   f: () =>
     document.fullscreenElement
       ? document.exitFullscreen()
       : document.documentElement.requestFullscreen().catch(() => {}),
   0: () => {
     solo(null);
-    inTurns(false);
+    stage.turns = false;
   },
   ArrowDown: () => move(1),
   ArrowUp: () => move(-1),
   "?": () =>
-    byId("help").open ? byId("help").close() : byId("help").showModal(),
+    element("help").open
+      ? element("help").close()
+      : element("help").showModal(),
 };
 for (let n = 1; n <= 9; n += 1) keys[n] = () => soloStep(n);
 
@@ -360,10 +332,11 @@ function move(by) {
   solo(place ? place - 1 : null);
 }
 
-function act(key) {
+function act(does) {
   stage.refused = "";
   if (stage.guess === null) stage.held = Infinity;
-  keys[key]();
+  does();
+  frame();
 }
 
 addEventListener("keydown", (event) => {
@@ -371,23 +344,22 @@ addEventListener("keydown", (event) => {
   if (!(event.key in keys)) return;
   // Space would also press the focused button.
   event.preventDefault();
-  act(event.key);
+  act(keys[event.key]);
 });
 for (const button of document.querySelectorAll("[data-key]")) {
-  button.addEventListener("click", () => act(button.dataset.key));
+  button.addEventListener("click", () => act(keys[button.dataset.key]));
 }
 
 function note() {
-  if (!stage.connected) {
+  // It tries again by itself.
+  if (stage.source.readyState !== EventSource.OPEN) {
     return "The stage doesn't answer. Was it stopped? This page continues when it is back.";
   }
   if (stage.refused) return stage.refused;
   if (stage.guess !== null) return "What will happen? Press p to see.";
   if (stage.held < Infinity) return "The lanes wait for the next key.";
   const busy = stage.lanes.filter((lane) =>
-    [...lane.requests.values()].some(
-      (it) => it.path === "/blocking" && it.end === undefined,
-    ),
+    requestsOf(lane).some(({ path }) => path === "/blocking"),
   ).length;
   const { cores, interval, has_threads } = stage.settings;
   if (busy > 1) {
@@ -576,22 +548,17 @@ function drawRequests(axis, bars, time, from, base, floor) {
 
 function frame() {
   const time = seenUntil();
+  document.body.classList.toggle("solo", stage.solo !== null);
+  byKey("t").ariaPressed = String(stage.turns);
+  byKey("p").ariaPressed = String(stage.guess !== null);
   for (const lane of stage.lanes) {
     show(lane);
-    if (!lane.root.hidden) draw(lane, time);
+    if (isShown(lane)) draw(lane, time);
   }
-  setText(byId("note"), note());
-}
-
-let last = 0;
-function animate(time) {
-  requestAnimationFrame(animate);
-  // The lanes move slowly: more frames would only take CPU time from the servers.
-  if (time - last < (still.matches ? 1000 : 66)) return;
-  last = time;
-  frame();
+  setText(element("note"), note());
 }
 
 listen();
 addEventListener("pageshow", ({ persisted }) => persisted && listen());
-requestAnimationFrame(animate);
+// The lanes move slowly: more frames would only take CPU time from the servers.
+animate(frame, 66);

@@ -1,27 +1,18 @@
 //! What the threads of a process do.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::{Path, PathBuf},
-    time::Instant,
-};
+use std::{collections::BTreeMap, fs, path::Path, time::Instant};
 
 use serde_json::{Value, json};
 
 /// Nanoseconds on a core within which a new thread takes its name.
 const NAMED: u64 = 100_000;
 
-/// The threads of a process, and what each had done at the last look.
+/// The threads of a process: how long each had been on a core and had waited for
+/// one at the last look.
 pub struct Threads {
-    folder: PathBuf,
-    known: BTreeMap<u64, Thread>,
+    process: u32,
+    known: BTreeMap<u32, (u64, u64)>,
     looked: Option<Instant>,
-}
-
-struct Thread {
-    name: String,
-    times: (u64, u64),
 }
 
 /// Whether this system reports what threads do.
@@ -31,8 +22,7 @@ pub fn are_reported() -> bool {
 
 impl Threads {
     pub fn new(process: u32) -> Self {
-        let folder = format!("/proc/{process}/task").into();
-        Self { folder, known: BTreeMap::new(), looked: None }
+        Self { process, known: BTreeMap::new(), looked: None }
     }
 
     /// Each thread's id, its name, and its shares of the time since the last
@@ -44,32 +34,30 @@ impl Threads {
         self.looked = Some(now);
         let mut known = BTreeMap::new();
         let mut shares = Vec::new();
-        for entry in fs::read_dir(&self.folder).ok()?.flatten() {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.process));
+        for entry in threads.ok()?.flatten() {
             let folder = entry.path();
             // The thread may have ended in between.
-            let Some(times) = times(&folder) else { continue };
+            let Some((ran, waited)) = times(&folder) else { continue };
             let id = entry.file_name().to_string_lossy().parse().ok()?;
-            let (name, (ran, waited)) = match self.known.remove(&id) {
-                Some(it) if it.times.0 > NAMED => (it.name, it.times),
-                Some(it) => (name(&folder), it.times),
-                // A new thread has done all of its work since the last look.
-                None if elapsed.is_some() => (name(&folder), (0, 0)),
-                None => (name(&folder), times),
-            };
+            let name =
+                if id == self.process { "main".into() } else { name(&folder) };
             // A new thread has its parent's name until it has run.
-            if name == "server" && times.0 <= NAMED {
+            if name == "server" && ran <= NAMED {
                 continue;
             }
+            // It has done all of its work since the last look.
+            let before = self.known.get(&id).copied().unwrap_or_default();
             let share = |ns: u64| {
                 let share = ns as f64 / elapsed.unwrap_or(f64::INFINITY);
                 (share * 100.0).round() / 100.0
             };
-            let on_a_core = share(times.0.saturating_sub(ran)).min(1.0);
+            let on_a_core = share(ran.saturating_sub(before.0)).min(1.0);
             // It is reported at its end, and may have begun before.
-            let wants_one = share(times.1.saturating_sub(waited));
+            let wants_one = share(waited.saturating_sub(before.1));
             let wants_one = wants_one.min(1.0 - on_a_core);
             shares.push(json!([id, name, on_a_core, wants_one]));
-            known.insert(id, Thread { name, times });
+            known.insert(id, (ran, waited));
         }
         self.known = known;
         (!shares.is_empty()).then_some(shares.into())
@@ -87,12 +75,7 @@ fn times(folder: &Path) -> Option<(u64, u64)> {
 /// What a thread is called on the page. Linux keeps 15 characters of a name.
 fn name(folder: &Path) -> String {
     let name = fs::read_to_string(folder.join("comm")).unwrap_or_default();
-    let is_first = folder
-        .parent()
-        .and_then(Path::parent)
-        .is_some_and(|it| it.file_name() == folder.file_name());
     match name.trim_end() {
-        _ if is_first => "main".into(),
         "actix-rt|system" => "server".into(),
         "actix-server ac" => "accepts".into(),
         name if name.len() == 15 => format!("{name}…"),
@@ -102,34 +85,28 @@ fn name(folder: &Path) -> String {
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
-    use std::{
-        hint, process,
-        sync::{
-            Arc,
-            atomic::{AtomicBool, Ordering},
-            mpsc::channel,
-        },
-        thread,
-        time::Duration,
-    };
+    use std::{hint, process, sync::Arc, thread, time::Duration};
 
     use super::*;
 
     #[test]
     fn a_thread_is_on_a_core_or_wants_one_or_sleeps() {
-        let (stop, stopped) = channel::<()>();
-        let is_over = Arc::new(AtomicBool::new(false));
-        let named = |name: &str| thread::Builder::new().name(name.into());
-        named("sleeps").spawn(move || stopped.recv()).unwrap();
-        // Twice as many as there are cores.
-        for _ in 0..2 * thread::available_parallelism().map_or(1, Into::into) {
-            let is_over = is_over.clone();
-            let spin = move || {
-                while !is_over.load(Ordering::Relaxed) {
-                    hint::spin_loop();
+        // The threads end when this is dropped.
+        let running = Arc::new(());
+        let repeat = |name: &str, work: fn()| {
+            let running = Arc::downgrade(&running);
+            let thread = thread::Builder::new().name(name.into());
+            let work = move || {
+                while running.strong_count() > 0 {
+                    work();
                 }
             };
-            named("spins").spawn(spin).unwrap();
+            thread.spawn(work).unwrap();
+        };
+        repeat("sleeps", || thread::sleep(Duration::from_secs(1)));
+        // Twice as many as there are cores.
+        for _ in 0..2 * thread::available_parallelism().map_or(1, Into::into) {
+            repeat("spins", hint::spin_loop);
         }
         let mut threads = Threads::new(process::id());
         let (mut ran, mut waited, mut slept) = (false, false, false);
@@ -152,7 +129,5 @@ mod tests {
             }
             thread::sleep(Duration::from_millis(20));
         }
-        is_over.store(true, Ordering::Relaxed);
-        drop(stop);
     }
 }

@@ -1,7 +1,6 @@
 //! The page, its events and its buttons.
 
 use std::{
-    convert::Infallible,
     future::ready,
     io,
     net::{Ipv4Addr, SocketAddr},
@@ -29,24 +28,28 @@ use super::log::Log;
 /// How often the events are sent to a browser.
 const BEAT: Duration = Duration::from_millis(100);
 
-/// Path, content type and text of each of the page's files.
-const FILES: [(&str, &str, &str); 6] = [
-    ("/", "text/html; charset=utf-8", include_str!("stage.html")),
-    ("/stage.css", "text/css; charset=utf-8", include_str!("stage.css")),
-    ("/stage.js", "text/javascript; charset=utf-8", include_str!("stage.js")),
-    ("/axis.css", "text/css; charset=utf-8", page::AXIS_STYLE),
-    ("/axis.js", "text/javascript; charset=utf-8", page::AXIS_SCRIPT),
-    ("/favicon.ico", "image/svg+xml", page::ICON),
-];
+const HTML: &str = "text/html; charset=utf-8";
+const STYLE: &str = "text/css; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
 
-/// What a button or a key asks for.
-pub struct Order {
-    pub to: To,
-    pub what: What,
+/// Path, content type and text of each of the pages' files.
+fn files() -> [(&'static str, &'static str, String); 8] {
+    let typeface = "body { font-family: system-ui, sans-serif; }";
+    let style = format!("{}\n{typeface}", html::style());
+    let script = format!("{}\n{}", html::SCRIPT, include_str!("lesson.js"));
+    [
+        ("/", HTML, include_str!("stage.html").into()),
+        ("/stage.css", STYLE, include_str!("stage.css").into()),
+        ("/stage.js", SCRIPT, include_str!("stage.js").into()),
+        ("/axis.css", STYLE, page::AXIS_STYLE.into()),
+        ("/axis.js", SCRIPT, page::AXIS_SCRIPT.into()),
+        ("/favicon.ico", "image/svg+xml", page::ICON.into()),
+        ("/difference.css", STYLE, style),
+        ("/difference.js", SCRIPT, script),
+    ]
 }
 
 /// Which lanes.
-#[derive(Clone, Copy, PartialEq)]
 pub enum To {
     Lane(usize),
     /// At the same time.
@@ -55,6 +58,7 @@ pub enum To {
     Turns,
 }
 
+/// What a button or a key asks for.
 #[derive(Clone, Copy, Deserialize, PartialEq)]
 #[serde(rename_all = "lowercase")]
 pub enum What {
@@ -64,13 +68,6 @@ pub enum What {
     Burst,
     Cancel,
     Restart,
-}
-
-impl What {
-    /// Whether no lane has its turn after this.
-    pub fn ends_turns(self) -> bool {
-        matches!(self, Self::Cancel | Self::Restart)
-    }
 }
 
 type Html = LazyLock<Result<String, String>>;
@@ -90,19 +87,15 @@ pub static MOVES: Html = LazyLock::new(tasks::moves);
 pub fn serve(
     port: u16,
     log: &Arc<Log>,
-    orders: UnboundedSender<Order>,
+    orders: UnboundedSender<(To, What)>,
 ) -> io::Result<(SocketAddr, Server)> {
     let (log, orders) = (Data::from(log.clone()), Data::new(orders));
     let server = HttpServer::new(move || {
         let mut shown = scope("").guard(is_this_host);
-        for (path, kind, text) in FILES {
-            shown =
-                shown.route(path, get().to(move || ready(file(kind, text))));
+        for (path, kind, text) in files() {
+            let response = move || ready(file(kind, text.clone()));
+            shown = shown.route(path, get().to(response));
         }
-        let script = || {
-            let lesson = include_str!("lesson.js");
-            ready(file(FILES[2].1, format!("{}\n{lesson}", html::SCRIPT)))
-        };
         App::new()
             .app_data(log.clone())
             .app_data(orders.clone())
@@ -111,9 +104,7 @@ pub fn serve(
                 shown
                     .route("/events", get().to(events))
                     .route("/difference.html", get().to(|| page(&DIFFERENCE)))
-                    .route("/moves.html", get().to(|| page(&MOVES)))
-                    .route("/difference.css", get().to(style))
-                    .route("/difference.js", get().to(script)),
+                    .route("/moves.html", get().to(|| page(&MOVES))),
             )
     })
     .workers(1)
@@ -154,14 +145,9 @@ fn is_this_page(context: &GuardContext) -> bool {
 
 async fn page(html: &'static Html) -> HttpResponse {
     match &**html {
-        Ok(text) => file(FILES[0].1, text.as_str()),
+        Ok(text) => file(HTML, text.as_str()),
         Err(error) => HttpResponse::InternalServerError().body(error.as_str()),
     }
-}
-
-async fn style() -> HttpResponse {
-    let typeface = "body { font-family: system-ui, sans-serif; }";
-    file(FILES[1].1, format!("{}\n{typeface}", html::style()))
 }
 
 async fn events(request: HttpRequest, log: Data<Log>) -> HttpResponse {
@@ -185,22 +171,18 @@ async fn events(request: HttpRequest, log: Data<Log>) -> HttpResponse {
 
 async fn send(
     path: Path<(String, What)>,
-    orders: Data<UnboundedSender<Order>>,
-) -> Result<HttpResponse, Infallible> {
+    orders: Data<UnboundedSender<(To, What)>>,
+) -> HttpResponse {
     let (to, what) = path.into_inner();
-    let to = match to.as_str() {
+    let to = match &*to {
         "all" => To::All,
         "turns" => To::Turns,
         number => match number.parse() {
             Ok(number) => To::Lane(number),
-            Err(_) => return Ok(HttpResponse::NotFound().finish()),
+            Err(_) => return HttpResponse::NotFound().finish(),
         },
     };
-    // A burst everywhere would leave no core for the browser.
-    if what == What::Burst && !matches!(to, To::Lane(_)) {
-        return Ok(HttpResponse::Conflict().finish());
-    }
     // It fails only while the stage ends.
-    orders.send(Order { to, what }).ok();
-    Ok(HttpResponse::NoContent().finish())
+    orders.send((to, what)).ok();
+    HttpResponse::NoContent().finish()
 }
