@@ -2,9 +2,8 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    env, fs,
+    fs,
     path::{Path, PathBuf},
-    process::Command,
     sync::{
         LazyLock,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -12,12 +11,13 @@ use std::{
     thread,
 };
 
-use harness::{STEPS, programs, workspace};
+use harness::{STEPS, workspace};
 use learn::{
-    check::{self, Seen},
-    exercises, server, task,
+    check, exercises,
+    look::{Seen, look},
+    server::Server,
+    task::{self, Files, Task},
 };
-use task::{Files, Task};
 
 /// The most lines a reader has to type in one move.
 const MOST: usize = 12;
@@ -78,138 +78,97 @@ fn program(files: &Files) -> &'static Path {
     &BUILT[files]
 }
 
-/// Builds all servers at once, as modules of two programs that run the one they
-/// are called by: compiled and linked one by one, they would take a minute.
+/// Builds all servers at once, as modules of one program that runs the one it
+/// is called by: compiled and linked one by one, they would take a minute.
 fn build(servers: BTreeSet<Files>) -> BTreeMap<Files, PathBuf> {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("servers");
-    let write = |path: &str, text: &str| {
-        let path = folder.join(path);
-        if fs::read_to_string(&path).is_ok_and(|old| old == text) {
-            return;
+    let mut sources = Files::new();
+    let (mut modules, mut calls) = (String::new(), String::new());
+    for (number, files) in servers.iter().enumerate() {
+        let server = format!("server_{number}");
+        modules += &format!("mod {server};\n");
+        calls += &format!("\"{number}\" => run(Box::pin({server}::main())),\n");
+        let mut text = files["main.rs"].clone();
+        for (file, inner) in files {
+            let name = file.trim_end_matches(".rs");
+            let module = format!("mod {name} {{\n{inner}}}\n");
+            text = text.replace(&format!("mod {name};\n"), &module);
         }
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    };
-    let mut bins = String::new();
-    for half in 0..2 {
-        let (mut modules, mut calls) = (String::new(), String::new());
-        for (number, files) in servers.iter().enumerate() {
-            if number % 2 != half {
-                continue;
-            }
-            modules += &format!("mod server_{number};\n");
-            calls += &format!(
-                "\"{number}\" => run(Box::pin(server_{number}::main())),\n"
-            );
-            for (file, text) in files {
-                let text = text
-                    .replace("crate::", &format!("crate::server_{number}::"))
-                    .replace("#[actix_web::main]\nasync", "pub async")
-                    .replace("HttpServer::new(", "crate::http_server!(");
-                let file = if file == "main.rs" { "mod.rs" } else { file };
-                write(&format!("src/server_{number}/{file}"), &text);
-            }
-        }
-        // Generic code is compiled for each type of closure and future, so give
-        // all of them the same.
-        let main = format!(
-            "use std::{{env, io, path::Path, pin::Pin, sync::Arc}};
-
-            type Factory<A> = Arc<dyn Fn() -> A + Send + Sync>;
-            fn same<A>(new: Factory<A>) -> impl Fn() -> A + Clone + Send {{
-                move || new()
-            }}
-            #[macro_export]
-            macro_rules! http_server {{
-                ($new:expr) => {{
-                    HttpServer::new($crate::same(std::sync::Arc::new($new)))
-                }};
-            }}
-            {modules}
-            #[actix_web::main]
-            async fn run(
-                server: Pin<Box<dyn Future<Output = io::Result<()>>>>,
-            ) -> io::Result<()> {{
-                server.await
-            }}
-            fn main() -> io::Result<()> {{
-                let program = env::args().next().unwrap();
-                let name = Path::new(&program).file_stem().unwrap();
-                match name.to_str().unwrap() {{ {calls} _ => Ok(()) }}
-            }}"
-        );
-        write(&format!("src/half_{half}.rs"), &main);
-        bins += &format!(
-            "[[bin]]\nname = \"half_{half}\"\npath = \"src/half_{half}.rs\"\n"
-        );
+        let text = text
+            .replace("crate::", &format!("crate::{server}::"))
+            .replace("#[actix_web::main]\nasync", "pub async")
+            .replace("HttpServer::new(", "crate::http_server!(");
+        sources.insert(format!("{server}.rs"), text);
     }
-    let manifest = server::manifest("servers", &bins).unwrap();
-    // Nobody debugs it.
-    let manifest = manifest.replace("\"line-tables-only\"", "false");
-    write("Cargo.toml", &manifest);
-    write("Cargo.lock", &server::lock("servers").unwrap());
-    let output = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--message-format=json-render-diagnostics"])
-        .arg("--manifest-path")
-        .arg(folder.join("Cargo.toml"))
-        .arg("--target-dir")
-        .arg(server::target())
-        .env("CARGO_INCREMENTAL", "0")
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && said.is_empty(), "{said}");
-    let built = programs(&output.stdout);
+    // Generic code is compiled for each type of closure and future, so give all
+    // of them the same.
+    let main = format!(
+        "use std::{{env, io, path::Path, pin::Pin, sync::Arc}};
+
+        type Factory<A> = Arc<dyn Fn() -> A + Send + Sync>;
+        fn same<A>(new: Factory<A>) -> impl Fn() -> A + Clone + Send {{
+            move || new()
+        }}
+        #[macro_export]
+        macro_rules! http_server {{
+            ($new:expr) => {{
+                HttpServer::new($crate::same(std::sync::Arc::new($new)))
+            }};
+        }}
+        {modules}
+        #[actix_web::main]
+        async fn run(
+            server: Pin<Box<dyn Future<Output = io::Result<()>>>>,
+        ) -> io::Result<()> {{
+            server.await
+        }}
+        fn main() -> io::Result<()> {{
+            let program = env::args().next().unwrap();
+            let name = Path::new(&program).file_stem().unwrap();
+            match name.to_str().unwrap() {{ {calls} _ => Ok(()) }}
+        }}"
+    );
+    sources.insert("main.rs".into(), main);
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("all-servers");
+    let server = Server::open(&folder).unwrap();
+    server.put(&sources).unwrap();
+    let built = server.build().unwrap();
+    let program = built.program.expect(&built.messages);
+    assert_eq!(built.messages, "");
     let name = |number: usize| {
-        let name = folder.join(format!("{number}{}", env::consts::EXE_SUFFIX));
+        let name = folder.join(number.to_string());
         fs::remove_file(&name).ok();
-        let built = &built[&format!("half_{}", number % 2)];
-        fs::hard_link(built, &name).unwrap();
+        fs::hard_link(&program, &name).unwrap();
         name
     };
     let names = (0..).map(name);
     servers.into_iter().zip(names).collect()
 }
 
-/// For a tenth of a second.
-const ITERATIONS: u64 = 400_000_000;
+/// For a twentieth of a second.
+const ITERATIONS: u64 = 200_000_000;
+
+/// What code doesn't do yet, and what was seen.
+fn missing(task: &Task, files: &Files) -> (Vec<String>, Seen) {
+    let program = program(files);
+    let mut seen = look(program, ITERATIONS);
+    let begun = Files::new();
+    let missing = check::missing(task, &mut seen, &begun, files, program);
+    (missing, seen)
+}
 
 #[test]
 fn each_move_is_frozen_or_alive_as_it_says_and_not_done_before() {
     let moves = moves();
-    // Number 0 is step 1.
-    in_lanes(moves.len() + 1, |number| {
-        let done = number.checked_sub(1);
-        let files = match done {
-            Some(done) => task::after(&moves, done).unwrap(),
-            None => task::before(&moves, 0).unwrap(),
-        };
-        let program = program(&files);
-        let look = |iterations| {
-            let mut seen = check::look(program, iterations);
-            let missing = done.map(|it| {
-                check::missing(
-                    &moves[it],
-                    &mut seen,
-                    &Files::new(),
-                    &files,
-                    program,
-                )
-            });
-            (seen, missing.unwrap_or_default())
-        };
-        let (mut seen, mut missing) = look(ITERATIONS);
-        if !missing.is_empty() {
-            // A busy machine may need a longer look.
-            (seen, missing) = look(8 * ITERATIONS);
-        }
+    in_lanes(moves.len(), |number| {
+        let after = task::after(&moves, number).unwrap();
+        let (missing, mut seen) = missing(&moves[number], &after);
         assert!(missing.is_empty(), "move {number}: {missing:?}, {seen:?}");
-        let Some(next) = moves.get(number) else { return };
         // Other systems don't list a server's threads.
-        let elsewhere = Seen { counting: None, ..seen.clone() };
-        for mut seen in [seen, elsewhere] {
-            let missing =
-                check::missing(next, &mut seen, &files, &files, program);
+        let mut elsewhere = Seen { counting: None, ..seen.clone() };
+        let Some(next) = moves.get(number + 1) else { return };
+        for seen in [&mut seen, &mut elsewhere] {
+            let program = program(&after);
+            let missing = check::missing(next, seen, &after, &after, program);
             assert!(!missing.is_empty(), "{}: done before it began", next.name);
         }
     });
@@ -320,21 +279,18 @@ fn less_than_a_move_asks_for_is_refused_and_other_words_are_accepted() {
         );
         assert_eq!(missing.len(), 1, "{change:?}: {missing:?}");
     }
+    let step_1 = task::before(&moves, 0).unwrap();
+    assert_ne!(check::missing_in_code(&moves[0], &step_1), [""; 0]);
     in_lanes(WRONG.len() + RIGHT.len(), |number| {
         let is_right = number >= WRONG.len();
         let change = WRONG.iter().chain(&RIGHT).nth(number).unwrap();
-        let files = changed(&moves, change);
-        let program = program(&files);
         let task = &moves[change.0 - 1];
-        let check = || {
-            let mut seen = check::look(program, ITERATIONS);
-            check::missing(task, &mut seen, &Files::new(), &files, program)
-        };
-        let mut missing = check();
-        if missing.is_empty() != is_right {
-            missing = check();
-        }
-        assert_eq!(missing.is_empty(), is_right, "{change:?}: {missing:?}");
+        let (missing, seen) = missing(task, &changed(&moves, change));
+        assert_eq!(
+            missing.is_empty(),
+            is_right,
+            "{change:?}: {missing:?}, {seen:?}"
+        );
     });
 }
 
@@ -372,15 +328,12 @@ fn each_exercise_fails_before_its_solution_and_passes_after_it() {
         let name = &tasks[at].name;
         // A server that gets no core looks frozen, so a busy machine may try
         // again.
-        let check = || check::caught(|| exercises::run(name, program));
-        let mut checked = check();
+        let mut missing = exercises::missing(name, program);
         for _ in 0..5 {
-            if checked.is_ok() != is_solved {
-                checked = check();
+            if missing.is_none() != is_solved {
+                missing = exercises::missing(name, program);
             }
         }
-        assert_eq!(checked.is_ok(), is_solved, "{name}: {checked:?}");
-        let not_yet = checked.err().unwrap_or_default();
-        assert!(!not_yet.starts_with("unexpected: "), "{name}: {not_yet}");
+        assert_eq!(missing.is_none(), is_solved, "{name}: {missing:?}");
     });
 }
