@@ -56,8 +56,8 @@ fn alive(server: &Server) -> Pending {
 }
 
 fn a_late_alarm(program: &Path) {
-    // It takes a second, more or less.
-    let server = counting_to(program, 5_000_000_000);
+    // It takes half a second at least.
+    let server = counting_to(program, 3_000_000_000);
     let start = Instant::now();
     let requests: Vec<_> = (0..10).map(|_| server.open("/waiting")).collect();
     // Their alarms go off while the thread counts.
@@ -117,13 +117,13 @@ fn giving_way(program: &Path) {
 }
 
 fn blocking_recv(program: &Path) {
-    let server = counting_to(program, 1_000_000_000);
+    let server = counting_to(program, 500_000_000);
     let blocking = server.send("/blocking");
     server.get("/non-blocking");
     let waited = blocking.is_answered();
     assert!(waited, "/non-blocking was answered while the worker counted.");
     let answer = blocking.wait();
-    assert!(answer.ends_with("Result is 1000000000"), "{answer}");
+    assert!(answer.ends_with("Result is 500000000"), "{answer}");
 }
 
 fn which_thread(program: &Path) {
@@ -184,7 +184,7 @@ fn one_at_a_time(program: &Path) {
 }
 
 fn a_pool_for_short_jobs(program: &Path) {
-    let settings = [("ITERATIONS", 1_000_000_000), ("THREADS", 2)];
+    let settings = [("ITERATIONS", 500_000_000), ("THREADS", 2)];
     let server = start(program, settings);
     let long = [server.send("/blocking"), server.send("/blocking")];
     let short = server.send("/failing");
@@ -198,7 +198,7 @@ fn a_pool_for_short_jobs(program: &Path) {
     {
         server.terminate();
         for answer in long.map(Pending::wait) {
-            assert!(answer.ends_with("Result is 1000000000"), "{answer}");
+            assert!(answer.ends_with("Result is 500000000"), "{answer}");
         }
         assert_eq!(server.wait().status.code(), Some(0));
     }
@@ -235,7 +235,7 @@ fn when_to_come_back(program: &Path) {
 
 fn time_left(program: &Path) {
     // Long enough for several events.
-    let settings = [("ITERATIONS", 3_000_000_000), ("THREADS", 1)];
+    let settings = [("ITERATIONS", 2_000_000_000), ("THREADS", 1)];
     let server = start(program, settings);
     let events = events(server.send("/progress"));
     let _request = server.send("/blocking");
@@ -259,7 +259,7 @@ fn time_left(program: &Path) {
             looks += 1;
         }
     }
-    assert!(looks > 2, "only {looks} events arrived while it ran.");
+    assert!(looks > 1, "only {looks} events arrived while it ran.");
 }
 
 fn pause(program: &Path) {

@@ -119,7 +119,7 @@ pub fn look(program: &Path, iterations: u64) -> Seen {
     }
     if samples.len() < 8 {
         // Too short to see anything.
-        return look(program, 4 * iterations);
+        return look(program, 2 * iterations);
     }
     samples.sort_by_key(Vec::len);
     // For a fifth of the time at least: a thread that ends and one that begins

@@ -1,5 +1,4 @@
 //! A learner in a terminal makes mistakes, is killed, and ends with step 4.
-#![cfg(unix)]
 
 use std::{
     fs::{self, File},
