@@ -43,7 +43,7 @@ pub fn missing(
     let mut unseen = all(task, |what, rest| in_look(what, rest, seen));
     if missing.is_empty() && !unseen.is_empty() && begun != files {
         // The machine may have been too busy: take a longer look.
-        *seen = look(program, 4 * ITERATIONS);
+        *seen = look(program, 3 * ITERATIONS);
         unseen = all(task, |what, rest| in_look(what, rest, seen));
     }
     missing.extend(unseen);

@@ -108,7 +108,7 @@ pub fn look(program: &Path, iterations: u64) -> Seen {
             start.elapsed() < PATIENCE,
             "your server didn't answer /blocking."
         );
-        thread::sleep(Duration::from_millis(2));
+        thread::sleep(Duration::from_millis(3));
     }
     let blocking_ms = milliseconds(start.elapsed());
     let said = blocking.wait();
