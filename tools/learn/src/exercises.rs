@@ -184,7 +184,7 @@ fn one_at_a_time(program: &Path) {
 }
 
 fn a_pool_for_short_jobs(program: &Path) {
-    let settings = [("ITERATIONS", 500_000_000), ("THREADS", 2)];
+    let settings = [("ITERATIONS", 1_000_000_000), ("THREADS", 2)];
     let server = start(program, settings);
     let long = [server.send("/blocking"), server.send("/blocking")];
     let short = server.send("/failing");
@@ -198,7 +198,7 @@ fn a_pool_for_short_jobs(program: &Path) {
     {
         server.terminate();
         for answer in long.map(Pending::wait) {
-            assert!(answer.ends_with("Result is 500000000"), "{answer}");
+            assert!(answer.ends_with("Result is 1000000000"), "{answer}");
         }
         assert_eq!(server.wait().status.code(), Some(0));
     }

@@ -41,14 +41,11 @@ struct Options {
     folder: PathBuf,
 }
 
-/// An event the tool waits for.
+/// What the learner does in the terminal.
 enum Event {
     Key(Key),
     Predicted(String),
     Quit,
-    Compiled,
-    /// The result for the task at this place.
-    Tried(usize, Box<Report>),
 }
 
 struct Learner {
@@ -82,7 +79,7 @@ fn learn(options: &Options) -> Result<ExitCode, String> {
         return Ok(ExitCode::SUCCESS);
     }
     let task = &learner.tasks[learner.at];
-    let report = try_out(&learner.server, task, || ());
+    let report = try_out(&learner.server, task);
     eprint!("{}", learner.kept);
     println!("{}", report.json(task));
     Ok(ExitCode::from(u8::from(!report.is_solved())))
@@ -175,7 +172,9 @@ impl Learner {
         text + &self.shown + &self.kept + &keys
     }
 
-    fn draw(&self, note: &str) {
+    fn draw(&self, is_trying: bool) {
+        let note =
+            if is_trying { "\n  Compiling and checking…\n" } else { "" };
         let mut out = anstream::stdout();
         let _ = write!(out, "\x1b[2J\x1b[H\n{}{note}", self.screen());
         let _ = out.flush();
@@ -184,58 +183,49 @@ impl Learner {
     /// Runs until the learner quits.
     fn run(&mut self) -> Result<(), String> {
         let (sender, events) = mpsc::channel();
-        let mut trying = Some(self.start(&sender));
-        self.draw("\n  Compiling…\n");
-        let keys = sender.clone();
-        thread::spawn(move || read_keys(&keys));
+        thread::spawn(move || read_keys(&sender));
+        let mut trying: Option<(usize, JoinHandle<Report>)> = None;
         loop {
+            let mut has_news = true;
             match events.recv_timeout(Duration::from_millis(50)) {
-                Ok(Event::Key(key)) => {
-                    self.press(&key)?;
-                    self.draw("");
-                }
-                Ok(Event::Predicted(prediction)) => {
-                    self.predicted(prediction)?;
-                    self.draw("");
-                }
-                Ok(Event::Compiled) => self.draw("\n  Checking…\n"),
-                Ok(Event::Tried(at, report)) => {
-                    trying = None;
-                    // Otherwise the learner has gone to another task.
-                    if at == self.at {
-                        self.tried(*report)?;
-                        self.draw("");
-                    }
-                }
+                Ok(Event::Key(key)) => self.press(&key)?,
+                Ok(Event::Predicted(text)) => self.predicted(text)?,
                 Ok(Event::Quit) | Err(RecvTimeoutError::Disconnected) => break,
-                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Timeout) => has_news = false,
+            }
+            if let Some((at, tried)) = trying.take_if(|it| it.1.is_finished())
+                && let Ok(report) = tried.join()
+                // Otherwise the learner has gone to another task.
+                && at == self.at
+            {
+                self.tried(report)?;
+                has_news = true;
             }
             if trying.is_none() && self.has_changed() {
-                trying = Some(self.start(&sender));
-                self.draw("\n  Compiling…\n");
+                trying = Some((self.at, self.start()));
+                has_news = true;
+            }
+            if has_news {
+                self.draw(trying.is_some());
             }
         }
         // This also ends the server that the thread started.
-        trying.map(JoinHandle::join);
+        trying.map(|it| it.1.join());
         println!("  Until next time: cargo run -p learn continues here.");
         Ok(())
     }
 
     /// Whether the learner has saved a change since the last check.
     fn has_changed(&self) -> bool {
+        let Some(report) = &self.report else { return true };
         let mine = task::sources(&self.server.src());
-        self.report.as_ref().is_none_or(|it| Ok(&it.files) != mine.as_ref())
+        mine.is_ok_and(|it| it != report.files)
     }
 
-    fn start(&self, events: &Sender<Event>) -> JoinHandle<()> {
+    fn start(&self) -> JoinHandle<Report> {
         let server = self.server.clone();
-        let (at, task) = (self.at, self.tasks[self.at].clone());
-        let events = events.clone();
-        thread::spawn(move || {
-            let compiled = || drop(events.send(Event::Compiled));
-            let report = try_out(&server, &task, compiled);
-            events.send(Event::Tried(at, Box::new(report))).ok();
-        })
+        let task = self.tasks[self.at].clone();
+        thread::spawn(move || try_out(&server, &task))
     }
 
     fn press(&mut self, key: &Key) -> Result<(), String> {
@@ -281,29 +271,27 @@ impl Learner {
     }
 
     fn next(&mut self) -> Result<(), String> {
-        let solved = self.report.as_ref().is_some_and(Report::is_solved);
-        if !solved {
-            self.shown =
-                "  Not solved yet. Press h for a hint, or t to take the solution.\n".into();
-            return Ok(());
-        }
-        let is_move = |it: &Task| it.step().is_none();
-        let next = self.tasks.get(self.at + 1);
+        let next = self.at + 1;
+        let is_move = |at: usize| {
+            self.tasks.get(at).is_some_and(|it| it.step().is_none())
+        };
         // The ending is shown once, between the moves and the exercises.
-        let is_end =
-            is_move(&self.tasks[self.at]) && !next.is_some_and(is_move);
-        if is_end && !self.has_ended {
+        let is_end = is_move(self.at) && !is_move(next) && !self.has_ended;
+        if !self.report.as_ref().is_some_and(Report::is_solved) {
+            self.shown = "  Not solved yet. Press h for a hint, or t to take \
+                          the solution.\n"
+                .into();
+        } else if is_end {
             let mine = task::sources(&self.server.src())?;
             let is_book = mine == task::after(&self.tasks, self.at)?;
             self.shown = screen::end(&self.progress, is_book);
             self.has_ended = true;
-            return Ok(());
-        }
-        if next.is_none() {
+        } else if next == self.tasks.len() {
             self.shown = "  That was the last exercise.\n".into();
-            return Ok(());
+        } else {
+            self.begin(next, false)?;
         }
-        self.begin(self.at + 1, false)
+        Ok(())
     }
 }
 

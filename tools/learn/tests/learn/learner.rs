@@ -143,7 +143,7 @@ fn a_learner_makes_mistakes_is_killed_takes_over_and_loses_nothing() {
     assert!(kept(&folder).contains(&other), "the learner's code is lost");
 
     let mut learn = Session::start(&folder, "1");
-    learn.wait_for("Checking…");
+    learn.wait_for("Compiling");
     learn.wait_for("FROZEN for");
     learn.press("h");
     learn.wait_for("Hint: A closure without parameters");
