@@ -40,26 +40,26 @@ pub fn missing(
     if seen.counting.is_none() && begun == files {
         missing.push("you haven't changed anything in this move yet.".into());
     }
-    let mut unseen = all(task, |what, rest| in_look(what, rest, seen));
+    let mut unseen = unmet(task, |what, rest| in_look(what, rest, seen));
     if missing.is_empty() && !unseen.is_empty() && begun != files {
         // The machine may have been too busy: take a longer look.
         *seen = look(program, 3 * ITERATIONS);
-        unseen = all(task, |what, rest| in_look(what, rest, seen));
+        unseen = unmet(task, |what, rest| in_look(what, rest, seen));
     }
     missing.extend(unseen);
     if missing.is_empty() {
-        missing = all(task, |what, rest| in_answers(what, rest, program));
+        missing = unmet(task, |what, rest| in_answers(what, rest, program));
     }
     missing
 }
 
 /// What a move's code doesn't contain yet.
 pub fn missing_in_code(task: &Task, files: &Files) -> Vec<String> {
-    all(task, |what, rest| in_code(what, rest, files))
+    unmet(task, |what, rest| in_code(what, rest, files))
 }
 
-/// What one kind of check misses of all that a move expects.
-fn all(
+/// What a move expects, and one kind of check doesn't find.
+fn unmet(
     task: &Task,
     check: impl Fn(&str, &str) -> Option<String>,
 ) -> Vec<String> {

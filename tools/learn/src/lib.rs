@@ -64,7 +64,7 @@ pub fn try_out(server: &Server, task: &Task) -> Report {
         report.messages = built.messages;
         let program = built.program.ok_or("it doesn't compile.")?;
         let seen = report.seen.insert(look::look(&program, ITERATIONS));
-        let begun = server.progress()?.unwrap_or_default().begun;
+        let begun = server.progress()?.begun;
         report.missing =
             check::missing(task, seen, &begun, &report.files, &program);
         Ok(())

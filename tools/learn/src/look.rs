@@ -117,14 +117,15 @@ pub fn look(program: &Path, iterations: u64) -> Seen {
         let stderr = server.kill().stderr;
         panic!("/blocking got a wrong response.\n{said}{stderr}");
     }
-    if samples.len() < 8 {
-        // Too short to see anything.
+    // Too short to see anything? Unless it doesn't count at all.
+    if samples.len() < 8 && iterations < 10_000_000_000 {
         return look(program, 2 * iterations);
     }
     samples.sort_by_key(Vec::len);
     // For a fifth of the time at least: a thread that ends and one that begins
     // may overlap.
-    let usual = samples.swap_remove(samples.len() * 4 / 5);
+    let at = samples.len() * 4 / 5;
+    let usual = samples.into_iter().nth(at).unwrap_or_default();
     let counting = before.first().map(|first| Counting {
         threads: usual.len(),
         reused: usual.iter().all(is_known),

@@ -89,7 +89,7 @@ impl Learner {
     fn open(options: &Options) -> Result<Self, String> {
         let tasks = task::all()?;
         let server = Server::open(&options.folder)?;
-        let progress = server.progress()?.unwrap_or_default();
+        let progress = server.progress()?;
         let known = tasks.iter().position(|it| it.name == progress.task);
         let at = match &options.task {
             Some(number) => named(&tasks, number)?,
@@ -326,7 +326,7 @@ fn read_keys(events: &Sender<Event>) {
 }
 
 fn ask_for_prediction() -> String {
-    // Nothing else is drawn meanwhile.
+    // While this is locked, nothing else is drawn.
     let mut out = io::stdout().lock();
     let _ = write!(out, "\n  Your prediction: ");
     let _ = out.flush();

@@ -3,8 +3,10 @@
 //! go or not at all.
 
 use std::{
-    env, fs,
-    io::{self, Write},
+    env,
+    fmt::Display,
+    fs,
+    io::Write,
     path::{Path, PathBuf},
 };
 
@@ -53,7 +55,7 @@ pub struct Built {
     pub messages: String,
 }
 
-fn told(path: &Path) -> impl Fn(io::Error) -> String {
+fn told<E: Display>(path: &Path) -> impl Fn(E) -> String {
     move |error| format!("{}: {error}", path.display())
 }
 
@@ -132,22 +134,20 @@ impl Server {
         self.folder.join("src")
     }
 
-    /// The learner's progress; nothing at first.
-    pub fn progress(&self) -> Result<Option<Progress>, String> {
+    /// The learner's progress so far.
+    pub fn progress(&self) -> Result<Progress, String> {
         let path = self.folder.join("progress.json");
-        match fs::read_to_string(&path) {
-            Ok(text) => serde_json::from_str(&text)
-                .map(Some)
-                .map_err(|error| format!("{}: {error}", path.display())),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(told(&path)(error)),
+        if !path.exists() {
+            return Ok(Progress::default());
         }
+        let text = fs::read_to_string(&path).map_err(told(&path))?;
+        serde_json::from_str(&text).map_err(told(&path))
     }
 
     /// Saves the learner's progress.
     pub fn save(&self, progress: &Progress) -> Result<(), String> {
         let text = serde_json::to_string_pretty(progress)
-            .map_err(|error| error.to_string())?;
+            .map_err(|it| it.to_string())?;
         replace(&self.folder.join("progress.json"), &text)
     }
 
