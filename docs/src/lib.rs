@@ -30,7 +30,7 @@
 //! `tests/seam.rs` the steps next to each other, `tests/difference.rs` and
 //! `tests/press.rs` the pages in a browser, `tests/own.rs` and `tests/watch.rs`
 //! the servers that aren't steps. The exercises are tested in
-//! `tools/learn/tests/moves.rs`.
+//! `tools/learn/tests/learn/moves.rs`.
 
 pub mod build;
 mod figures;

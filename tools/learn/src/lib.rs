@@ -3,18 +3,20 @@
 //!
 //! - [`task`]: the tasks, from `moves/` and `docs/exercises/`;
 //! - [`server`]: `my-server/`, the learner's own package;
-//! - [`check`]: what a server does while it counts;
+//! - [`look`]: what a server does while it counts;
+//! - [`check`]: what a task expects of the server;
 //! - [`exercises`]: what each exercise's server must do;
 //! - [`screen`]: what the terminal shows.
 
 pub mod check;
 pub mod exercises;
+pub mod look;
 pub mod screen;
 pub mod server;
 
 pub use difference::tasks as task;
 
-use check::Seen;
+use look::Seen;
 use serde_json::{Value, json};
 use server::Server;
 use task::{Files, Task};
@@ -23,6 +25,7 @@ use task::{Files, Task};
 const ITERATIONS: u64 = 600_000_000;
 
 /// The result of checking the learner's code.
+#[derive(Default)]
 pub struct Report {
     /// The code.
     pub files: Files,
@@ -52,34 +55,20 @@ impl Report {
     }
 }
 
-/// Compiles the learner's server, calls `compiled`, and checks what it does.
-pub fn try_out(
-    server: &Server,
-    task: &Task,
-    colour: bool,
-    compiled: impl Fn(),
-) -> Report {
-    let mut report = Report {
-        files: Files::new(),
-        messages: String::new(),
-        seen: None,
-        missing: Vec::new(),
-    };
-    let mut checked = || {
+/// Compiles the learner's server, and checks what it does.
+pub fn try_out(server: &Server, task: &Task) -> Report {
+    let mut report = Report::default();
+    let checked = check::caught(|| {
         report.files = task::sources(&server.src())?;
-        let built = server.build(colour)?;
+        let built = server.build()?;
         report.messages = built.messages;
         let program = built.program.ok_or("it doesn't compile.")?;
-        compiled();
-        let look = || check::look(&program, ITERATIONS);
-        let seen = report.seen.insert(check::caught(look)?);
-        let begun = server.progress()?.unwrap_or_default().begun;
-        let files = &report.files;
-        let missing = || check::missing(task, seen, &begun, files, &program);
-        report.missing = check::caught(missing)?;
+        let seen = report.seen.insert(look::look(&program, ITERATIONS));
+        let begun = server.progress()?.begun;
+        report.missing =
+            check::missing(task, seen, &begun, &report.files, &program);
         Ok(())
-    };
-    let checked: Result<(), String> = checked();
+    });
     report.missing.extend(checked.err());
     report
 }

@@ -3,9 +3,10 @@
 
 use std::{
     io::{self, IsTerminal, Write},
+    panic,
     path::PathBuf,
     process::ExitCode,
-    sync::mpsc::{self, Receiver, Sender},
+    sync::mpsc::{self, RecvTimeoutError, Sender},
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -13,12 +14,13 @@ use std::{
 use clap::Parser;
 use console::{Key, Term};
 use learn::{
-    Report, screen,
+    Report,
+    check::caught,
+    screen,
     server::{Progress, Server},
     task::{self, Files, Task},
     try_out,
 };
-use notify::{RecursiveMode, Watcher};
 
 #[derive(Parser)]
 #[command(about, next_line_help = true)]
@@ -39,13 +41,11 @@ struct Options {
     folder: PathBuf,
 }
 
-/// An event the tool waits for.
+/// What the learner does in the terminal.
 enum Event {
     Key(Key),
-    Saved,
-    Compiled,
-    /// The result for the task at this place.
-    Tried(usize, Box<Report>),
+    Predicted(String),
+    Quit,
 }
 
 struct Learner {
@@ -54,7 +54,6 @@ struct Learner {
     progress: Progress,
     at: usize,
     hints: usize,
-    colour: bool,
     /// The output of the last key, shown below the rest.
     shown: String,
     /// Where the code that it replaced is kept.
@@ -64,24 +63,23 @@ struct Learner {
 }
 
 fn main() -> ExitCode {
-    match learn(Options::parse()) {
-        Ok(status) => status,
-        Err(error) => {
-            anstream::eprintln!("{error}");
-            ExitCode::from(2)
-        }
-    }
+    // Panics are messages: of a check, which the screen shows, or of `learn`.
+    panic::set_hook(Box::new(|_| ()));
+    caught(|| learn(&Options::parse())).unwrap_or_else(|error| {
+        anstream::eprintln!("{error}");
+        ExitCode::from(2)
+    })
 }
 
-fn learn(options: Options) -> Result<ExitCode, String> {
+fn learn(options: &Options) -> Result<ExitCode, String> {
     let is_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
-    let mut learner = Learner::open(&options)?;
+    let mut learner = Learner::open(options)?;
     if is_terminal && !options.once {
         learner.run()?;
         return Ok(ExitCode::SUCCESS);
     }
     let task = &learner.tasks[learner.at];
-    let report = try_out(&learner.server, task, false, || ());
+    let report = try_out(&learner.server, task);
     eprint!("{}", learner.kept);
     println!("{}", report.json(task));
     Ok(ExitCode::from(u8::from(!report.is_solved())))
@@ -91,47 +89,27 @@ impl Learner {
     fn open(options: &Options) -> Result<Self, String> {
         let tasks = task::all()?;
         let server = Server::open(&options.folder)?;
-        let begun = server.progress()?;
-        let is_new = begun.is_none();
-        let progress = begun.unwrap_or_default();
+        let progress = server.progress()?;
         let known = tasks.iter().position(|it| it.name == progress.task);
+        let at = match &options.task {
+            Some(number) => named(&tasks, number)?,
+            None => known.unwrap_or(0),
+        };
         let mut learner = Self {
-            at: known.unwrap_or(0),
+            tasks,
+            server,
+            progress,
+            at,
             hints: 0,
-            colour: console::colors_enabled(),
             shown: String::new(),
             kept: String::new(),
             report: None,
             has_ended: false,
-            tasks,
-            server,
-            progress,
         };
-        let asked = options.task.as_deref();
-        let asked = asked.map(|it| learner.named(it)).transpose()?;
-        match asked {
-            Some(other) if is_new || other != learner.at => {
-                learner.begin(other, true)?;
-            }
-            _ if is_new => learner.begin(0, true)?,
-            _ => {}
+        if known != Some(at) {
+            learner.begin(at, true)?;
         }
         Ok(learner)
-    }
-
-    /// The task with that number.
-    fn named(&self, number: &str) -> Result<usize, String> {
-        let (kind, digits) = match number.strip_prefix('e') {
-            Some(digits) => (true, digits),
-            None => (false, number),
-        };
-        let of_kind = self.tasks.iter().enumerate();
-        let mut of_kind = of_kind.filter(|(_, it)| it.step().is_some() == kind);
-        let index =
-            digits.parse::<usize>().ok().and_then(|it| it.checked_sub(1));
-        index.and_then(|it| of_kind.nth(it)).map(|it| it.0).ok_or_else(|| {
-            format!("there is no task {number}; press l for a list")
-        })
     }
 
     /// Goes to a task. An exercise begins with its step; a `fresh` move begins
@@ -194,7 +172,9 @@ impl Learner {
         text + &self.shown + &self.kept + &keys
     }
 
-    fn draw(&self, note: &str) {
+    fn draw(&self, is_trying: bool) {
+        let note =
+            if is_trying { "\n  Compiling and checking…\n" } else { "" };
         let mut out = anstream::stdout();
         let _ = write!(out, "\x1b[2J\x1b[H\n{}{note}", self.screen());
         let _ = out.flush();
@@ -203,79 +183,56 @@ impl Learner {
     /// Runs until the learner quits.
     fn run(&mut self) -> Result<(), String> {
         let (sender, events) = mpsc::channel();
-        let saved = sender.clone();
-        let mut watcher = notify::recommended_watcher(
-            move |event: notify::Result<notify::Event>| {
-                if event.is_ok_and(|it| !it.kind.is_access()) {
-                    saved.send(Event::Saved).ok();
-                }
-            },
-        )
-        .map_err(|error| error.to_string())?;
-        watcher
-            .watch(&self.server.src(), RecursiveMode::NonRecursive)
-            .map_err(|error| error.to_string())?;
-        let next_key = keys(sender.clone());
-        let mut trying = Some(self.start(&sender));
-        self.draw("\n  Compiling…\n");
-        next_key.send(()).ok();
+        thread::spawn(move || read_keys(&sender));
+        let mut trying: Option<(usize, JoinHandle<Report>)> = None;
         loop {
-            let event = events.recv().map_err(|error| error.to_string())?;
-            match event {
-                Event::Key(key) => {
-                    if !self.press(key)? {
-                        break;
-                    }
-                    self.draw("");
-                    next_key.send(()).ok();
-                }
-                Event::Compiled => self.draw("\n  Checking…\n"),
-                Event::Tried(at, report) => {
-                    trying = None;
-                    // Otherwise the learner has gone to another task.
-                    if at == self.at {
-                        self.tried(*report)?;
-                        self.draw("");
-                    }
-                }
-                // An editor may write a file in several steps.
-                Event::Saved => thread::sleep(Duration::from_millis(20)),
+            let mut has_news = true;
+            match events.recv_timeout(Duration::from_millis(50)) {
+                Ok(Event::Key(key)) => self.press(&key)?,
+                Ok(Event::Predicted(text)) => self.predicted(text)?,
+                Ok(Event::Quit) | Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => has_news = false,
+            }
+            if let Some((at, tried)) = trying.take_if(|it| it.1.is_finished())
+                && let Ok(report) = tried.join()
+                // Otherwise the learner has gone to another task.
+                && at == self.at
+            {
+                self.tried(report)?;
+                has_news = true;
             }
             if trying.is_none() && self.has_changed() {
-                trying = Some(self.start(&sender));
-                self.draw("\n  Compiling…\n");
+                trying = Some((self.at, self.start()));
+                has_news = true;
+            }
+            if has_news {
+                self.draw(trying.is_some());
             }
         }
         // This also ends the server that the thread started.
-        trying.map(JoinHandle::join);
+        trying.map(|it| it.1.join());
         println!("  Until next time: cargo run -p learn continues here.");
         Ok(())
     }
 
     /// Whether the learner has saved a change since the last check.
     fn has_changed(&self) -> bool {
+        let Some(report) = &self.report else { return true };
         let mine = task::sources(&self.server.src());
-        self.report.as_ref().is_none_or(|it| Ok(&it.files) != mine.as_ref())
+        mine.is_ok_and(|it| it != report.files)
     }
 
-    fn start(&mut self, done: &Sender<Event>) -> JoinHandle<()> {
+    fn start(&self) -> JoinHandle<Report> {
         let server = self.server.clone();
-        let (at, task) = (self.at, self.tasks[self.at].clone());
-        let (done, colour) = (done.clone(), self.colour);
-        thread::spawn(move || {
-            let compiled = || drop(done.send(Event::Compiled));
-            let report = try_out(&server, &task, colour, compiled);
-            done.send(Event::Tried(at, Box::new(report))).ok();
-        })
+        let task = self.tasks[self.at].clone();
+        thread::spawn(move || try_out(&server, &task))
     }
 
-    /// Handles a key. Returns whether to continue.
-    fn press(&mut self, key: Key) -> Result<bool, String> {
+    fn press(&mut self, key: &Key) -> Result<(), String> {
         let task = &self.tasks[self.at];
         let mine = task::sources(&self.server.src()).unwrap_or_default();
         self.kept.clear();
         match key {
-            Key::Char('q') | Key::CtrlC | Key::Unknown => return Ok(false),
             Key::Char('n') => self.next()?,
             Key::Char('h') if self.hints < task.hints.len() => {
                 self.hints += 1;
@@ -301,57 +258,77 @@ impl Learner {
             Key::Char('l') => {
                 self.shown = screen::list(&self.tasks, self.at, &self.progress);
             }
-            Key::Char('p') => {
-                print!("\n  Your prediction: ");
-                io::stdout().flush().ok();
-                let line = Term::stdout().read_line();
-                self.progress.prediction = line.unwrap_or_default();
-                self.server.save(&self.progress)?;
-                self.shown =
-                    "  Noted. You'll see it again once it's solved.\n".into();
-            }
             _ => self.shown.clear(),
         }
-        Ok(true)
+        Ok(())
+    }
+
+    fn predicted(&mut self, prediction: String) -> Result<(), String> {
+        self.kept.clear();
+        self.shown = "  Noted. You'll see it again once it's solved.\n".into();
+        self.progress.prediction = prediction;
+        self.server.save(&self.progress)
     }
 
     fn next(&mut self) -> Result<(), String> {
-        let solved = self.report.as_ref().is_some_and(Report::is_solved);
-        if !solved {
-            self.shown =
-                "  Not solved yet. Press h for a hint, or t to take the solution.\n".into();
-            return Ok(());
-        }
-        let is_move = |it: &Task| it.step().is_none();
-        let next = self.tasks.get(self.at + 1);
+        let next = self.at + 1;
+        let is_move = |at: usize| {
+            self.tasks.get(at).is_some_and(|it| it.step().is_none())
+        };
         // The ending is shown once, between the moves and the exercises.
-        let is_end =
-            is_move(&self.tasks[self.at]) && !next.is_some_and(is_move);
-        if is_end && !self.has_ended {
+        let is_end = is_move(self.at) && !is_move(next) && !self.has_ended;
+        if !self.report.as_ref().is_some_and(Report::is_solved) {
+            self.shown = "  Not solved yet. Press h for a hint, or t to take \
+                          the solution.\n"
+                .into();
+        } else if is_end {
             let mine = task::sources(&self.server.src())?;
             let is_book = mine == task::after(&self.tasks, self.at)?;
             self.shown = screen::end(&self.progress, is_book);
             self.has_ended = true;
-            return Ok(());
-        }
-        if next.is_none() {
+        } else if next == self.tasks.len() {
             self.shown = "  That was the last exercise.\n".into();
-            return Ok(());
+        } else {
+            self.begin(next, false)?;
         }
-        self.begin(self.at + 1, false)
+        Ok(())
     }
 }
 
-/// Sends each key, and reads the next one only when asked to.
-fn keys(events: Sender<Event>) -> Sender<()> {
-    let (next, wanted): (_, Receiver<()>) = mpsc::channel();
-    thread::spawn(move || {
-        while wanted.recv().is_ok() {
-            let key = Term::stdout().read_key_raw().unwrap_or(Key::Unknown);
-            if events.send(Event::Key(key)).is_err() {
-                break;
-            }
+/// The task with that number, or with `e` in front, the exercise.
+fn named(tasks: &[Task], number: &str) -> Result<usize, String> {
+    let digits = number.trim_start_matches('e');
+    let prefix = format!("{digits:0>2}-");
+    let is_exercise = digits != number;
+    let is_it = |it: &Task| {
+        it.name.starts_with(&prefix) && it.step().is_some() == is_exercise
+    };
+    tasks
+        .iter()
+        .position(is_it)
+        .ok_or_else(|| format!("there is no task {number}; press l for a list"))
+}
+
+/// Sends each key, until the learner quits.
+fn read_keys(events: &Sender<Event>) {
+    loop {
+        let key = Term::stdout().read_key_raw().unwrap_or(Key::Unknown);
+        let event = match key {
+            Key::Char('q') | Key::CtrlC | Key::Unknown => Event::Quit,
+            Key::Char('p') => Event::Predicted(ask_for_prediction()),
+            key => Event::Key(key),
+        };
+        let is_last = matches!(event, Event::Quit);
+        if events.send(event).is_err() || is_last {
+            break;
         }
-    });
-    next
+    }
+}
+
+fn ask_for_prediction() -> String {
+    // While this is locked, nothing else is drawn.
+    let mut out = io::stdout().lock();
+    let _ = write!(out, "\n  Your prediction: ");
+    let _ = out.flush();
+    Term::stdout().read_line().unwrap_or_default()
 }

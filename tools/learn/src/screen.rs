@@ -7,11 +7,11 @@ use anstyle::{AnsiColor, Effects, Style};
 use common::short;
 use console::Term;
 use similar::TextDiff;
-use textwrap::{Options, WordSplitter, core::display_width};
+use textwrap::{Options, WordSplitter};
 
 use crate::{
     Report,
-    check::Seen,
+    look::Seen,
     server::Progress,
     task::{Files, Task},
 };
@@ -69,20 +69,10 @@ fn filled(text: &str, initial_indent: &str) -> String {
 /// wider than the terminal.
 fn wrapped(text: &str) -> String {
     let width = usize::from(Term::stdout().size().1);
-    let line = |line: &str| {
-        if display_width(line) <= width {
-            return format!("{line}\n");
-        }
-        let plain = anstream::adapter::strip_str(line).to_string();
-        let text =
-            plain.trim_start_matches(|it: char| " 0123456789|=+-".contains(it));
-        let indent = (plain.len() - text.len() + 2).min(width / 2);
-        let indent = " ".repeat(indent);
-        let options = Options::new(width)
-            .subsequent_indent(&indent)
-            .word_splitter(WordSplitter::NoHyphenation);
-        format!("{}\n", textwrap::fill(line, options))
-    };
+    let margin = Options::new(width)
+        .subsequent_indent("        ")
+        .word_splitter(WordSplitter::NoHyphenation);
+    let line = |line| textwrap::fill(line, &margin) + "\n";
     text.lines().map(line).collect()
 }
 
@@ -169,7 +159,7 @@ fn lanes(seen: &Seen) -> String {
     });
     let blocking = "█".repeat(LANE);
     let (lane, verdict) = if seen.frozen {
-        let verdict = format!("FROZEN for {}", time(seen.waited_ms));
+        let verdict = format!("FROZEN for {}", time(seen.blocking_ms));
         (painted(&"x".repeat(LANE), RED), painted(&verdict, RED))
     } else {
         let verdict = format!("ALIVE, {} answered", seen.meanwhile);

@@ -3,32 +3,18 @@
 //! go or not at all.
 
 use std::{
-    env, fs,
-    io::{self, Write},
+    env,
+    fmt::Display,
+    fs,
+    io::Write,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
 };
 
-use harness::{programs, workspace};
+use console::colors_enabled;
+use harness::{STEPS, programs, workspace};
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    check::guarded,
-    task::{Files, Task, sources},
-};
-
-/// The dependencies of the steps that the tasks begin with.
-const DEPENDENCIES: [&str; 9] = [
-    "actix-web",
-    "common",
-    "crossbeam-channel",
-    "futures",
-    "page",
-    "serde",
-    "serde_json",
-    "tokio",
-    "tokio-util",
-];
+use crate::task::{Files, Task, sources};
 
 /// How far the learner is.
 #[derive(Default, Deserialize, Serialize)]
@@ -69,7 +55,7 @@ pub struct Built {
     pub messages: String,
 }
 
-fn told(path: &Path) -> impl Fn(io::Error) -> String {
+fn told<E: Display>(path: &Path) -> impl Fn(E) -> String {
     move |error| format!("{}: {error}", path.display())
 }
 
@@ -89,45 +75,34 @@ fn replace(path: &Path, text: &str) -> Result<(), String> {
 }
 
 /// The manifest of a package with the workspace's versions and profiles, and
-/// with these targets.
-pub fn manifest(name: &str, targets: &str) -> Result<String, String> {
-    let root = workspace().join("Cargo.toml");
-    let root = fs::read_to_string(&root).map_err(told(&root))?;
-    let (_, shared) = root
-        .split_once("[workspace.dependencies]")
-        .ok_or("Cargo.toml has no [workspace.dependencies]")?;
+/// with the dependencies of the last step that a task begins with.
+fn manifest(name: &str) -> Result<String, String> {
+    let part = |folder: &str, begin: &str, end: &str| {
+        let path = workspace().join(folder).join("Cargo.toml");
+        let text = fs::read_to_string(&path).map_err(told(&path))?;
+        let part = text.split_once(begin).and_then(|it| it.1.split_once(end));
+        let part = part.map(|it| it.0.to_owned());
+        part.ok_or_else(|| format!("{}: no {begin}", path.display()))
+    };
+    let dependencies =
+        part(STEPS[6], "[dependencies]", "\n[dev-dependencies]")?;
     // Cargo would warn that the release profile names other packages.
-    let shared = shared.split("[profile.release").next().unwrap_or_default();
+    let shared = part("", "[workspace.dependencies]", "[profile.release")?;
     let paths = format!("path = \"{}/", workspace().display());
     let shared = shared.replace("path = \"", &paths.replace('\\', "/"));
-    let dependencies =
-        DEPENDENCIES.map(|name| format!("{name}.workspace = true\n")).concat();
     Ok(format!(
         "# Made by `cargo run -p learn`.\n[package]\nname = \"{name}\"\n\
-         version = \"0.1.0\"\nedition = \"2024\"\nautobins = false\n\n\
-         {targets}\n[dependencies]\n{dependencies}\n[workspace]\n\n\
-         [workspace.dependencies]{shared}"
-    ))
-}
-
-/// Such a package's lock file: the workspace's, plus the package.
-pub fn lock(name: &str) -> Result<String, String> {
-    let lock = workspace().join("Cargo.lock");
-    let lock = fs::read_to_string(&lock).map_err(told(&lock))?;
-    let dependencies =
-        DEPENDENCIES.map(|name| format!(" \"{name}\",\n")).concat();
-    Ok(format!(
-        "{lock}\n[[package]]\nname = \"{name}\"\nversion = \"0.1.0\"\n\
-         dependencies = [\n{dependencies}]\n"
+         version = \"0.1.0\"\nedition = \"2024\"\n\n[dependencies]\
+         {dependencies}\n[workspace]\n\n[workspace.dependencies]{shared}"
     ))
 }
 
 /// The target folder that this program was built in.
-pub fn target() -> PathBuf {
+fn target() -> PathBuf {
     let program = env::current_exe().unwrap_or_default();
     // Cargo marks each of them with that file.
     let is_target = |it: &&Path| it.join("CACHEDIR.TAG").exists();
-    let built = program.ancestors().nth(2).filter(is_target);
+    let built = program.ancestors().find(is_target);
     built.map_or_else(|| workspace().join("target"), Path::to_owned)
 }
 
@@ -136,12 +111,11 @@ impl Server {
     pub fn open(folder: &Path) -> Result<Self, String> {
         let server = Self { folder: folder.into() };
         // Named after its folder, so that each folder has its own program.
-        let name = server.name();
-        let bin =
-            format!("[[bin]]\nname = \"{name}\"\npath = \"src/main.rs\"\n");
-        replace(&folder.join("Cargo.toml"), &manifest(&name, &bin)?)?;
-        replace(&folder.join("Cargo.lock"), &lock(&name)?)?;
-        // For a learner who runs cargo there.
+        replace(&folder.join("Cargo.toml"), &manifest(&server.name())?)?;
+        // Cargo adds the package to it, and changes no version.
+        let lock = workspace().join("Cargo.lock");
+        let lock = fs::read_to_string(&lock).map_err(told(&lock))?;
+        replace(&folder.join("Cargo.lock"), &lock)?;
         let target = target().display().to_string().replace('\\', "/");
         replace(
             &folder.join(".cargo/config.toml"),
@@ -160,22 +134,20 @@ impl Server {
         self.folder.join("src")
     }
 
-    /// The learner's progress; nothing at first.
-    pub fn progress(&self) -> Result<Option<Progress>, String> {
+    /// The learner's progress so far.
+    pub fn progress(&self) -> Result<Progress, String> {
         let path = self.folder.join("progress.json");
-        match fs::read_to_string(&path) {
-            Ok(text) => serde_json::from_str(&text)
-                .map(Some)
-                .map_err(|error| format!("{}: {error}", path.display())),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(told(&path)(error)),
+        if !path.exists() {
+            return Ok(Progress::default());
         }
+        let text = fs::read_to_string(&path).map_err(told(&path))?;
+        serde_json::from_str(&text).map_err(told(&path))
     }
 
     /// Saves the learner's progress.
     pub fn save(&self, progress: &Progress) -> Result<(), String> {
         let text = serde_json::to_string_pretty(progress)
-            .map_err(|error| error.to_string())?;
+            .map_err(|it| it.to_string())?;
         replace(&self.folder.join("progress.json"), &text)
     }
 
@@ -215,35 +187,16 @@ impl Server {
     }
 
     /// Compiles it in the workspace's target folder.
-    pub fn build(&self, colour: bool) -> Result<Built, String> {
-        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let format =
-            if colour { "json-diagnostic-rendered-ansi" } else { "json" };
-        let output = guarded(&mut Command::new(cargo))
-            .current_dir(workspace())
-            .args(["build", "--quiet"])
-            .arg(format!("--message-format={format}"))
-            .arg("--manifest-path")
-            .arg(self.folder.join("Cargo.toml"))
-            .arg("--target-dir")
-            .arg(target())
-            .stdin(Stdio::null())
+    pub fn build(&self) -> Result<Built, String> {
+        let colour = if colors_enabled() { "always" } else { "never" };
+        let output = harness::build(None)
+            .current_dir(&self.folder)
+            .args(["--quiet", "--color", colour])
             .output()
             .map_err(|error| format!("can't run cargo: {error}"))?;
-        let rendered = |line: &str| {
-            let message: serde_json::Value = serde_json::from_str(line).ok()?;
-            Some(message["message"]["rendered"].as_str()?.to_owned())
-        };
-        let stdout = String::from_utf8_lossy(&output.stdout);
-        let mut messages: String =
-            stdout.lines().filter_map(rendered).collect();
-        if !output.status.success() && messages.is_empty() {
-            messages = String::from_utf8_lossy(&output.stderr).into();
-        }
-        let program = programs(&output.stdout).remove(&self.name());
         Ok(Built {
-            program: program.filter(|_| output.status.success()),
-            messages,
+            program: programs(&output.stdout).remove(&self.name()),
+            messages: String::from_utf8_lossy(&output.stderr).into(),
         })
     }
 }
