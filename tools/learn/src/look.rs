@@ -4,6 +4,7 @@ use std::{
     collections::BTreeSet,
     fs,
     path::Path,
+    process::Command,
     thread,
     time::{Duration, Instant},
 };
@@ -61,7 +62,8 @@ pub fn threads(server: &Server) -> Vec<Thread> {
     tasks.filter_map(thread).collect()
 }
 
-/// Starts a server with these settings.
+/// Starts a server with these settings. It ends when this program does, however
+/// that ends.
 ///
 /// # Panics
 /// When it doesn't start: why.
@@ -71,7 +73,34 @@ pub fn start<const N: usize>(
 ) -> Server {
     let mut command = harness::command(program);
     command.envs(settings.map(|(name, value)| (name, value.to_string())));
-    Server::start(&mut command).unwrap_or_else(|it| panic!("{it}"))
+    Server::start(guarded(&mut command)).unwrap_or_else(|it| panic!("{it}"))
+}
+
+/// Puts a program into the process group of a shell that kills the group when
+/// this program ends, even by `kill -9`.
+fn guarded(command: &mut Command) -> &mut Command {
+    #[cfg(unix)]
+    {
+        use std::{
+            io,
+            os::unix::process::CommandExt,
+            process::{Child, Stdio},
+            sync::LazyLock,
+        };
+
+        static SHELL: LazyLock<io::Result<Child>> = LazyLock::new(|| {
+            Command::new("sh")
+                // It reads a pipe, which ends with this program.
+                .args(["-c", "read end; kill -s KILL 0"])
+                .stdin(Stdio::piped())
+                .process_group(0)
+                .spawn()
+        });
+        if let Ok(shell) = &*SHELL {
+            command.process_group(shell.id().cast_signed());
+        }
+    }
+    command
 }
 
 /// Sends a `/blocking` that counts this far, and keeps requesting

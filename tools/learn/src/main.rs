@@ -6,7 +6,7 @@ use std::{
     panic,
     path::PathBuf,
     process::ExitCode,
-    sync::mpsc::{self, RecvTimeoutError, Sender},
+    sync::mpsc::{self, Sender},
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -21,6 +21,7 @@ use learn::{
     task::{self, Files, Task},
     try_out,
 };
+use notify::{RecursiveMode, Watcher};
 
 #[derive(Parser)]
 #[command(about, next_line_help = true)]
@@ -41,11 +42,14 @@ struct Options {
     folder: PathBuf,
 }
 
-/// What the learner does in the terminal.
+/// An event the tool waits for.
 enum Event {
     Key(Key),
     Predicted(String),
     Quit,
+    Saved,
+    /// The result for the task at this place.
+    Tried(usize, Box<Report>),
 }
 
 struct Learner {
@@ -183,34 +187,45 @@ impl Learner {
     /// Runs until the learner quits.
     fn run(&mut self) -> Result<(), String> {
         let (sender, events) = mpsc::channel();
-        thread::spawn(move || read_keys(&sender));
-        let mut trying: Option<(usize, JoinHandle<Report>)> = None;
-        loop {
-            let mut has_news = true;
-            match events.recv_timeout(Duration::from_millis(50)) {
-                Ok(Event::Key(key)) => self.press(&key)?,
-                Ok(Event::Predicted(text)) => self.predicted(text)?,
-                Ok(Event::Quit) | Err(RecvTimeoutError::Disconnected) => break,
-                Err(RecvTimeoutError::Timeout) => has_news = false,
+        let saved = sender.clone();
+        let changed = move |event: notify::Result<notify::Event>| {
+            if event.is_ok_and(|it| !it.kind.is_access()) {
+                saved.send(Event::Saved).ok();
             }
-            if let Some((at, tried)) = trying.take_if(|it| it.1.is_finished())
-                && let Ok(report) = tried.join()
-                // Otherwise the learner has gone to another task.
-                && at == self.at
-            {
-                self.tried(report)?;
-                has_news = true;
+        };
+        let _watcher = notify::recommended_watcher(changed)
+            .and_then(|mut watcher| {
+                let folder = self.server.src();
+                watcher.watch(&folder, RecursiveMode::NonRecursive)?;
+                Ok(watcher)
+            })
+            .map_err(|error| error.to_string())?;
+        let keys = sender.clone();
+        thread::spawn(move || read_keys(&keys));
+        let mut trying = Some(self.start(&sender));
+        self.draw(true);
+        for event in events {
+            match event {
+                Event::Key(key) => self.press(&key)?,
+                Event::Predicted(text) => self.predicted(text)?,
+                Event::Quit => break,
+                Event::Tried(at, report) => {
+                    trying = None;
+                    // Otherwise the learner has gone to another task.
+                    if at == self.at {
+                        self.tried(*report)?;
+                    }
+                }
+                // An editor may write a file in several steps.
+                Event::Saved => thread::sleep(Duration::from_millis(20)),
             }
             if trying.is_none() && self.has_changed() {
-                trying = Some((self.at, self.start()));
-                has_news = true;
+                trying = Some(self.start(&sender));
             }
-            if has_news {
-                self.draw(trying.is_some());
-            }
+            self.draw(trying.is_some());
         }
         // This also ends the server that the thread started.
-        trying.map(|it| it.1.join());
+        trying.map(JoinHandle::join);
         println!("  Until next time: cargo run -p learn continues here.");
         Ok(())
     }
@@ -222,10 +237,13 @@ impl Learner {
         mine.is_ok_and(|it| it != report.files)
     }
 
-    fn start(&self) -> JoinHandle<Report> {
-        let server = self.server.clone();
-        let task = self.tasks[self.at].clone();
-        thread::spawn(move || try_out(&server, &task))
+    fn start(&self, done: &Sender<Event>) -> JoinHandle<()> {
+        let (server, done) = (self.server.clone(), done.clone());
+        let (at, task) = (self.at, self.tasks[self.at].clone());
+        thread::spawn(move || {
+            let report = Box::new(try_out(&server, &task));
+            done.send(Event::Tried(at, report)).ok();
+        })
     }
 
     fn press(&mut self, key: &Key) -> Result<(), String> {

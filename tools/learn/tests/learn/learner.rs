@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use harness::{STEPS, workspace};
+use harness::{STEPS, wait_for, workspace};
 use learn::{
     screen,
     task::{self, Files},
@@ -121,6 +121,20 @@ fn a_learner_makes_mistakes_is_killed_takes_over_and_loses_nothing() {
     let folder = folder("short-learner");
     let moves = task::all().unwrap();
     let after = |number: usize| task::after(&moves, number - 1).unwrap();
+
+    // In mid-check, its server ends with it.
+    #[cfg(target_os = "linux")]
+    {
+        let is_running = || {
+            let all = fs::read_dir("/proc").unwrap().flatten();
+            let programs = all.map(|it| fs::read_link(it.path().join("exe")));
+            programs.flatten().any(|it| it.ends_with("short-learner"))
+        };
+        let learn = Session::start(&folder, "e1");
+        wait_for("its server runs", is_running);
+        drop(learn);
+        wait_for("its server has ended", || !is_running());
+    }
 
     // In a pipe, it prints JSON, and its status says whether it is solved.
     let once = |task: &str| {
