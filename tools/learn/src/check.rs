@@ -21,6 +21,9 @@ use crate::{
 /// How long a server that will still do something is never idle.
 const IDLE: Duration = Duration::from_secs(1);
 
+/// The same where nobody lists its threads, and tells whether it is idle.
+const SHORT: Duration = Duration::from_secs(3);
+
 /// What a task's server doesn't do yet, one sentence per item. `begun` is the
 /// code that the task began with.
 ///
@@ -78,11 +81,11 @@ fn in_code(what: &str, rest: &str, files: &Files) -> Option<String> {
             let is_header = line.starts_with("//!");
             if is_header { Some(line) } else { line.split("//").next() }
         });
-        let code = code.collect::<Vec<_>>().join("\n");
+        let code = code.collect::<Vec<_>>().join("\n ");
         if place.is_empty() || place == name {
             searched += &code;
         }
-        let functions = code.split("fn ").skip(1).filter(|it| {
+        let functions = code.split(" fn ").skip(1).filter(|it| {
             let after = it.strip_prefix(place);
             after.is_some_and(|it| it.starts_with(['(', '<']))
         });
@@ -224,10 +227,13 @@ fn comes(
     let start = Instant::now();
     let mut last_busy = start;
     while !is_true(server) {
-        if threads(server).iter().any(|it| it.is_busy) {
+        let threads = threads(server);
+        let are_listed = !threads.is_empty();
+        if threads.iter().any(|it| it.is_busy) {
             last_busy = Instant::now();
         }
-        if last_busy.elapsed() > IDLE || start.elapsed() > PATIENCE {
+        let limit = if are_listed { IDLE } else { SHORT };
+        if last_busy.elapsed() > limit || start.elapsed() > PATIENCE {
             return false;
         }
         thread::sleep(Duration::from_millis(5));

@@ -87,8 +87,8 @@ fn a_late_alarm(program: &Path) {
 }
 
 fn a_borrowed_thread(program: &Path) {
-    let blocking = alive(&counting_to(program, 500_000_000)).wait();
-    assert!(blocking.ends_with("Result is 500000000"), "{blocking}");
+    let blocking = alive(&counting_to(program, 1_000_000_000)).wait();
+    assert!(blocking.ends_with("Result is 1000000000"), "{blocking}");
 }
 
 fn giving_way(program: &Path) {
@@ -281,9 +281,9 @@ fn pause(program: &Path) {
     };
     let server = start(program, [("ITERATIONS", ENDLESS), ("THREADS", 2)]);
     let request = server.send("/blocking?id=it");
-    wait_for_event(&server, |it| done(it) > 0);
-    post(&server, "/pause?id=it");
     let now = || wait_for_event(&server, |_| true);
+    wait_for("it counts", || done(&now()) > 0);
+    post(&server, "/pause?id=it");
     wait_for("it stands still", || {
         let before = done(&now());
         thread::sleep(Duration::from_millis(300));
@@ -295,12 +295,12 @@ fn pause(program: &Path) {
         "threads that a paused request keeps"
     );
     post(&server, "/resume?id=it");
-    wait_for_event(&server, |it| done(it) > done(&paused));
+    wait_for("it continues", || done(&now()) > done(&paused));
     assert!(!request.is_answered());
 
     post(&server, "/pause?id=it");
     drop(request);
-    wait_for_event(&server, |it| it["cancelled"] == 1);
+    wait_for("it ends when its client leaves", || now()["cancelled"] == 1);
     let _next = server.send("/blocking?id=next");
-    wait_for_event(&server, |it| done(it) > 0);
+    wait_for("its threads are free", || done(&now()) > 0);
 }

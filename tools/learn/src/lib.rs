@@ -56,11 +56,11 @@ impl Report {
 }
 
 /// Compiles the learner's server, and checks what it does.
-pub fn try_out(server: &Server, task: &Task) -> Report {
+pub fn try_out(server: &Server, task: &Task, colour: bool) -> Report {
     let mut report = Report::default();
     let checked = check::caught(|| {
         report.files = task::sources(&server.src())?;
-        let built = server.build()?;
+        let built = server.build(colour)?;
         report.messages = built.messages;
         let program = built.program.ok_or("it doesn't compile.")?;
         let seen = report.seen.insert(look::look(&program, ITERATIONS));

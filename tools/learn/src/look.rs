@@ -13,6 +13,8 @@ use common::milliseconds;
 use harness::Server;
 use serde::Serialize;
 
+use crate::ITERATIONS;
+
 /// How long anything may take.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -78,7 +80,7 @@ pub fn start<const N: usize>(
 
 /// Puts a program into the process group of a shell that kills the group when
 /// this program ends, even by `kill -9`.
-fn guarded(command: &mut Command) -> &mut Command {
+pub fn guarded(command: &mut Command) -> &mut Command {
     #[cfg(unix)]
     {
         use std::{
@@ -120,6 +122,8 @@ pub fn look(program: &Path, iterations: u64) -> Seen {
     let mut probe = server.open("/non-blocking");
     let mut meanwhile = 0;
     let mut samples = Vec::new();
+    // How often the server thread wanted a core while others counted.
+    let mut starved = 0;
     loop {
         // Check the probe first: its response may have arrived first.
         let is_alive = probe.is_answered();
@@ -130,9 +134,11 @@ pub fn look(program: &Path, iterations: u64) -> Seen {
             meanwhile += 1;
             probe = server.open("/non-blocking");
         }
-        let mut busy = threads(&server);
-        busy.retain(|it| it.is_busy && !(is_known(it) && is_server_thread(it)));
-        samples.push(busy);
+        let busy = threads(&server).into_iter().filter(|it| it.is_busy);
+        let (own, others): (Vec<_>, Vec<_>) =
+            busy.partition(|it| is_known(it) && is_server_thread(it));
+        starved += usize::from(!own.is_empty() && !others.is_empty());
+        samples.push(others);
         assert!(
             start.elapsed() < PATIENCE,
             "your server didn't answer /blocking."
@@ -146,8 +152,12 @@ pub fn look(program: &Path, iterations: u64) -> Seen {
         let stderr = server.kill().stderr;
         panic!("/blocking got a wrong response.\n{said}{stderr}");
     }
-    // Too short to see anything? Unless it doesn't count at all.
-    if samples.len() < 8 && iterations < 10_000_000_000 {
+    // Too short to see anything? Unless it doesn't count at all. And a server
+    // thread that has no core isn't frozen.
+    let is_starved = meanwhile == 0 && starved > samples.len() / 4;
+    if samples.len() < 8 && iterations < 10_000_000_000
+        || is_starved && iterations < 3 * ITERATIONS
+    {
         return look(program, 2 * iterations);
     }
     samples.sort_by_key(Vec::len);

@@ -12,7 +12,7 @@ use std::{
 };
 
 use clap::Parser;
-use console::{Key, Term};
+use console::{Key, Term, colors_enabled};
 use learn::{
     Report,
     check::caught,
@@ -83,7 +83,7 @@ fn learn(options: &Options) -> Result<ExitCode, String> {
         return Ok(ExitCode::SUCCESS);
     }
     let task = &learner.tasks[learner.at];
-    let report = try_out(&learner.server, task);
+    let report = try_out(&learner.server, task, false);
     eprint!("{}", learner.kept);
     println!("{}", report.json(task));
     Ok(ExitCode::from(u8::from(!report.is_solved())))
@@ -110,7 +110,8 @@ impl Learner {
             report: None,
             has_ended: false,
         };
-        if known != Some(at) {
+        let is_new = learner.progress.task.is_empty();
+        if is_new || options.task.is_some() && known != Some(at) {
             learner.begin(at, true)?;
         }
         Ok(learner)
@@ -205,22 +206,31 @@ impl Learner {
         let mut trying = Some(self.start(&sender));
         self.draw(true);
         for event in events {
-            match event {
-                Event::Key(key) => self.press(&key)?,
-                Event::Predicted(text) => self.predicted(text)?,
+            let is_saved = matches!(event, Event::Saved);
+            let done = match event {
+                Event::Key(key) => self.press(&key),
+                Event::Predicted(text) => self.predicted(text),
                 Event::Quit => break,
                 Event::Tried(at, report) => {
                     trying = None;
                     // Otherwise the learner has gone to another task.
-                    if at == self.at {
-                        self.tried(*report)?;
-                    }
+                    if at == self.at { self.tried(*report) } else { Ok(()) }
                 }
-                // An editor may write a file in several steps.
-                Event::Saved => thread::sleep(Duration::from_millis(20)),
+                Event::Saved => {
+                    // An editor may write a file in several steps.
+                    thread::sleep(Duration::from_millis(20));
+                    Ok(())
+                }
+            };
+            // It isn't returned: while keys are read, the terminal is raw.
+            if let Err(error) = done {
+                self.shown = format!("  {error}\n");
             }
             if trying.is_none() && self.has_changed() {
                 trying = Some(self.start(&sender));
+            } else if is_saved {
+                // Nothing new, such as an editor's own file.
+                continue;
             }
             self.draw(trying.is_some());
         }
@@ -241,7 +251,8 @@ impl Learner {
         let (server, done) = (self.server.clone(), done.clone());
         let (at, task) = (self.at, self.tasks[self.at].clone());
         thread::spawn(move || {
-            let report = Box::new(try_out(&server, &task));
+            let report = try_out(&server, &task, colors_enabled());
+            let report = Box::new(report);
             done.send(Event::Tried(at, report)).ok();
         })
     }

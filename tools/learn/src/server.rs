@@ -10,11 +10,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use console::colors_enabled;
 use harness::{STEPS, programs, workspace};
 use serde::{Deserialize, Serialize};
 
-use crate::task::{Files, Task, sources};
+use crate::{
+    look::guarded,
+    task::{Files, Task, sources},
+};
 
 /// How far the learner is.
 #[derive(Default, Deserialize, Serialize)]
@@ -187,11 +189,12 @@ impl Server {
     }
 
     /// Compiles it in the workspace's target folder.
-    pub fn build(&self) -> Result<Built, String> {
-        let colour = if colors_enabled() { "always" } else { "never" };
-        let output = harness::build(None)
+    pub fn build(&self, colour: bool) -> Result<Built, String> {
+        let colour = if colour { "always" } else { "never" };
+        let output = guarded(&mut harness::build(None))
             .current_dir(&self.folder)
-            .args(["--quiet", "--color", colour])
+            .args(["--quiet", "--color", colour, "--target-dir"])
+            .arg(target())
             .output()
             .map_err(|error| format!("can't run cargo: {error}"))?;
         Ok(Built {

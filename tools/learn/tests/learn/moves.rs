@@ -128,7 +128,7 @@ fn build(servers: BTreeSet<Files>) -> BTreeMap<Files, PathBuf> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("all-servers");
     let server = Server::open(&folder).unwrap();
     server.put(&sources).unwrap();
-    let built = server.build().unwrap();
+    let built = server.build(false).unwrap();
     let program = built.program.expect(&built.messages);
     assert_eq!(built.messages, "");
     let name = |number: usize| {
@@ -191,7 +191,14 @@ const WRONG: [Change; 4] = [
 ];
 
 /// Code that does, in other words.
-const RIGHT: [Change; 6] = [
+const RIGHT: [Change; 7] = [
+    (
+        1,
+        "let work = move || count(iterations);
+    Ok(work())",
+        "let work_fn = move || count(iterations);
+    Ok(work_fn())",
+    ),
     (
         1,
         "async fn count_all",
