@@ -99,3 +99,15 @@ fn nats_url(text: &str) -> Result<BrokerUrl, String> {
     }
     Ok(BrokerUrl(text.to_owned()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_brokers_password_is_never_shown() {
+        let url = "nats://user:secret@broker:4222";
+        let settings = BrokerSettings::parse_from(["step", "--nats-url", url]);
+        assert!(!format!("{settings:?}").contains("secret"));
+    }
+}

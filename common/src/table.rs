@@ -55,8 +55,9 @@ pub struct Summary(BTreeMap<String, Figures>);
 
 /// The first bad line of a piece.
 ///
-/// It, too, can be sent to another process.
+/// It, too, can be sent to another process, and is checked when it arrives.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(try_from = "(u64, String)")]
 #[error(
     "expected NAME;VALUE, with a name of 1 to 100 bytes of UTF-8 and a value \
      from -99.9 to 99.9 with one decimal, but it begins with: {begins}"
@@ -269,6 +270,16 @@ impl Serialize for Summary {
     }
 }
 
+impl TryFrom<(u64, String)> for BadLine {
+    type Error = &'static str;
+
+    fn try_from((number, begins): (u64, String)) -> Result<Self, Self::Error> {
+        let bad = Self::new(number, begins.as_bytes());
+        let valid = number > 0 && bad.begins == begins;
+        if valid { Ok(bad) } else { Err("not how a line begins") }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use fastrand::Rng;
@@ -388,6 +399,13 @@ mod tests {
         ] {
             assert!(!arrives("a", impossible), "{impossible:?}");
         }
+        let bad = |number: u64, begins: &str| {
+            let sent = serde_json::to_string(&(number, begins)).unwrap();
+            serde_json::from_str::<BadLine>(&sent).is_ok()
+        };
+        assert!(bad(1, "a;b"));
+        assert!(!bad(0, "a;b"));
+        assert!(!bad(1, "\x1b[2J") && !bad(1, &"a".repeat(SHOWN + 1)));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::{
 };
 
 use difference::{Difference, html, tasks};
-use mdbook_driver::MDBook;
+use mdbook_driver::{MDBook, config::Config};
 use regex::Regex;
 use tracing::{Level, subscriber};
 
@@ -34,7 +34,10 @@ pub fn build(folder: Option<&Path>) -> Result<PathBuf, String> {
         .finish();
     let mut errors = Vec::new();
     let built = subscriber::with_default(warnings, || {
-        let mut book = MDBook::load(workspace("docs"))?;
+        // The environment is nobody's business here.
+        let root = workspace("docs");
+        let config = Config::from_disk(root.join("book.toml"))?;
+        let mut book = MDBook::load_with_config(root, config)?;
         book.book.for_each_chapter_mut(|chapter| {
             match shown::book(&chapter.content) {
                 Ok(filled) => chapter.content = filled,

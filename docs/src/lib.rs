@@ -61,8 +61,8 @@ pub fn read(path: impl AsRef<Path>) -> Result<String, String> {
         .map_err(|error| format!("{}: {error}", path.display()))
 }
 
-/// All files in a folder of the workspace with that extension, sorted. If there
-/// is no such folder, there are none.
+/// All files in a folder of the workspace with that extension, sorted, without
+/// the hidden ones. If there is no such folder, there are none.
 pub fn files(folder: impl Into<PathBuf>, extension: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = vec![folder.into()];
@@ -70,6 +70,9 @@ pub fn files(folder: impl Into<PathBuf>, extension: &str) -> Vec<PathBuf> {
         let entries = fs::read_dir(workspace(&folder)).into_iter().flatten();
         for entry in entries.flatten() {
             let path = folder.join(entry.file_name());
+            if entry.file_name().to_string_lossy().starts_with('.') {
+                continue;
+            }
             if workspace(&path).is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|it| it == extension) {

@@ -106,6 +106,9 @@ fn below_capacity_nobody_is_refused_and_beyond_it_more_slots_dont_help() {
     assert!(plan.contains("slots     10\n"), "{plan}");
     assert!(plan.contains("busy      25 %"), "{plan}");
 
+    let two_and_a_half = sizing(["0.5", "2", "4", "7"]);
+    assert!(two_and_a_half.contains("machines  3\n"), "{two_and_a_half}");
+
     let server = step5("10");
     let refused = |requests, pause: f64| {
         let send = |_| {

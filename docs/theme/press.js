@@ -321,7 +321,11 @@ ${plural(done - cancel.done, "chunk")} later.`;
         this.beat();
       }
       if (act !== ask) await this.pause(this.around);
-      this.say(await act(this));
+      try {
+        this.say(await act(this));
+      } catch (error) {
+        this.say(`This browser can't show that: ${error.message}`);
+      }
       this.running -= 1;
       this.last = now();
     }

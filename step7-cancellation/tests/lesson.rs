@@ -213,3 +213,21 @@ fn neither_work_nor_clients_that_do_not_read_hold_up_the_shutdown() {
     assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
     assert_eq!(server.wait().status.code(), Some(0));
 }
+
+#[cfg(unix)]
+#[test]
+fn a_shutdown_under_load_finishes_what_runs_and_what_is_queued() {
+    let server = start(&[("ITERATIONS", "200_000_000"), ("QUEUE", "4")]);
+    let pending: Vec<Pending> =
+        (0..8).map(|_| server.send("/blocking")).collect();
+    server.terminate();
+    let answers: Vec<String> = pending.into_iter().map(Pending::wait).collect();
+    let count = |status| {
+        let is_it = |it: &&String| it.starts_with(status);
+        answers.iter().filter(is_it).count()
+    };
+    let done = count("HTTP/1.1 200 ");
+    assert!(done >= 4, "{answers:#?}");
+    assert_eq!(done + count("HTTP/1.1 503 "), 8, "{answers:#?}");
+    assert_eq!(server.wait().status.code(), Some(0));
+}

@@ -198,7 +198,7 @@ fn a_body_of_unknown_length_is_read_to_its_end() {
 
 #[test]
 fn each_upload_is_counted_once_by_how_it_ended() {
-    let server = start(&[("BODY_TIMEOUT", "1")]);
+    let server = start(&[("BODY_TIMEOUT", "1"), ("QUEUE", "1")]);
     let chunked = "POST /summary HTTP/1.1\r\nHost: x\r\n\
                    Transfer-Encoding: chunked\r\n\r\n9\r\nOslo;1.0\n\r\n";
     // There was nothing left to do, but the end of the body never came.

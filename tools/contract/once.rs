@@ -1,6 +1,11 @@
 //! What every step must do with code that they all share: tested with one step
 //! that has everything.
 
+use std::{
+    io::{Read, Write},
+    net::{Shutdown, TcpStream},
+};
+
 use harness::{Server, StartError, command};
 
 const PROGRAM: &str = env!(concat!("CARGO_BIN_EXE_", env!("CARGO_PKG_NAME")));
@@ -75,4 +80,41 @@ fn it_never_claims_to_listen_before_its_threads_have_what_they_need() {
             Err(error) => panic!("{files}: {error}"),
         }
     }
+}
+
+#[test]
+fn a_bad_setting_is_named_and_ends_it_with_status_2() {
+    let started = Server::start(command(PROGRAM).env("QUEUE", "0"));
+    let Err(StartError::Ended { status, stderr, .. }) = started else {
+        panic!("{started:?}");
+    };
+    assert_eq!(status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("'0' for '--queue"), "{stderr}");
+}
+
+#[test]
+fn a_malformed_request_gets_4xx_or_silence_and_harms_nobody() {
+    let mut command = command(PROGRAM);
+    let server = Server::start(command.env("ITERATIONS", "1000")).unwrap();
+    let address = server.url().trim_start_matches("http://");
+    for request in [
+        "HELLO\r\n\r\n",
+        "GET /blocking\r\n\r\n",
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        "\x16\x03\x01\x02\0\x01\0\x01",
+        "GET /blocking HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+        &format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(200_000)),
+    ] {
+        let mut stream = TcpStream::connect(address).unwrap();
+        // It may be refused before all of it is sent.
+        stream.write_all(request.as_bytes()).ok();
+        stream.shutdown(Shutdown::Write).ok();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).ok();
+        let answer = String::from_utf8_lossy(&answer);
+        let refused = answer.starts_with("HTTP/1.1 4") || answer.is_empty();
+        assert!(refused, "{request:.60}: {answer}");
+    }
+    assert_eq!(server.get("/blocking").body(), "Result is 1000");
+    assert_eq!(server.kill().stderr, "");
 }

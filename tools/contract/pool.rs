@@ -34,6 +34,9 @@ fn many_threads_at_once_never_exceed_the_bound_and_each_job_is_settled() {
     static INSIDE: AtomicUsize = AtomicUsize::new(0);
     static MOST: AtomicUsize = AtomicUsize::new(0);
     let pool = start(4, SLOTS);
+    let all = [(); SLOTS].map(|()| pool.admit().unwrap());
+    assert!(pool.admit().is_none());
+    drop(all);
     let run_or_refuse = || {
         for number in 0..200 {
             let Some(permit) = pool.admit() else { continue };

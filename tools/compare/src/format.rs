@@ -34,9 +34,14 @@ pub fn sanitized(text: &str, most: usize) -> String {
     harmless.take(most).chain(cut.chars()).collect()
 }
 
-/// Why something failed, in one line.
+/// Why something failed: the first and last line of a long message.
 pub fn failure(message: impl ToString) -> String {
-    sanitized(&message.to_string(), 400)
+    let message = message.to_string();
+    let first = message.lines().next().unwrap_or("").trim();
+    match last_line(&message).filter(|last| *last != first) {
+        Some(last) => sanitized(&format!("{first}; {last}"), 400),
+        None => sanitized(first, 400),
+    }
 }
 
 /// The last line that isn't empty and isn't a panic's hint about backtraces.

@@ -15,35 +15,38 @@ const INTERRUPTED: u8 = 130;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let options = Options::read();
+    if let Some((before, after)) = options.diff() {
+        let shown = difference::print(before, after);
+        return status(shown.map(|()| ExitCode::SUCCESS).map_err(Into::into));
+    }
     // Everything that `compare` has started is killed when it is dropped.
-    let outcome = tokio::select! {
+    let complete = tokio::select! {
         // It listens for signals before anything is started.
         biased;
         Ok(()) = stopped() => {
             common::log("stopped; nothing is left running");
             return ExitCode::from(INTERRUPTED);
         }
-        outcome = run(&options) => outcome,
+        complete = run(&options) => complete,
     };
-    let is_complete = outcome.unwrap_or_else(|error| {
+    status(complete.map(|is_complete| ExitCode::from(u8::from(!is_complete))))
+}
+
+fn status(outcome: Result<ExitCode, Failure>) -> ExitCode {
+    outcome.unwrap_or_else(|error| {
         common::log(format!("compare: {error}"));
-        false
-    });
-    ExitCode::from(u8::from(!is_complete))
+        ExitCode::FAILURE
+    })
 }
 
 /// Does what is asked for, and returns whether all of it could be done.
 async fn run(options: &Options) -> Result<bool, Failure> {
-    if let Some((before, after)) = options.diff() {
-        difference::print(before, after)?;
-        return Ok(true);
-    }
     if options.live {
         return stage::run(options).await;
     }
     let results = carry_out(options).await?;
     if options.ready {
-        return Ok(show::is_ready(&results));
+        return Ok(show::is_ready(&results)?);
     }
     show::all(&results, &options.report)?;
     Ok(results.is_complete())

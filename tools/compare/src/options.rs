@@ -176,8 +176,17 @@ impl Options {
             self.iterations = TRIAL;
             self.runs = Some(1);
         }
-        if let [1] = self.diff[..] {
-            return Err(wrong("--diff: there is no step before step 1".into()));
+        match self.diff[..] {
+            [1] => {
+                let why = "--diff: there is no step before step 1";
+                return Err(wrong(why.into()));
+            }
+            [one, other] if one == other => {
+                let why =
+                    format!("--diff: step {one} doesn't differ from itself");
+                return Err(wrong(why));
+            }
+            _ => (),
         }
         // Clap's own message would repeat the value, and a password in it.
         let peers = self.urls.iter().map(|url| peer(url).ok_or(NOT_A_PEER));
@@ -287,6 +296,7 @@ mod tests {
             (&["--scaling=1,,2"], "from 1 to 1024"),
             (&["--diff=0"], "1 to 9"),
             (&["--diff=1"], "no step before"),
+            (&["--diff", "3", "3"], "from itself"),
             (&["--diff", "2", "--live"], "cannot be used with"),
             (&["--url=mine"], unlike),
             (&["--url==http://localhost:8000"], unlike),

@@ -4,7 +4,7 @@ use std::{env, io::Write};
 
 use anstyle::{AnsiColor, Style};
 use console::Term;
-use textwrap::{Options, core::display_width};
+use textwrap::{Options, WordSplitter, core::display_width};
 
 use crate::{Change, Difference, File, Kind, Line, Piece, Row};
 
@@ -132,7 +132,10 @@ fn cell(line: &Line, (sign, style): Sign, width: usize) -> Vec<String> {
     let number = format!("{:>4} {sign}", line.number);
     let line =
         format!("{} {}", paint(style, &number), words.collect::<String>());
-    let options = Options::new(width).subsequent_indent(&hanging);
+    // A word that is split would be painted on.
+    let options = Options::new(width)
+        .subsequent_indent(&hanging)
+        .word_splitter(WordSplitter::NoHyphenation);
     let lines = textwrap::wrap(&line, options).into_iter().map(|line| {
         let padding = width.saturating_sub(display_width(&line));
         line.into_owned() + &" ".repeat(padding)
@@ -148,7 +151,7 @@ fn words(piece: &Piece, changed: Style) -> String {
         false => colour(piece.kind),
     };
     let text = piece.text.trim_end_matches(['\r', '\n']);
-    let text = text.replace(char::is_control, "\u{fffd}");
+    let text = text.replace('\t', "    ").replace(char::is_control, "\u{fffd}");
     let words = text.split(' ').map(|word| match word {
         "" => String::new(),
         word => paint(style, word),

@@ -46,8 +46,9 @@ struct Program {
     _profile: TempDir,
 }
 
-/// The tabs, each of which gets all messages and picks out its own.
-type Tabs = Arc<Mutex<Vec<Sender<Value>>>>;
+/// The tabs, each of which gets all messages and picks out its own; none once
+/// the browser has ended.
+type Tabs = Arc<Mutex<Option<Vec<Sender<Value>>>>>;
 
 impl Program {
     fn run(program: &Path) -> Self {
@@ -85,7 +86,7 @@ impl Program {
         let requests = process.stdin.take().expect("it is piped").into();
         let messages = process.stdout.take().expect("it is piped");
         let stderr = Output::collect(process.stderr.take());
-        let tabs = Tabs::default();
+        let tabs: Tabs = Arc::new(Mutex::new(Some(Vec::new())));
         let shared = tabs.clone();
         thread::spawn(move || hand_out(messages, &shared));
         let calls = AtomicU64::new(1);
@@ -107,14 +108,18 @@ impl Program {
     }
 }
 
-/// Gives each message to all tabs. They get no more once the browser has ended.
-fn hand_out(messages: ChildStdout, tabs: &Mutex<Vec<Sender<Value>>>) {
+/// Gives each message to all tabs, until the browser has ended.
+fn hand_out(messages: ChildStdout, tabs: &Tabs) {
     for message in BufReader::new(messages).split(0).map_while(Result::ok) {
-        let message: Value =
-            serde_json::from_slice(&message).expect("the browser sends JSON");
-        locked(tabs).retain(|tab| tab.send(message.clone()).is_ok());
+        // The last one may be cut off.
+        let Ok(message) = serde_json::from_slice::<Value>(&message) else {
+            break;
+        };
+        if let Some(tabs) = &mut *locked(tabs) {
+            tabs.retain(|tab| tab.send(message.clone()).is_ok());
+        }
     }
-    locked(tabs).clear();
+    *locked(tabs) = None;
 }
 
 impl Drop for Program {
@@ -152,7 +157,9 @@ impl Browser {
         let found = find()?;
         let mut running = locked(&RUNNING);
         let run = || Arc::new(Program::run(&found));
-        let program = running.upgrade().unwrap_or_else(run);
+        let program = running.upgrade();
+        let program = program.filter(|it| locked(&it.tabs).is_some());
+        let program = program.unwrap_or_else(run);
         *running = Arc::downgrade(&program);
         Some(Self::open_tab(program, Value::Null))
     }
@@ -166,7 +173,9 @@ impl Browser {
     /// In its own context unless one is given.
     fn open_tab(program: Arc<Program>, context: Value) -> Self {
         let (sender, messages) = channel();
-        locked(&program.tabs).push(sender);
+        if let Some(tabs) = &mut *locked(&program.tabs) {
+            tabs.push(sender);
+        }
         let (session, errors) = (Value::Null, Vec::new());
         let mut tab = Self { messages, session, context, errors, program };
         if tab.context.is_null() {

@@ -53,7 +53,8 @@ pub fn measurements(lines: u64) -> String {
     for line in 0..lines {
         let x = line.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
         let (name, value) = (x % 317, x / 317 % 100);
-        writeln!(file, "Städtchen {name};-{value}.{}", x % 10)
+        let sign = if x % 3 == 0 { "-" } else { "" };
+        writeln!(file, "Städtchen {name};{sign}{value}.{}", x % 10)
             .expect("a string takes all");
     }
     file

@@ -64,14 +64,27 @@ pub fn missing(required: &str, text: &'static str) {
 /// everything works, even on a machine that is busy with ten other things.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The environment variables that steps read.
+const VARIABLES: [&str; 8] = [
+    "PORT",
+    "ITERATIONS",
+    "THREADS",
+    "QUEUE",
+    "TIMEOUT",
+    "SHUTDOWN_TIMEOUT",
+    "BODY_TIMEOUT",
+    "NATS_URL",
+];
+
 /// A command that runs `program` on a free port and otherwise with its
 /// defaults, whatever the caller's environment contains.
 pub fn command(program: impl AsRef<Path>) -> Command {
-    // Without these, a program may not even start.
-    let needed = ["PATH", "SystemRoot"];
-    let needed = needed.iter().filter_map(|it| Some((it, env::var_os(it)?)));
     let mut command = Command::new(program.as_ref());
-    command.env_clear().envs(needed).env("PORT", "0");
+    for variable in VARIABLES {
+        command.env_remove(variable);
+    }
+    // A panic prints one line on standard error, wherever it happens.
+    command.env_remove("RUST_BACKTRACE").env("PORT", "0");
     command
 }
 
@@ -286,7 +299,7 @@ impl Server {
             .expect("a limit can be lowered");
     }
 
-    /// How many threads its process has.
+    /// How many threads its process has. Only Linux tells.
     pub fn threads(&self) -> u64 {
         self.status("Threads:")
     }

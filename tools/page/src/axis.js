@@ -15,9 +15,9 @@ const calm = matchMedia("(prefers-reduced-motion: reduce)");
 /** Draws again and again, with so many milliseconds in between: that leaves the
  * processor to the servers. */
 function animate(draw, pause) {
-  draw();
   const next = () => requestAnimationFrame(() => animate(draw, pause));
   setTimeout(next, calm.matches ? 1000 : pause);
+  draw();
 }
 
 class Axis {

@@ -39,10 +39,9 @@ pub async fn carry_out(options: &Options) -> Result<Results, Failure> {
         runs: Vec::new(),
     });
     let mut servers: Vec<_> = none_yet.collect();
-    let wanted = options.runs.unwrap_or(MOST_RUNS);
     let start = Instant::now();
     let mut runs = 0;
-    while runs < wanted {
+    loop {
         runs += 1;
         let begin = Instant::now();
         for (subject, server) in subjects.iter().zip(&mut servers) {
@@ -52,13 +51,13 @@ pub async fn carry_out(options: &Options) -> Result<Results, Failure> {
             }
         }
         let next = start.elapsed() + begin.elapsed();
-        if options.runs.is_none() && next > TIME {
+        if !is_due(options.runs, runs, next) {
             break;
         }
     }
-    if runs < wanted {
+    if options.runs.is_none() && runs < MOST_RUNS {
         let runs = counted(runs, "run");
-        log(format!("{runs} each: half a minute is over (see --runs)"));
+        log(format!("{runs} each, to end within half a minute (see --runs)"));
     }
     let settings = Settings {
         iterations: options.iterations,
@@ -70,6 +69,14 @@ pub async fn carry_out(options: &Options) -> Result<Results, Failure> {
     };
     let scaling = scaling::measure(options, runs, &programs).await;
     Ok(Results { machine: machine::this(), settings, servers, scaling })
+}
+
+/// Whether there is another run after so many; it would end at that time.
+fn is_due(wanted: Option<usize>, runs: usize, end: Duration) -> bool {
+    match wanted {
+        Some(wanted) => runs < wanted,
+        None => runs < MOST_RUNS && end <= TIME,
+    }
 }
 
 fn add(run: Result<Run, Failure>, round: usize, server: &mut Server) {
@@ -88,5 +95,25 @@ fn add(run: Result<Run, Failure>, round: usize, server: &mut Server) {
             let why = failure(format!("failed in run {round}: {why}"));
             log(format!("{name} {}", error.insert(why)));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_are_three_runs_or_as_many_as_asked_for_or_as_half_a_minute_allows()
+    {
+        // Each run takes as long.
+        let runs = |wanted, seconds: f64| {
+            let end = |runs| Duration::from_secs_f64(runs as f64 * seconds);
+            (1..).find(|runs| !is_due(wanted, *runs, end(runs + 1))).unwrap()
+        };
+        assert_eq!(
+            [runs(None, 1.0), runs(None, 12.0), runs(None, 40.0)],
+            [3, 2, 1]
+        );
+        assert_eq!([runs(Some(1), 1.0), runs(Some(5), 40.0)], [1, 5]);
     }
 }

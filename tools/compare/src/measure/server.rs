@@ -22,6 +22,9 @@ use crate::{
 /// How long a server is probed idle, before /blocking is sent.
 const BEFORE: Duration = Duration::from_millis(500);
 
+/// How long a process that has just broken a connection may take to be gone.
+const LAST_BREATH: Duration = Duration::from_secs(1);
+
 /// How long it is still probed after /blocking was answered.
 const AFTER: Duration = Duration::from_millis(300);
 
@@ -38,14 +41,20 @@ pub async fn run(
         reach(subject, options.iterations, options.threads, options, programs);
     let (server, target) = reached.await?;
     let measured = load_and_probe(target, options).await;
-    let (Err(error), Some(server)) = (&measured, server) else {
+    let (Err(_), Some(mut server)) = (&measured, server) else {
         return measured;
     };
-    let printed = spawn_blocking(|| server.kill().stderr).await?;
-    match last_line(&printed) {
-        Some(line) => Err(format!("{error}; its last words: {line}").into()),
-        None => measured,
+    let start = Instant::now();
+    while !server.has_ended() {
+        if start.elapsed() > LAST_BREATH {
+            return measured;
+        }
+        sleep(Duration::from_millis(10)).await;
     }
+    let ended = spawn_blocking(|| server.kill()).await?;
+    let last = last_line(&ended.stderr).unwrap_or("nothing");
+    let status = ended.status;
+    Err(format!("it ended ({status}); its last words: {last}").into())
 }
 
 async fn load_and_probe(

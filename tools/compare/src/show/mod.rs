@@ -21,31 +21,40 @@ const WIDTH: usize = 80;
 /// Prints what was measured, whether or not it can be kept in the folder.
 ///
 /// # Errors
-/// When a file of the report can't be written.
+/// When a file of the report can't be written, or the text can't be printed.
 pub fn all(results: &Results, folder: &Path) -> Result<(), String> {
     let written = report::write(results, folder);
     let mut text = parts(results).join("\n\n");
     if let Ok(page) = &written {
         text += &format!("\n\n{}", page.display());
     }
-    print(&text);
+    print(&text)?;
     written.map(|_| ())
 }
 
 /// Prints whether every server has answered, and returns that.
-pub fn is_ready(results: &Results) -> bool {
+///
+/// # Errors
+/// When it can't be printed.
+pub fn is_ready(results: &Results) -> Result<bool, String> {
     let servers = counted(results.servers.len(), "server");
     let failed = results.servers.iter().filter(|it| it.error.is_some());
-    match failed.count() {
-        0 => print(&format!("ready: {servers} start and answer")),
-        failed => print(&format!("not ready: {failed} of {servers}")),
+    let failed = failed.count();
+    match failed {
+        0 => print(&format!("ready: {servers} start and answer"))?,
+        _ => print(&format!("not ready: {failed} of {servers}"))?,
     }
-    results.servers.iter().all(|server| server.error.is_none())
+    Ok(failed == 0)
 }
 
-/// A reader who has seen enough is no error.
-fn print(text: &str) {
-    writeln!(io::stdout(), "{text}").ok();
+fn print(text: &str) -> Result<(), String> {
+    match writeln!(io::stdout(), "{text}") {
+        // The reader has seen enough.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(format!("can't print the results: {error}"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What the terminal shows.

@@ -32,8 +32,8 @@ use crate::{
 /// How many requests there are in a burst.
 const BURST: usize = 100;
 
-/// How far each of them counts, at most: the whole burst takes less than ten
-/// seconds, even with one thread on a slow core.
+/// How far each of them counts, at most: the whole burst takes about as long as
+/// one request to /blocking.
 const IN_BURST: u64 = 100_000_000;
 
 /// Node.js takes up to this many times as long to count as far.
@@ -49,7 +49,9 @@ const LOOK: Duration = Duration::from_millis(200);
 /// soon as it has nothing left to do.
 pub type Order = (What, Option<oneshot::Sender<()>>);
 
-type Flights = FuturesUnordered<LocalBoxFuture<'static, Result<(), Failure>>>;
+type Flights<T> = FuturesUnordered<LocalBoxFuture<'static, T>>;
+
+type Answer = Result<(), Failure>;
 
 /// A server, and the requests sent to it.
 pub struct Lane<'a> {
@@ -61,8 +63,13 @@ pub struct Lane<'a> {
     /// Nothing while it starts, or if it runs elsewhere.
     server: Option<Server>,
     /// In flight.
-    probes: Flights,
-    requests: Flights,
+    probes: Flights<Answer>,
+    requests: Flights<(&'static str, Answer)>,
+    /// How many of them are to /blocking.
+    counting: usize,
+    /// The work of cancelled requests that the server may still be doing, in
+    /// requests.
+    left: f64,
 }
 
 impl<'a> Lane<'a> {
@@ -81,6 +88,8 @@ impl<'a> Lane<'a> {
             server: None,
             probes: Flights::new(),
             requests: Flights::new(),
+            counting: 0,
+            left: 0.0,
         }
     }
 
@@ -93,6 +102,7 @@ impl<'a> Lane<'a> {
             let outcome = self.serve(start, &mut orders).await;
             self.probes.clear();
             self.requests.clear();
+            (self.counting, self.left) = (0, 0.0);
             // The next one doesn't wait for its end.
             let server = self.server.take();
             spawn_blocking(|| drop(server));
@@ -154,7 +164,7 @@ impl<'a> Lane<'a> {
                 if self.is_ours() && needed != count {
                     return Ok((needed, Some((what, its_turn))));
                 }
-                self.obey(what, &target);
+                self.obey(what, count, &target);
                 turn = its_turn.or(turn);
             }
             if self.requests.is_empty() {
@@ -170,7 +180,13 @@ impl<'a> Lane<'a> {
                         self.log.sent(self.number, "/non-blocking", intended);
                     self.probes.push(Box::pin(flight.land(answer)));
                 }
-                Some(_) = self.requests.next() => (),
+                Some((path, answer)) = self.requests.next() => {
+                    if path == "/blocking" {
+                        self.counting -= 1;
+                        // The work before it is done, too, or nearly so.
+                        self.left = answer.map_or(self.left, |()| 0.0);
+                    }
+                }
                 Some(answer) = self.probes.next() => {
                     // One that runs elsewhere may go away and come back.
                     if !self.is_ours() && answer.is_err() != is_missing {
@@ -187,7 +203,7 @@ impl<'a> Lane<'a> {
                     }
                     if let Some(server) = self.server.take_if(Server::has_ended)
                     {
-                        let ended = server.kill();
+                        let ended = spawn_blocking(|| server.kill()).await?;
                         let said = last_line(&ended.stderr);
                         let said = said.unwrap_or("it printed nothing");
                         return Err(format!("{}; {said}", ended.status).into());
@@ -251,26 +267,36 @@ impl<'a> Lane<'a> {
         self.options.iterations
     }
 
-    fn obey(&mut self, what: What, target: &Arc<Target>) {
+    /// The server counts this far now.
+    fn obey(&mut self, what: What, now: u64, target: &Arc<Target>) {
         let (path, count) = match (what, &self.subject.source) {
             (What::Blocking, _) => ("/blocking", 1),
             (What::Waiting, _) => ("/waiting", 1),
             (What::Failing, _) => ("/failing", 1),
-            (What::Cancel, _) => return self.requests.clear(),
+            (What::Cancel, _) => {
+                let share = now as f64 / self.usual_count() as f64;
+                self.left += self.counting as f64 * share;
+                self.counting = 0;
+                return self.requests.clear();
+            }
             (What::Restart, _) | (What::Burst, Source::Url(_)) => return,
             (What::Burst, Source::Node) => ("/blocking", BURST_IN_NODE),
             (What::Burst, _) => ("/blocking", BURST),
         };
-        if self.requests.len() >= MOST {
+        if self.requests.len() as f64 + self.left >= MOST as f64 {
             return;
         }
+        if path == "/blocking" {
+            self.counting += count;
+        }
         // All at the same moment: that tells what belongs together.
-        let now = Instant::now();
+        let sent = Instant::now();
         for _ in 0..count {
             let target = target.clone();
             let answer = async move { target.get(path).await.map(drop) };
-            let flight = self.log.sent(self.number, path, now);
-            self.requests.push(Box::pin(flight.land(answer)));
+            let flight = self.log.sent(self.number, path, sent);
+            let answer = async move { (path, flight.land(answer).await) };
+            self.requests.push(Box::pin(answer));
         }
     }
 

@@ -195,8 +195,8 @@ function listen() {
     const skew = performance.now() - time;
     stage.heard = time;
     // The fastest message tells the difference of the clocks best. Another
-    // stage has another clock.
-    if (events[0]?.[0] === "hello") stage.skew = Infinity;
+    // stage has another clock, and a laptop may have slept.
+    if (Math.abs(skew - stage.skew) > 1000) stage.skew = Infinity;
     stage.skew = Math.min(stage.skew + 1, skew);
     for (const [kind, ...rest] of events) handlers[kind]?.(...rest);
     forget();
@@ -210,14 +210,16 @@ function listen() {
 const seenUntil = () => Math.min(now(), stage.held + SPAN);
 
 function forget() {
-  const edge = seenUntil() - stage.keeps;
+  const [edge, until] = [now() - stage.keeps, seenUntil()];
+  // While the lanes wait, what was seen stays.
+  const isOld = (from, to) => to < edge && (to < stage.held || from > until);
   for (const { requests, threads } of stage.lanes) {
-    for (const [id, { end }] of requests) {
-      if (end < edge) requests.delete(id);
+    for (const [id, { at, end }] of requests) {
+      if (isOld(at, end)) requests.delete(id);
     }
-    for (const [id, { to, pieces }] of threads) {
-      while (pieces[0]?.to < edge) pieces.shift();
-      if (to < edge) threads.delete(id);
+    for (const [id, thread] of threads) {
+      thread.pieces = thread.pieces.filter(({ from, to }) => !isOld(from, to));
+      if (isOld(thread.to, thread.to)) threads.delete(id);
     }
   }
 }
@@ -238,6 +240,7 @@ function soloStep(step) {
 }
 
 function guess() {
+  if (!stage.lanes.length) return;
   if (stage.guess === null) stage.guess = stage.held = now();
   else {
     if (now() < stage.held + SPAN) stage.held = Infinity;
@@ -352,7 +355,7 @@ for (const button of document.querySelectorAll("[data-key]")) {
 
 function note() {
   // It tries again by itself.
-  if (stage.source.readyState !== EventSource.OPEN) {
+  if (stage.source.readyState !== EventSource.OPEN || !stage.lanes.length) {
     return "The stage doesn't answer. Was it stopped? This page continues when it is back.";
   }
   if (stage.refused) return stage.refused;
