@@ -197,7 +197,7 @@ fn a_pool_for_short_jobs(program: &Path) {
     };
     assert!(
         // A busy machine needs a longer count.
-        overtakes(1_000_000_000) || overtakes(8_000_000_000),
+        overtakes(500_000_000) || overtakes(2_000_000_000),
         "/failing had to wait for /blocking."
     );
     // It still shuts down gracefully.

@@ -122,20 +122,6 @@ fn a_learner_makes_mistakes_is_killed_takes_over_and_loses_nothing() {
     let moves = task::all().unwrap();
     let after = |number: usize| task::after(&moves, number - 1).unwrap();
 
-    // In mid-check, its server ends with it.
-    #[cfg(target_os = "linux")]
-    {
-        let is_running = || {
-            let all = fs::read_dir("/proc").unwrap().flatten();
-            let programs = all.map(|it| fs::read_link(it.path().join("exe")));
-            programs.flatten().any(|it| it.ends_with("short-learner"))
-        };
-        let learn = Session::start(&folder, "e1");
-        wait_for("its server runs", is_running);
-        drop(learn);
-        wait_for("its server has ended", || !is_running());
-    }
-
     // In a pipe, it prints JSON, and its status says whether it is solved.
     let once = |task: &str| {
         let output = Command::new(env!("CARGO_BIN_EXE_learn"))
@@ -155,6 +141,21 @@ fn a_learner_makes_mistakes_is_killed_takes_over_and_loses_nothing() {
     assert_eq!(said["seen"]["frozen"], true, "{said}");
     assert!(log.contains("Your old code is kept in "), "{log}");
     assert!(kept(&folder).contains(&other), "the learner's code is lost");
+
+    // In mid-check, its server ends with it.
+    #[cfg(target_os = "linux")]
+    {
+        let is_running = || {
+            let all = fs::read_dir("/proc").unwrap().flatten();
+            let programs = all.map(|it| fs::read_link(it.path().join("exe")));
+            programs.flatten().any(|it| it.ends_with("short-learner"))
+        };
+        // It begins with the same code, and takes seconds.
+        let learn = Session::start(&folder, "e1");
+        wait_for("its server runs", is_running);
+        drop(learn);
+        wait_for("its server has ended", || !is_running());
+    }
 
     let mut learn = Session::start(&folder, "1");
     learn.wait_for("Compiling");
