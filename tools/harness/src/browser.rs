@@ -60,6 +60,7 @@ impl Program {
             .arg(program)
             .args([
                 "--headless",
+                "--no-startup-window",
                 "--remote-debugging-pipe",
                 "--disable-gpu",
                 "--disable-quic",
@@ -67,6 +68,7 @@ impl Program {
                 "--disable-background-networking",
                 "--disable-component-update",
                 "--disable-dev-shm-usage",
+                "--disable-features=SpareRendererForSitePerProcess",
                 "--no-first-run",
                 "--no-default-browser-check",
                 "--no-proxy-server",
