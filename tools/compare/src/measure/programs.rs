@@ -10,11 +10,11 @@ use std::{
 use harness::{Group, Server};
 use tokio::task::spawn_blocking;
 
-use super::{
-    probe::{Failure, Target},
-    scaling::SCALED,
-};
+use super::probe::{Failure, Target};
 use crate::options::{NODE, Options, Source, Subject, TWO_WORKERS};
+
+/// The step whose time is measured against its number of threads.
+pub const SCALED: &str = "step3-multi-worker";
 
 const EXAMPLE_OF: &str = "step1-blocking";
 

@@ -6,16 +6,13 @@ use common::{log, milliseconds};
 
 use super::{
     Failure,
-    programs::{Programs, reach},
+    programs::{Programs, SCALED, reach},
 };
 use crate::{
     format::{failure, short},
     options::{Options, Source, Subject},
     results::Scaled,
 };
-
-/// The step whose time is measured against its number of threads.
-pub const SCALED: &str = "step3-multi-worker";
 
 /// Measures each number of threads. Nothing is probed during that
 /// time: that would take time from the threads. One is always among them: the
